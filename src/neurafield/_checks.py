@@ -1,0 +1,50 @@
+"""Every check of an argument, with one message shape: `Owner: expected X, got Y. Hint.`"""
+
+import math
+import numbers
+
+from torch import Tensor
+
+
+def owner_name(owner: object) -> str:
+    """How an error names who complains: a string as it is, else the class."""
+    return owner if isinstance(owner, str) else type(owner).__name__
+
+
+def check_last_axis(owner: object, x: Tensor, expected: int) -> None:
+    """Require coordinates or features of shape `(*batch, expected)`."""
+    if x.ndim and x.shape[-1] == expected:
+        return
+    message = (
+        f"{owner_name(owner)}: expected coordinates of shape (..., {expected}), "
+        f"got {tuple(x.shape)}."
+    )
+    if x.ndim == 2 and x.shape[0] == expected:
+        message += f" The first axis is {expected}; did you mean `x.mT`?"
+    raise ValueError(message)
+
+
+def check_count(owner: object, *, low: int = 1, high: int = 2**20, **values: int) -> None:
+    """Require whole numbers in [low, high]. The upper bound stops hostile files early."""
+    for name, value in values.items():
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not whole:
+            raise TypeError(
+                f"{owner_name(owner)}: expected {name} to be an integer, got {value!r}."
+            )
+        if not low <= value <= high:
+            raise ValueError(
+                f"{owner_name(owner)}: expected {name} between {low} and {high}, got {value}."
+            )
+
+
+def check_positive(owner: object, **values: float) -> None:
+    """Require finite numbers above zero."""
+    for name, value in values.items():
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not number:
+            raise TypeError(f"{owner_name(owner)}: expected {name} to be a number, got {value!r}.")
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(
+                f"{owner_name(owner)}: expected {name} to be positive and finite, got {value}."
+            )

@@ -1,0 +1,29 @@
+"""What every part of a field has in common: sizes, and hyper-parameters that rebuild it."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class AbstractComponent(nn.Module, ABC):
+    """An encoding or a network: a map `(*batch, in_dim) -> (*batch, out_dim)`.
+
+    A final subclass sets `in_dim` and `out_dim`, and returns from `hyperparams` the keyword
+    arguments that build it again. They are plain JSON values, because they go into the file.
+    """
+
+    in_dim: int
+    out_dim: int
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        """Map points one by one; batch axes are kept."""
+
+    @abstractmethod
+    def hyperparams(self) -> dict[str, Any]:
+        """The keyword arguments (without `generator`) that build this component again."""
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.hyperparams().items())

@@ -1,0 +1,78 @@
+"""Writing files so that a crash leaves the old one or the new one, never a half."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def partial_path(path: Path) -> Path:
+    """Where a file is written before it is renamed: the same folder and the same suffix.
+
+    The name is fixed, so that what a killed process left is overwritten by the next one.
+    """
+    return path.with_name(f".{path.stem}.partial{path.suffix}")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; on success flush it to disk and rename it to `path`.
+
+    Raises:
+        OSError: If writing fails. `path` is then as it was and nothing else is left behind.
+    """
+    partial = partial_path(path)
+    try:
+        yield partial
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace the content of `path` by `data`, all or nothing."""
+    with atomic_path(path) as partial:
+        partial.write_bytes(data)
+
+
+def check_can_write(path: Path, *, force: bool) -> None:
+    """Require that `path` can be written, before hours are spent on what goes into it.
+
+    Raises:
+        FileExistsError: If it exists and `force` is false.
+        NotADirectoryError: If its folder does not exist.
+        OSError: If the folder cannot be written.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: expected a file name to write, got a folder.")
+    if path.exists() and not force:
+        raise FileExistsError(f"{path}: exists already. Give --force to overwrite it.")
+    if not folder.is_dir():
+        raise NotADirectoryError(
+            f"{path}: the folder {folder} does not exist. Create it first: mkdir -p '{folder}'."
+        )
+    probe = partial_path(path)
+    try:
+        with open(probe, "ab"):
+            pass
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"{path}: cannot be written ({error.strerror}). Choose another place with --out."
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    # A rename is only on disk once its folder is; Windows has no such call and needs none.
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,243 @@
+"""`neurafield fit`: from a file to a field."""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import math
+import signal as os_signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from .. import __version__, signals
+from .._files import check_can_write
+from ..errors import FieldFileError
+from ..field_file import load, save
+from ..fit import (
+    Callback,
+    Constraint,
+    JsonLines,
+    ProgressBar,
+    Result,
+    TensorBoard,
+    architectures,
+    fit,
+    metrics,
+    read_settings,
+)
+from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
+from .progress import bar
+
+CHECKPOINT_EVERY = 50
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for; None is where the default shall decide."""
+
+    arch: str | None = None
+    params: int | None = None
+    seed: int = 0
+    lr: float | None = None
+    steps: int | None = None
+    time: float | None = None
+    target_psnr: float | None = None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fit, measure, save, tell."""
+    out = arguments.out or Path(f"{arguments.input.stem}.field")
+    checkpoint = out.with_name(out.name + ".checkpoint")
+    going_on = arguments.resume and checkpoint.exists()
+    if checkpoint.exists() and not (arguments.resume or arguments.force):
+        raise FileExistsError(
+            f"{checkpoint}: an unfinished run is there. Go on with --resume, or start anew with "
+            "--force."
+        )
+    if arguments.resume and out.exists() and not going_on and not arguments.force:
+        return _already_done(arguments, out)
+    check_can_write(out, force=arguments.force or going_on)
+    settings = _settings(arguments, checkpoint if going_on else None)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+
+    signal = signals.load(arguments.input)
+    plan = architectures.plan(
+        signal.layout, settings.arch, num_parameters=settings.params, seed=settings.seed
+    )
+    unbounded = settings.steps is None and settings.time is None
+    settings = dataclasses.replace(
+        settings,
+        arch=plan.arch,
+        lr=settings.lr or plan.lr,
+        steps=plan.steps if unbounded else settings.steps,
+    )
+    console = Console(stderr=True)
+    with _listeners(arguments, console) as callbacks, _interruption() as interrupted:
+        result = fit(
+            plan.field,
+            Constraint(signal=signal, batch_size=plan.batch_size),
+            steps=settings.steps,
+            time=settings.time,
+            target_psnr=settings.target_psnr,
+            lr=settings.lr or plan.lr,
+            seed=settings.seed,
+            checkpoint=checkpoint,
+            checkpoint_every=CHECKPOINT_EVERY,
+            resume=arguments.resume,
+            settings=dataclasses.asdict(settings),
+            callbacks=callbacks,
+            should_stop=interrupted,
+        )
+    if result.status == "interrupted":
+        console.print(
+            f"neurafield: interrupted at step {result.step}; the run is saved in {checkpoint}. Go "
+            "on with --resume.",
+            soft_wrap=True,
+            highlight=False,
+        )
+        return INTERRUPTED
+    if result.status == "diverged":
+        console.print(
+            f"neurafield: {arguments.input}: {result.message}, for example with --resume --lr "
+            f"{(settings.lr or plan.lr) / 10:.2g}. The last good state is in {checkpoint}.",
+            soft_wrap=True,
+            highlight=False,
+        )
+        return NUMERICAL_FAILURE
+    with bar(console, "measuring") as advance:
+        quality = metrics.evaluate(plan.field, signal, on_progress=advance)
+    about = _about(arguments.input, signal, plan, settings, result, quality)
+    save(out, plan.field, signal=signal.layout.spec(), fit=about)
+    checkpoint.unlink(missing_ok=True)
+    _tell(arguments, out, about, result)
+    return DONE
+
+
+def _settings(arguments: argparse.Namespace, checkpoint: Path | None) -> Settings:
+    """What was asked for, over what a resumed run was started with, over the defaults."""
+    names = [field.name for field in dataclasses.fields(Settings)]
+    asked = {name: getattr(arguments, name) for name in names}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if checkpoint is None:
+        return Settings(**asked)
+    started = read_settings(checkpoint)
+    if started.keys() != set(names):
+        raise FieldFileError(f"{checkpoint}: was not written by this command. Use --force.")
+    for name in ("arch", "params", "seed"):
+        if name in asked and asked[name] != started[name]:
+            raise FieldFileError(
+                f"{checkpoint}: was started with --{name} {started[name]}, got {asked[name]}. "
+                "Leave the option out, or start anew with --force."
+            )
+    return Settings(**{**started, **asked})
+
+
+def _already_done(arguments: argparse.Namespace, out: Path) -> int:
+    """A resumed run whose field is there already has nothing left to do."""
+    about = load(out).fit
+    signal = signals.load(arguments.input)
+    if about.get("input_sha256") != signal.fingerprint():
+        raise FieldFileError(
+            f"{out}: was made from another input than {arguments.input}. Choose another --out, or "
+            "start anew with --force."
+        )
+    print(f"{out}: is finished already.", file=sys.stderr)
+    _tell(arguments, out, about, None)
+    return DONE
+
+
+@contextlib.contextmanager
+def _listeners(arguments: argparse.Namespace, console: Console) -> Iterator[list[Callback]]:
+    with contextlib.ExitStack() as stack:
+        callbacks: list[Callback] = []
+        if arguments.log:
+            callbacks.append(stack.enter_context(JsonLines(arguments.log)))
+        if arguments.tensorboard:
+            callbacks.append(stack.enter_context(TensorBoard(arguments.tensorboard)))
+        callbacks.append(stack.enter_context(ProgressBar(console)))
+        yield callbacks
+
+
+@contextlib.contextmanager
+def _interruption() -> Iterator[Any]:
+    """Turn the first Ctrl-C or SIGTERM into a wish; a second one acts at once, as ever."""
+    asked: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        asked.append(number)
+        for name, handler in before.items():
+            os_signal.signal(name, handler)
+
+    before = {name: os_signal.getsignal(name) for name in (os_signal.SIGINT, os_signal.SIGTERM)}
+    for name in before:
+        os_signal.signal(name, note)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for name, handler in before.items():
+            os_signal.signal(name, handler)
+
+
+def _about(
+    path: Path,
+    signal: signals.AbstractGridSignal[Any],
+    plan: architectures.Plan,
+    settings: Settings,
+    result: Result,
+    quality: metrics.Quality,
+) -> dict[str, Any]:
+    # No times in here: equal runs leave equal bytes.
+    return {
+        "input": path.name,
+        "input_sha256": signal.fingerprint(),
+        "arch": plan.arch,
+        "params": plan.field.num_parameters,
+        "seed": settings.seed,
+        "lr": settings.lr,
+        "batch_size": plan.batch_size,
+        "steps": result.step,
+        "skipped": result.skipped,
+        "mse": quality.mse,
+        "psnr": quality.psnr if math.isfinite(quality.psnr) else None,
+        "ssim": quality.ssim,
+        "neurafield": __version__,
+    }
+
+
+def _tell(
+    arguments: argparse.Namespace, out: Path, about: dict[str, Any], result: Result | None
+) -> None:
+    figures = {name: about.get(name) for name in ("psnr", "ssim", "mse", "steps")}
+    figures["seconds"] = result and round(result.seconds, 3)
+    figures |= {"params": about.get("params"), "bytes": out.stat().st_size, "file": str(out)}
+    figures = {name: value for name, value in figures.items() if value is not None}
+    print(summary(figures), file=sys.stderr if arguments.json else sys.stdout)
+    missed = result is not None and result.status != "target_psnr" and arguments.target_psnr
+    if missed and figures.get("psnr", math.inf) < missed:
+        print(
+            f"neurafield: stopped before {missed:g} dB; allow more with --steps or --time.",
+            file=sys.stderr,
+        )
+    if arguments.json:
+        print(json.dumps(figures))
+
+
+def summary(figures: dict[str, Any]) -> str:
+    """The figures of a fit in one line."""
+    parts = [f"{figures['file']}:"]
+    parts.append(f"PSNR {figures['psnr']:.2f} dB" if "psnr" in figures else "exact")
+    if "ssim" in figures:
+        parts.append(f"SSIM {figures['ssim']:.4f}")
+    parts.append(f"{figures['params']:,} parameters")
+    parts.append(f"{figures['bytes']:,} bytes")
+    parts.append(f"{figures['steps']:,} steps")
+    if "seconds" in figures:
+        parts.append(f"{figures['seconds']:.1f} s")
+    return f"{parts[0]} {', '.join(parts[1:])}"

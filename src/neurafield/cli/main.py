@@ -1,0 +1,210 @@
+"""`neurafield`: parse, dispatch, and turn every failure into one sentence and an exit code."""
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
+
+_EPILOG = """\
+exit codes: 0 done; 2 bad usage or bad input; 3 numerical failure; 130 interrupted and saved.
+
+examples:
+  neurafield fit photo.jpg                        a field in photo.field
+  neurafield render photo.field --out big.png --scale 4
+  neurafield fit song.wav --time 60 --out song.field
+  neurafield compare photo.jpg --archs siren fourier relu --out comparison
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    arguments = build_parser().parse_args(argv)
+    warnings.showwarning = _show_warning
+    try:
+        command = importlib.import_module(f".{arguments.command}", __package__)
+        code = command.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = _fail(arguments, "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (head, a pager) has gone; that is its right.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = DONE
+    except OSError as error:
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        code = _fail(arguments, text, BAD_INPUT)
+    except ValueError as error:
+        code = _fail(arguments, str(error), BAD_INPUT)
+    except Exception as error:
+        text = f"unexpected {type(error).__name__}: {error}; run again with --debug and report it"
+        code = _fail(arguments, text, UNEXPECTED)
+    sys.exit(code)
+
+
+def _fail(arguments: argparse.Namespace, text: str, code: int) -> int:
+    if arguments.debug:
+        traceback.print_exc()
+    print(f"neurafield: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+    print(f"neurafield: {message}", file=sys.stderr)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; the README and a test hold it to what it promises."""
+    parser = _Parser(
+        prog="neurafield",
+        description="Fit neural fields to pictures, sound, video and volumes, and draw them again.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_fit(commands)
+    _add_render(commands)
+    _add_info(commands)
+    _add_compare(commands)
+    _add_doctor(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from .. import __version__
+
+        print(f"neurafield {__version__}")
+        parser.exit(DONE)
+
+
+_ARCHS = "siren, fourier, positional or relu"
+
+
+def _add_command(
+    commands: "argparse._SubParsersAction[_Parser]", name: str, summary: str, details: str = ""
+) -> _Parser:
+    parser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {details}"
+    )
+    parser.add_argument("--debug", action="store_true", help="show a traceback when it fails")
+    return parser
+
+
+def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(
+        commands,
+        "fit",
+        "fit a field to a signal",
+        "Pictures (PNG, JPEG, TIFF), sound (WAV, FLAC, OGG), video (MP4, MKV, MOV), volumes (NPY, "
+        "NPZ, NIfTI, TIFF stacks). It stops at --steps, --time or --target-psnr, whichever comes "
+        "first. Ctrl-C saves the run; --resume goes on.",
+    )
+    add = parser.add_argument
+    add("input", type=Path, metavar="INPUT", help="the file to fit")
+    add("--out", type=Path, metavar="F.field", help="the field file (default: INPUT's name, here)")
+    add("--arch", metavar="NAME", help=f"{_ARCHS} (default: what suits the signal, now siren)")
+    add("--params", type=_count, metavar="N", help="size of the field (default: by the signal)")
+    add("--steps", type=_count, metavar="N", help="stop after N steps (default 2000)")
+    add("--time", type=_positive, metavar="S", help="stop after S seconds of fitting")
+    add("--target-psnr", type=_positive, metavar="DB", help="stop once this PSNR is reached")
+    add("--seed", type=_seed, metavar="K", help="of parameters and sampling (default 0)")
+    add("--lr", type=_positive, metavar="LR", help="learning rate (default: by the architecture)")
+    add("--threads", type=_count, metavar="T", help="processor threads (default: all cores)")
+    add("--resume", action="store_true", help="go on with a run that was stopped or killed")
+    add("--force", action="store_true", help="overwrite an existing output, or start anew")
+    add("--json", action="store_true", help="print one JSON object as the last line of output")
+    add("--log", type=Path, metavar="FILE", help="append progress to FILE, a JSON object a line")
+    add("--tensorboard", type=Path, metavar="DIR", help="write curves for TensorBoard into DIR")
+
+
+def _add_render(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(
+        commands,
+        "render",
+        "write a field as a file again, at any size",
+        "The suffix of FILE chooses the format. A video keeps its frames and changes its rows and "
+        "columns; sound changes its sample rate.",
+    )
+    add = parser.add_argument
+    add("field", type=Path, metavar="F.field", help="the field file")
+    add("--out", type=Path, required=True, metavar="FILE", help="the picture, sound, ... to write")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--scale", type=_positive, metavar="X", help="factor on the size (default 1)")
+    size.add_argument(
+        "--size", type=_count, nargs="+", metavar="N", help="rows and columns: H W; volumes: D H W"
+    )
+    add(
+        "--region",
+        type=float,
+        nargs="+",
+        metavar="R",
+        help="only rows R0 to R1 and columns C0 to C1 of the original: R0 R1 C0 C1",
+    )
+    add("--force", action="store_true", help="overwrite an existing output")
+
+
+def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(commands, "info", "show what a field file holds")
+    parser.add_argument("field", type=Path, metavar="F.field", help="the field file")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(
+        commands,
+        "compare",
+        "fit several architectures of one size to a signal, side by side",
+        "Leaves a table (Markdown, JSON), pictures, curves of PSNR over time, and the fields.",
+    )
+    add = parser.add_argument
+    add("input", type=Path, metavar="INPUT", help="the file to fit")
+    add("--archs", nargs="+", required=True, metavar="NAME", help=f"among {_ARCHS}")
+    add("--params", type=_count, metavar="N", help="size of each (default: the first one's own)")
+    add("--steps", type=_count, default=1000, metavar="N", help="steps for each (default 1000)")
+    add("--seed", type=_seed, default=0, metavar="K", help="of parameters and sampling (default 0)")
+    add("--threads", type=_count, metavar="T", help="processor threads (default: all cores)")
+    add("--out", type=Path, metavar="DIR", help="where to (default: INPUT's name + -compare, here)")
+    add("--force", action="store_true", help="write into a folder that has files in it")
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    _add_command(commands, "doctor", "show what this machine and this installation can do")
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value

@@ -1,0 +1,70 @@
+"""Figures, with matplotlib: drawn to files, never to a screen."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._files import atomic_path
+from ..errors import NeurafieldError
+
+
+def save_curves(path: Path, curves: dict[str, tuple[list[float], list[float]]]) -> None:
+    """PSNR over time, a line an architecture."""
+    figure = _figure(7, 4.5)
+    axes = figure.add_subplot()
+    for name, (seconds, psnr) in curves.items():
+        axes.plot(seconds, psnr, label=name)
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("PSNR of recent batches, dB")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
+def save_pictures(
+    path: Path,
+    kind: str,
+    truth: np.ndarray[Any, Any],
+    views: dict[str, np.ndarray[Any, Any] | None],
+) -> None:
+    """The truth and each architecture's rendering; below it where and how much it errs."""
+    names = ["original", *views]
+    images = [truth, *views.values()]
+    figure = _figure(3 * len(names), 6 if kind != "audio" else 4)
+    for column, (name, image) in enumerate(zip(names, images, strict=True)):
+        if image is None:
+            continue
+        top = figure.add_subplot(2, len(names), column + 1)
+        top.set_title(name)
+        bottom = figure.add_subplot(2, len(names), len(names) + column + 1)
+        if kind == "audio":
+            top.plot(image, linewidth=0.3)
+            bottom.plot(image - truth, linewidth=0.3, color="tab:red")
+            top.set_ylim(-1, 1)
+            bottom.set_ylim(-1, 1)
+            continue
+        grey = {"cmap": "gray", "vmin": 0, "vmax": 1} if image.ndim == 2 else {}
+        top.imshow(image, **grey)
+        error = np.abs(image - truth)
+        bottom.imshow(error if error.ndim == 2 else error.mean(-1), cmap="magma", vmin=0, vmax=0.2)
+        top.axis("off")
+        bottom.axis("off")
+        if column == 0:
+            bottom.set_title("error: black 0, white 20 % of the range", fontsize=7)
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise NeurafieldError(
+            "compare: needs the package matplotlib. Run: pip install 'neurafield[plot]'."
+        ) from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Any, path: Path) -> None:
+    with atomic_path(path) as partial:
+        figure.savefig(partial, dpi=120)

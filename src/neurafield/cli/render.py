@@ -1,0 +1,60 @@
+"""`neurafield render`: from a field to a file, at any size."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from .. import signals
+from .._files import check_can_write
+from ..errors import FieldFileError, SignalError
+from ..field_file import FieldFile, load
+from .main import DONE
+from .progress import bar
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check everything, then evaluate and write."""
+    file = load(arguments.field)
+    layout = file_layout(arguments.field, file)
+    layout = layout.resized(scale=arguments.scale, size=arguments.size, region=arguments.region)
+    layout.check_writable(arguments.out)
+    check_can_write(arguments.out, force=arguments.force)
+    with bar(Console(stderr=True), "rendering") as advance:
+        layout.write(arguments.out, file_slabs(file, layout, advance))
+    size = " x ".join(map(str, layout.shape))
+    print(f"{arguments.out}: {layout.kind} of {size}, {arguments.out.stat().st_size:,} bytes")
+    return DONE
+
+
+def file_layout(path: Path, file: FieldFile) -> signals.AbstractLayout:
+    """The layout of the signal that a field file was fitted to."""
+    if file.signal is None:
+        raise FieldFileError(
+            f"{path}: holds a field but not what it was fitted to, so it cannot be written as a "
+            "file. Save it with signal=signal.layout.spec()."
+        )
+    try:
+        layout = signals.layout_from_spec(file.signal)
+    except SignalError as error:
+        raise FieldFileError(f"{path}: {error}") from error
+    if (layout.in_dim, layout.channels) != (file.field.in_dim, file.field.out_dim):
+        raise FieldFileError(
+            f"{path}: the field maps {file.field.in_dim} coordinates to {file.field.out_dim} "
+            f"values, its signal {layout.in_dim} to {layout.channels}."
+        )
+    return layout
+
+
+def file_slabs(
+    file: FieldFile, layout: signals.AbstractLayout, advance: Callable[[float], None]
+) -> Iterator[np.ndarray[Any, Any]]:
+    """File values of a field on a layout's grid, part by part."""
+    rows = 0
+    for slab in signals.render(file.field, layout):
+        yield layout.denormalise(slab)
+        rows += len(slab)
+        advance(rows / layout.shape[0])

@@ -1,0 +1,102 @@
+"""A sealed safetensors file: tensors, a JSON header, and a SHA-256 over every byte.
+
+Reading one runs nothing from it: the header is JSON, the tensors are raw numbers. The header
+sits as one string in safetensors' own metadata, so other programs can read the tensors too.
+The seal is the hash of the whole file with the 64 digits of the hash itself set to zeros.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ._files import write_atomically
+from .errors import FieldFileError
+
+_KEY = "neurafield"
+_UNSEALED = "0" * 64
+# How the hash's place looks in the file: a quoted string inside a quoted string.
+_SEAL = '\\"sha256\\": \\"'
+_MAX_HEADER_BYTES = 16 * 2**20
+
+
+def write_sealed(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write tensors and header to `path`, all or nothing.
+
+    Equal content gives equal bytes.
+
+    Raises:
+        FieldFileError: If a tensor holds NaN or infinity; those never reach a file.
+        OSError: If the file cannot be written; an older one stays as it was.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise FieldFileError(f"{path}: expected finite numbers, got NaN or infinity in {name}.")
+    text = json.dumps({**header, "sha256": _UNSEALED}, sort_keys=True, allow_nan=False)
+    data = safetensors.torch.save(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+        metadata={_KEY: text},
+    )
+    digest = hashlib.sha256(data).hexdigest()
+    write_atomically(path, _reseal(data, _UNSEALED, digest))
+
+
+def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_sealed` wrote.
+
+    Raises:
+        FieldFileError: If the file is missing, damaged anywhere, or not of this kind.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FieldFileError(f"{path}: cannot be read ({error.strerror}).") from error
+    header = _read_header(path, data)
+    digest = header.pop("sha256")
+    if hashlib.sha256(_reseal(data, digest, _UNSEALED)).hexdigest() != digest:
+        raise FieldFileError(
+            f"{path}: the SHA-256 does not match the content. The file was damaged or changed "
+            "after it was written; take another copy."
+        )
+    try:
+        tensors = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise FieldFileError(f"{path}: the tensors cannot be read ({error}).") from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise FieldFileError(f"{path}: expected finite numbers, got NaN or infinity in {name}.")
+    return tensors, header
+
+
+def _reseal(data: bytes, old: str, new: str) -> bytes:
+    return data.replace((_SEAL + old).encode(), (_SEAL + new).encode(), 1)
+
+
+def _read_header(path: Path, data: bytes) -> dict[str, Any]:
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise FieldFileError(
+            f"{path}: expected a neurafield file, got {len(data)} bytes that are truncated or of "
+            "another kind."
+        )
+    if length > _MAX_HEADER_BYTES:
+        raise FieldFileError(f"{path}: expected a header under 16 MiB, got {length} bytes.")
+    try:
+        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_KEY])
+        digest = header["sha256"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FieldFileError(f"{path}: expected a neurafield file, got another kind.") from error
+    if not (isinstance(digest, str) and len(digest) == 64 and digest.isascii()):
+        raise FieldFileError(f"{path}: expected a SHA-256 in the header, got something else.")
+    return header
+
+
+def state_shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    """Shape and type of each tensor, to compare two states before one replaces the other."""
+    return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}

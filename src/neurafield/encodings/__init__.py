@@ -1,0 +1,9 @@
+"""Encodings: fixed or trained lifts of coordinates to features, before the network.
+
+The one type is `AbstractEncoding`: `(*batch, in_dim) -> (*batch, out_dim)`.
+Nothing from `networks`, `field`, `signals` or above may be imported here.
+"""
+
+from ._base import AbstractEncoding as AbstractEncoding
+from .positional import Positional as Positional
+from .random_fourier import RandomFourier as RandomFourier

@@ -1,0 +1,16 @@
+"""The two errors that name a file, so that callers can tell bad input from a bug.
+
+Wrong arguments to a Python function raise plain `ValueError` or `TypeError` instead.
+"""
+
+
+class NeurafieldError(ValueError):
+    """The base of both. Its text is one sentence that names the way out."""
+
+
+class SignalError(NeurafieldError):
+    """A signal cannot be read, sampled or written."""
+
+
+class FieldFileError(NeurafieldError):
+    """A field file or a checkpoint is damaged, foreign, or belongs to another run."""

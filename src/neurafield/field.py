@@ -1,0 +1,62 @@
+"""The field: an encoding, then a network."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ._checks import check_last_axis
+from .encodings import AbstractEncoding
+from .networks import AbstractNetwork
+
+
+class Field(nn.Module):
+    """A map from coordinates in [-1, 1] to values.
+
+    Args:
+        network: From features, or from bare coordinates when there is no encoding, to values.
+        encoding: From coordinates to features.
+
+    Raises:
+        ValueError: If the network does not take what the encoding gives.
+
+    Example:
+        >>> import torch
+        >>> from neurafield import encodings, networks
+        >>> g = torch.Generator().manual_seed(0)
+        >>> lift = encodings.RandomFourier(2, 64, sigma=5.0, generator=g)
+        >>> field = Field(networks.MLP(lift.out_dim, 3, generator=g), encoding=lift)
+        >>> field(torch.zeros(7, 2)).shape
+        torch.Size([7, 3])
+    """
+
+    def __init__(
+        self, network: AbstractNetwork, *, encoding: AbstractEncoding | None = None
+    ) -> None:
+        super().__init__()
+        if encoding is not None and encoding.out_dim != network.in_dim:
+            raise ValueError(
+                f"Field: expected a network with in_dim {encoding.out_dim}, the out_dim of "
+                f"{type(encoding).__name__}, got {network.in_dim}. Build it with "
+                "in_dim=encoding.out_dim."
+            )
+        self.encoding = encoding
+        self.network = network
+
+    @property
+    def in_dim(self) -> int:
+        """Number of coordinates."""
+        return self.network.in_dim if self.encoding is None else self.encoding.in_dim
+
+    @property
+    def out_dim(self) -> int:
+        """Number of values."""
+        return self.network.out_dim
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        """Values at coordinates `x`; batch axes are kept."""
+        check_last_axis(self, x, self.in_dim)
+        return self.network(x if self.encoding is None else self.encoding(x))

@@ -1,0 +1,20 @@
+"""Fitting: a problem made of constraints, the one training loop, and how good the result is.
+
+The types are `Constraint` and `Result`. Nothing from `cli` may be imported here.
+"""
+
+from . import architectures as architectures
+from . import losses as losses
+from . import metrics as metrics
+from . import schedule as schedule
+from .checkpoint import Checkpoint as Checkpoint
+from .checkpoint import read_settings as read_settings
+from .loop import Result as Result
+from .loop import fit as fit
+from .problem import Constraint as Constraint
+from .problem import Problem as Problem
+from .progress import Callback as Callback
+from .progress import JsonLines as JsonLines
+from .progress import Progress as Progress
+from .progress import ProgressBar as ProgressBar
+from .progress import TensorBoard as TensorBoard

@@ -1,0 +1,138 @@
+"""What a run needs to go on as if nothing had happened."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from ..container import read_sealed, state_shapes, write_sealed
+from ..errors import FieldFileError
+
+FORMAT_VERSION = 1
+
+
+@dataclass
+class RunState:
+    """The loop's own numbers.
+
+    Args:
+        step: Steps done, skipped ones too; the next batch is the one of this number.
+        seconds: Time spent, over all parts of the run.
+        lr_factor: Halved at each roll-back.
+        bad_in_a_row: Steps skipped since the last good one.
+        skipped: Steps skipped in all.
+        rollbacks: Returns to a checkpoint.
+        smoothed_mse: Of recent batches, or -1 before the first.
+        next_check: Step before which the target PSNR is not measured again.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    lr_factor: float = 1.0
+    bad_in_a_row: int = 0
+    skipped: int = 0
+    rollbacks: int = 0
+    smoothed_mse: float = -1.0
+    next_check: int = 0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A copy of a run: the field's numbers, the optimizer's, the loop's."""
+
+    field: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    state: RunState
+
+    @classmethod
+    def take(cls, field: nn.Module, optimizer: torch.optim.Optimizer, state: RunState) -> Self:
+        """Copy a run as it stands."""
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        return cls(
+            {name: tensor.detach().clone() for name, tensor in field.state_dict().items()},
+            {
+                f"{index}.{key}": torch.as_tensor(value).clone()
+                for index, parameter in enumerate(parameters)
+                for key, value in optimizer.state.get(parameter, {}).items()
+            },
+            RunState(**asdict(state)),
+        )
+
+    def restore(self, field: nn.Module, optimizer: torch.optim.Optimizer) -> RunState:
+        """Put a run back to where this was taken; the learning rate is the caller's to set."""
+        field.load_state_dict(self.field)
+        saved: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in self.optimizer.items():
+            index, key = name.split(".", 1)
+            saved.setdefault(int(index), {})[key] = tensor.clone()
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": saved})
+        return RunState(**asdict(self.state))
+
+    def save(self, path: Path, identity: dict[str, Any], settings: dict[str, Any]) -> None:
+        """Write to a file, all or nothing.
+
+        Args:
+            path: Where to.
+            identity: What must be equal for a run to go on from here.
+            settings: JSON values for whoever starts the run again.
+        """
+        tensors = {f"field.{name}": tensor for name, tensor in self.field.items()}
+        tensors |= {f"optimizer.{name}": tensor for name, tensor in self.optimizer.items()}
+        header = {
+            "format": FORMAT_VERSION,
+            "kind": "checkpoint",
+            "state": asdict(self.state),
+            "identity": identity,
+            "settings": settings,
+        }
+        write_sealed(path, tensors, header)
+
+    @classmethod
+    def load(cls, path: Path, identity: dict[str, Any], field: nn.Module) -> Self:
+        """Read a file and require that it belongs to this run.
+
+        Raises:
+            FieldFileError: If it is damaged, or was made from another input or with other
+                settings.
+        """
+        tensors, header = _read(path)
+        for name, value in identity.items():
+            if header["identity"].get(name) != value:
+                raise FieldFileError(
+                    f"{path}: was made with another {name}. Resume with the one it was started "
+                    "with, or start anew with --force."
+                )
+        parts: dict[str, dict[str, Tensor]] = {"field": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.get(part, {})[rest] = tensor
+        if state_shapes(parts["field"]) != state_shapes(field.state_dict()):
+            raise FieldFileError(f"{path}: its tensors do not fit the field.")
+        return cls(parts["field"], parts["optimizer"], RunState(**header["state"]))
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings that a checkpoint's run was started with.
+
+    Raises:
+        FieldFileError: If the file is damaged or no checkpoint.
+    """
+    settings: dict[str, Any] = _read(path)[1]["settings"]
+    return settings
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors, header = read_sealed(path)
+    parts = (header.get(name) for name in ("state", "identity", "settings"))
+    if (
+        header.get("kind") != "checkpoint"
+        or header.get("format") != FORMAT_VERSION
+        or not all(isinstance(part, dict) for part in parts)
+        or header["state"].keys() != {field.name for field in fields(RunState)}
+    ):
+        raise FieldFileError(
+            f"{path}: expected a checkpoint of this version. Start anew with --force."
+        )
+    return tensors, header

@@ -1,0 +1,348 @@
+"""The one training loop of the library."""
+
+import hashlib
+import math
+import time as clock
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from .._checks import check_count, check_positive
+from ..maps import Identity
+from ..signals import AbstractGridSignal
+from .checkpoint import Checkpoint, RunState
+from .losses import mse
+from .metrics import evaluate, psnr
+from .problem import Constraint, Problem
+from .progress import Callback, Progress
+from .schedule import cosine
+
+BAD_STEPS_TO_ROLL_BACK = 10
+ROLLBACKS_TO_GIVE_UP = 3
+_SMOOTHING = 0.9
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a fit ended. The field itself was changed in place.
+
+    Args:
+        status: `"steps"`, `"time"` or `"target_psnr"` (what stopped it), `"interrupted"`, or
+            `"diverged"`; the field is then as at the last good checkpoint.
+        step: Steps done.
+        seconds: Time spent, over all resumed parts.
+        loss: Of the last good step.
+        skipped: Steps skipped because a loss or gradient was not finite.
+        rollbacks: Returns to a checkpoint.
+        message: One sentence, for a fit that diverged: which term, and what to do.
+    """
+
+    status: str
+    step: int
+    seconds: float
+    loss: float
+    skipped: int
+    rollbacks: int
+    message: str = ""
+
+
+def fit(
+    field: nn.Module,
+    problem: Problem,
+    *,
+    steps: int | None = 1000,
+    time: float | None = None,
+    target_psnr: float | None = None,
+    lr: float = 1e-4,
+    schedule: Callable[[float], float] = cosine,
+    seed: int = 0,
+    micro_batch: int = 8192,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 50,
+    resume: bool = False,
+    settings: dict[str, Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+    should_stop: Callable[[], bool] | None = None,
+) -> Result:
+    """Train a field until it satisfies its constraints, with Adam.
+
+    Args:
+        field: Any module from coordinates to values; its parameters are changed in place.
+        problem: A constraint or a list of them.
+        steps: Stop after so many; None for no limit.
+        time: Stop after so many seconds.
+        target_psnr: Stop once the field reproduces its signal this well, in dB: suspected from
+            the batches, then measured on all samples. For a single constraint on the values of a
+            signal on a grid.
+        lr: Learning rate of Adam, before the schedule.
+        schedule: Factor on the learning rate, from the part of `steps` or `time` that is done.
+        seed: Of the sampling. Same field, problem, seed, machine and threads: same bytes.
+        micro_batch: Samples held at a time; a batch is cut into such parts. Bounds the memory,
+            and 8,192 fits the caches.
+        checkpoint: File to go on from after a crash.
+        checkpoint_every: Steps between checkpoints.
+        resume: Go on from `checkpoint` if it exists.
+        settings: JSON values kept in the checkpoint for whoever resumes.
+        callbacks: Called with a `Progress` after each step.
+        should_stop: Asked after each step; true saves a checkpoint and ends the run.
+
+    Returns:
+        How it ended. A step whose loss or gradient is not finite is skipped; ten in a row go
+        back to the last good checkpoint at half the learning rate; the third time that is needed
+        the run ends as `"diverged"`.
+
+    Raises:
+        ValueError: If nothing bounds the run, or an argument is out of range.
+        FieldFileError: If the checkpoint is damaged or belongs to another run.
+
+    Example:
+        >>> picture = Image.from_array(np.zeros((8, 8), np.uint8))
+        >>> result = fit(Siren(2, 1, width=16, depth=1), Constraint(signal=picture), steps=5)
+        >>> result.status, result.step
+        ('steps', 5)
+    """
+    constraints = [problem] if isinstance(problem, Constraint) else list(problem)
+    _check_arguments(constraints, steps, time, target_psnr, lr, micro_batch, checkpoint_every)
+    optimizer = torch.optim.Adam(field.parameters(), lr=lr, fused=True)
+    measured = _measured_signal(constraints)
+    if target_psnr is not None and measured is None:
+        raise ValueError(
+            "fit: expected one constraint on the values of a signal on a grid for target_psnr, "
+            "got another problem. Stop by steps or time instead."
+        )
+    identity = _identity(field, constraints, seed, micro_batch)
+    path = None if checkpoint is None else Path(checkpoint)
+    state = RunState()
+    if path is not None and resume and path.exists():
+        loaded = Checkpoint.load(path, identity, field)
+        state = loaded.restore(field, optimizer)
+        if state.rollbacks >= ROLLBACKS_TO_GIVE_UP:
+            # It diverged; whoever goes on from there chose another learning rate.
+            state.rollbacks, state.lr_factor = 0, 1.0
+    last_good = Checkpoint.take(field, optimizer, state)
+    started = clock.perf_counter() - state.seconds
+    loss = math.nan
+
+    def finish(status: str, message: str = "") -> Result:
+        return Result(
+            status, state.step, state.seconds, loss, state.skipped, state.rollbacks, message
+        )
+
+    def keep() -> Checkpoint:
+        taken = Checkpoint.take(field, optimizer, state)
+        if path is not None:
+            _save_or_warn(taken, path, identity, settings or {})
+        return taken
+
+    while True:
+        if steps is not None and state.step >= steps:
+            keep()
+            return finish("steps")
+        if time is not None and state.seconds >= time:
+            keep()
+            return finish("time")
+        if should_stop is not None and should_stop():
+            keep()
+            return finish("interrupted")
+
+        fraction = _fraction(state, steps, time)
+        rate = lr * state.lr_factor * schedule(fraction)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        terms = _backward(field, constraints, optimizer, seed, state.step, micro_batch)
+        culprit = _not_finite(terms, field)
+        state.step += 1
+        if culprit is None:
+            optimizer.step()
+            state.bad_in_a_row = 0
+            loss = sum(c.weight * terms[c.name] for c in constraints)
+            if measured is not None:
+                _smooth(state, terms[constraints[0].name], constraints[0].batch_size is None)
+        else:
+            state.bad_in_a_row += 1
+            state.skipped += 1
+        state.seconds = clock.perf_counter() - started
+        _tell(callbacks, state, _fraction(state, steps, time), loss, terms, rate)
+
+        if state.bad_in_a_row == BAD_STEPS_TO_ROLL_BACK:
+            skipped, rollbacks, seconds = state.skipped, state.rollbacks + 1, state.seconds
+            factor = state.lr_factor / 2
+            state = last_good.restore(field, optimizer)
+            state.skipped, state.rollbacks, state.seconds = skipped, rollbacks, seconds
+            state.lr_factor = factor
+            last_good = keep()
+            if rollbacks == ROLLBACKS_TO_GIVE_UP:
+                return finish(
+                    "diverged",
+                    f"{culprit} was not finite ten times in a row, at the third learning rate "
+                    f"in turn; the field is back at step {state.step}. Check the data, or lower "
+                    f"the learning rate below {rate:.2g}",
+                )
+        elif state.step % checkpoint_every == 0 and state.bad_in_a_row == 0:
+            last_good = keep()
+        if target_psnr is not None and _reached(state, field, measured, target_psnr):
+            state.seconds = clock.perf_counter() - started
+            keep()
+            return finish("target_psnr")
+
+
+def _check_arguments(
+    constraints: list[Constraint],
+    steps: int | None,
+    time: float | None,
+    target_psnr: float | None,
+    lr: float,
+    micro_batch: int,
+    checkpoint_every: int,
+) -> None:
+    if not constraints:
+        raise ValueError("fit: expected at least one constraint, got an empty list.")
+    names = [constraint.name for constraint in constraints]
+    if len(set(names)) < len(names):
+        raise ValueError(f"fit: expected constraints with different names, got {names}.")
+    if steps is None and time is None and target_psnr is None:
+        raise ValueError("fit: expected steps, time or target_psnr, got none of them.")
+    if steps is not None:
+        check_count("fit", steps=steps, low=0, high=2**40)
+    bounds = {"time": time, "target_psnr": target_psnr}
+    check_positive("fit", lr=lr, **{k: v for k, v in bounds.items() if v is not None})
+    check_count("fit", micro_batch=micro_batch, checkpoint_every=checkpoint_every, high=2**40)
+
+
+def _measured_signal(constraints: list[Constraint]) -> AbstractGridSignal[Any] | None:
+    """The signal whose PSNR can be told from the loss, if the problem is that simple."""
+    if len(constraints) > 1:
+        return None
+    only = constraints[0]
+    direct = isinstance(only.map, Identity) and only.loss is mse
+    return only.signal if direct and isinstance(only.signal, AbstractGridSignal) else None
+
+
+def _identity(
+    field: nn.Module, constraints: list[Constraint], seed: int, micro_batch: int
+) -> dict[str, Any]:
+    # What every batch and every gradient depend on. Bounds and the learning rate may change
+    # between the parts of a run; these may not. The field is told by its printed form, which
+    # holds the hyper-parameters.
+    printed = hashlib.sha256(repr(field).encode()).hexdigest()
+    return {
+        "input": [constraint.signal.fingerprint() for constraint in constraints],
+        "architecture": printed,
+        "seed": seed,
+        "problem": [
+            [c.name, c.weight, c.batch_size, type(c.map).__name__, getattr(c.loss, "__name__", "")]
+            for c in constraints
+        ],
+        "micro-batch": micro_batch,
+    }
+
+
+def _fraction(state: RunState, steps: int | None, time: float | None) -> float:
+    by_steps = state.step / steps if steps else 0.0
+    by_time = state.seconds / time if time else 0.0
+    return min(1.0, max(by_steps, by_time))
+
+
+def _backward(
+    field: nn.Module,
+    constraints: list[Constraint],
+    optimizer: torch.optim.Optimizer,
+    seed: int,
+    step: int,
+    micro_batch: int,
+) -> dict[str, float]:
+    """Add up the gradients of all constraints; return each one's unweighted loss."""
+    optimizer.zero_grad(set_to_none=False)
+    reference = next(field.parameters())
+    terms = {}
+    for stream, constraint in enumerate(constraints):
+        query, target = constraint.signal.batch(
+            constraint.batch_size, seed=seed, step=step, stream=stream
+        )
+        size, term = len(target), 0.0
+        for start in range(0, size, micro_batch):
+            part = slice(start, min(start + micro_batch, size))
+            prediction = constraint.map(field, query[part].to(reference))
+            share = (part.stop - part.start) / size
+            loss = constraint.loss(prediction, target[part].to(reference))
+            (constraint.weight * share * loss).backward()
+            term += share * loss.item()
+        terms[constraint.name] = term
+    return terms
+
+
+def _not_finite(terms: dict[str, float], field: nn.Module) -> str | None:
+    """Name the first constraint, or else parameter, whose loss or gradient is not finite."""
+    for name, value in terms.items():
+        if not math.isfinite(value):
+            return f"the loss of constraint {name!r}"
+    gradients = [p.grad for p in field.parameters() if p.grad is not None]
+    if torch.nn.utils.get_total_norm(gradients).isfinite():
+        return None
+    for name, parameter in field.named_parameters():
+        if parameter.grad is not None and not parameter.grad.isfinite().all():
+            return f"the gradient of {name}"
+    return "the norm of the gradient"
+
+
+def _smooth(state: RunState, value: float, exact: bool) -> None:
+    first = exact or state.smoothed_mse < 0
+    weight = 0.0 if first else _SMOOTHING
+    state.smoothed_mse = weight * state.smoothed_mse + (1 - weight) * value
+
+
+def _tell(
+    callbacks: Sequence[Callback],
+    state: RunState,
+    fraction: float,
+    loss: float,
+    terms: dict[str, float],
+    rate: float,
+) -> None:
+    quality = psnr(state.smoothed_mse) if state.smoothed_mse >= 0 else None
+    progress = Progress(
+        step=state.step,
+        fraction=fraction,
+        seconds=state.seconds,
+        loss=loss,
+        terms=terms,
+        psnr=quality,
+        learning_rate=rate,
+        skipped=state.skipped,
+        rollbacks=state.rollbacks,
+    )
+    for callback in callbacks:
+        callback(progress)
+
+
+def _reached(
+    state: RunState,
+    field: nn.Module,
+    signal: AbstractGridSignal[Any] | None,
+    target_psnr: float,
+) -> bool:
+    suspected = state.smoothed_mse >= 0 and psnr(state.smoothed_mse) >= target_psnr
+    if signal is None or not suspected or state.step < state.next_check:
+        return False
+    state.next_check = state.step + max(10, state.step // 20)
+    return evaluate(field, signal).psnr >= target_psnr
+
+
+def _save_or_warn(
+    checkpoint: Checkpoint, path: Path, identity: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    # A full disk must not end a run that is well: an older checkpoint is still there, and there
+    # may be room again by the end.
+    try:
+        checkpoint.save(path, identity, settings)
+    except OSError as error:
+        warnings.warn(
+            f"{path}: the checkpoint cannot be written ({error.strerror}); the run goes on, and "
+            "a crash would lose what came after the last one.",
+            stacklevel=3,
+        )

@@ -1,0 +1,152 @@
+"""What the loop tells while it runs, and those who listen: a bar, a log, TensorBoard."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+import rich.progress
+from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a fit after a step.
+
+    Args:
+        step: Steps done.
+        fraction: Part of the run that is done, by steps or by time, in [0, 1].
+        seconds: Time spent fitting, over all resumed parts.
+        loss: Weighted sum over the constraints.
+        terms: Each constraint's own loss, unweighted.
+        psnr: In dB, smoothed over some steps; None unless the problem is one signal's values.
+        learning_rate: Of this step.
+        skipped: Steps skipped so far because a loss or gradient was not finite.
+        rollbacks: Returns to a checkpoint so far.
+    """
+
+    step: int
+    fraction: float
+    seconds: float
+    loss: float
+    terms: dict[str, float]
+    psnr: float | None
+    learning_rate: float
+    skipped: int
+    rollbacks: int
+
+
+Callback = Callable[[Progress], None]
+
+
+class ProgressBar:
+    """A live line on the terminal: share done, step, PSNR or loss, steps a second, time left."""
+
+    def __init__(self, console: Console | None = None, *, title: str = "fitting") -> None:
+        self._bar = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.TaskProgressColumn(),
+            rich.progress.TextColumn("step {task.fields[step]}"),
+            rich.progress.TextColumn("{task.fields[quality]}"),
+            rich.progress.TextColumn("{task.fields[speed]}"),
+            rich.progress.TimeRemainingColumn(),
+            console=console or Console(stderr=True),
+        )
+        self._task = self._bar.add_task(title, total=1.0, step=0, quality="", speed="")
+        self._first: Progress | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        self._first = self._first or progress
+        seconds = progress.seconds - self._first.seconds
+        speed = f"{(progress.step - self._first.step) / seconds:.1f} steps/s" if seconds else ""
+        if progress.psnr is None:
+            quality = f"loss {progress.loss:.3g}"
+        else:
+            quality = f"PSNR {progress.psnr:.2f} dB"
+        self._bar.update(
+            self._task,
+            completed=progress.fraction,
+            step=progress.step,
+            quality=quality,
+            speed=speed,
+        )
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+
+class JsonLines:
+    """A log with one JSON object a line, appended to; a resumed run goes on in the same file.
+
+    Args:
+        path: Where to.
+        every: Steps between lines.
+    """
+
+    def __init__(self, path: str | Path, *, every: int = 10) -> None:
+        self.every = every
+        self._file: TextIO = open(path, "a", encoding="utf-8")  # noqa: SIM115
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.step % self.every == 0:
+            self._file.write(json.dumps(asdict(progress)) + "\n")
+            self._file.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+class TensorBoard:
+    """Curves in TensorBoard. Needs the extra: `pip install 'neurafield[tensorboard]'`.
+
+    Args:
+        folder: Where TensorBoard looks.
+        every: Steps between points.
+    """
+
+    def __init__(self, folder: str | Path, *, every: int = 10) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # type: ignore[attr-defined]
+
+        self.every = every
+        self._writer: Any = SummaryWriter(str(folder))
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.step % self.every:
+            return
+        scalars = {"loss": progress.loss, "learning_rate": progress.learning_rate}
+        scalars |= {f"terms/{name}": value for name, value in progress.terms.items()}
+        if progress.psnr is not None:
+            scalars["psnr"] = progress.psnr
+        for name, value in scalars.items():
+            self._writer.add_scalar(name, value, progress.step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()

@@ -1,0 +1,8 @@
+"""Maps: what a measurement makes of a field, `(field, query) -> prediction`.
+
+The one type is `AbstractMap`. A map sees the field as a function of coordinates and nothing else;
+nothing from `signals`, `fit` or above may be imported here.
+"""
+
+from ._base import AbstractMap as AbstractMap
+from .identity import Identity as Identity

@@ -1,0 +1,10 @@
+"""Networks: trained maps from coordinates or features to values.
+
+The one type is `AbstractNetwork`: `(*batch, in_dim) -> (*batch, out_dim)`.
+Nothing from `encodings`, `field`, `signals` or above may be imported here.
+"""
+
+from . import activations as activations
+from ._base import AbstractNetwork as AbstractNetwork
+from .mlp import MLP as MLP
+from .siren import Siren as Siren

@@ -1,0 +1,22 @@
+"""Signals: what was observed, read from files, drawn in batches, written back to files.
+
+The one type is `AbstractSignal`: it draws `(query, target)` pairs. `AbstractGridSignal` is the
+kind on regular grids, and its layout is all of it but the values. A field is only ever called
+here; nothing from `field`, `maps`, `fit` or above may be imported.
+"""
+
+from ._base import AbstractGridSignal as AbstractGridSignal
+from ._base import AbstractSignal as AbstractSignal
+from ._base import render as render
+from ._layout import AbstractLayout as AbstractLayout
+from .audio import Audio as Audio
+from .audio import AudioLayout as AudioLayout
+from .image import Image as Image
+from .image import ImageLayout as ImageLayout
+from .kinds import layout_from_spec as layout_from_spec
+from .kinds import load as load
+from .sampling import draw_indices as draw_indices
+from .video import Video as Video
+from .video import VideoLayout as VideoLayout
+from .volume import Volume as Volume
+from .volume import VolumeLayout as VolumeLayout

@@ -1,0 +1,161 @@
+"""The types of a signal: anything that draws batches, and samples on a regular grid."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from ..errors import SignalError
+from ._layout import AbstractLayout
+from .sampling import draw_indices
+
+LayoutT = TypeVar("LayoutT", bound=AbstractLayout)
+
+
+class AbstractSignal(ABC):
+    """What was observed. It draws pairs of queries and targets."""
+
+    in_dim: int
+    out_dim: int
+
+    @abstractmethod
+    def batch(self, size: int | None, *, seed: int, step: int, stream: int = 0) -> tuple[Any, Any]:
+        """Draw a batch that depends on seed, step and stream alone.
+
+        Args:
+            size: Number of samples; None for all of them, in order.
+            seed: Of the whole run.
+            step: Which batch of the run.
+            stream: Which constraint of the problem.
+
+        Returns:
+            What a map takes, and what its prediction is compared with. Both are cut along
+            their first axis into micro-batches.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of everything observed: two signals with equal ones fit alike."""
+
+
+class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
+    """Samples on a regular grid, kept as they are in the file and normalised when drawn.
+
+    Args:
+        data: File values of shape `(*layout.shape, layout.channels)`.
+        layout: What they mean.
+    """
+
+    def __init__(self, data: Shaped[np.ndarray, "..."], layout: LayoutT) -> None:
+        expected = (*layout.shape, layout.channels)
+        if data.shape != expected:
+            raise SignalError(
+                f"{type(self).__name__}: expected data of shape {expected}, got {data.shape}."
+            )
+        self.data = data
+        self.layout = layout
+        self.in_dim = layout.in_dim
+        self.out_dim = layout.channels
+
+    @property
+    def num_samples(self) -> int:
+        """Samples in the whole signal."""
+        return self.layout.grid.num_samples
+
+    def batch(
+        self, size: int | None, *, seed: int, step: int, stream: int = 0
+    ) -> tuple[Float[Tensor, "n in_dim"], Float[Tensor, "n out_dim"]]:
+        if size is None:
+            indices = np.arange(self.num_samples)
+        else:
+            indices = draw_indices(self.num_samples, size, seed=seed, step=step, stream=stream)
+        values = self.data.reshape(-1, self.out_dim)[indices]
+        return self.layout.grid.coords(indices), self.layout.normalise(values)
+
+    def save(
+        self, values: Float[Tensor, "..."] | Iterable[Float[Tensor, "..."]], path: str | Path
+    ) -> None:
+        """Write normalised values as a file of this kind, with this signal's traits.
+
+        Args:
+            values: Shape `(*shape, out_dim)`, or parts of that along the first axis in order.
+                Another shape is a rendering at another size; give `layout` one of its size
+                (`signal.layout.resized`) and call `write` to say which part it shows.
+            path: Where to; its suffix chooses the format.
+
+        Raises:
+            SignalError: If the suffix cannot hold this signal, or the shape is not its own.
+            OSError: If the file cannot be written.
+        """
+        path = Path(path)
+        layout = self.layout
+        layout.check_writable(path)
+        if isinstance(values, Tensor):
+            resizable = all(
+                n == m or axis in layout.resizable_axes
+                for axis, (n, m) in enumerate(zip(values.shape, layout.shape, strict=False))
+            )
+            if values.ndim != layout.in_dim + 1 or not resizable:
+                raise SignalError(
+                    f"{path}: expected values of shape {(*layout.shape, layout.channels)}, got "
+                    f"{tuple(values.shape)}."
+                )
+            size = [values.shape[axis] for axis in layout.resizable_axes]
+            layout = layout.resized(size=size)
+            values = [values]
+        layout.write(path, (layout.denormalise(slab) for slab in values))
+
+    def slabs(self, max_samples: int = 2**20) -> Iterator[Float[Tensor, "..."]]:
+        """Normalised values in parts along the first axis, at most `max_samples` each."""
+        for start, stop in slab_ranges(self.layout, max_samples):
+            yield self.layout.normalise(self.data[start:stop])
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(json.dumps(self.layout.spec(), sort_keys=True).encode())
+        for start, stop in slab_ranges(self.layout, 2**22):
+            digest.update(np.ascontiguousarray(self.data[start:stop]))
+        return digest.hexdigest()
+
+
+def slab_ranges(layout: AbstractLayout, max_samples: int) -> Iterator[tuple[int, int]]:
+    """Cut the first axis so that a part holds at most `max_samples` samples, and at least a row."""
+    rows = layout.shape[0]
+    step = max(1, max_samples * rows // layout.grid.num_samples)
+    for start in range(0, rows, step):
+        yield start, min(start + step, rows)
+
+
+def render(
+    field: torch.nn.Module,
+    layout: AbstractLayout,
+    *,
+    max_samples: int = 2**18,
+    block: int = 8192,
+) -> Iterator[Float[Tensor, "..."]]:
+    """Evaluate a field on a layout's grid, part by part along the first axis.
+
+    Args:
+        field: From coordinates to normalised values.
+        layout: Where to evaluate.
+        max_samples: Samples held at a time; at least one row is.
+        block: Points per call of the field. 8,192 keeps the activations of a network of width
+            256 near the cache, which is twice as fast as a million points at once.
+
+    Yields:
+        Values of shape `(n, *layout.shape[1:], channels)`.
+    """
+    row_size = layout.grid.num_samples // layout.shape[0]
+    for start, stop in slab_ranges(layout, max_samples):
+        parts = []
+        with torch.inference_mode():
+            for first in range(start * row_size, stop * row_size, block):
+                last = min(first + block, stop * row_size)
+                parts.append(field(layout.grid.coords(np.arange(first, last))))
+        yield torch.cat(parts).reshape(stop - start, *layout.shape[1:], layout.channels)

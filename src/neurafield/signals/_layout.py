@@ -1,0 +1,223 @@
+"""What is needed to write a signal back: its grid, the meaning of its values, its file's traits."""
+
+import dataclasses
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from .._checks import check_count
+from ..errors import SignalError
+from ..geometry import Grid
+
+_DTYPES = tuple(
+    np.dtype(code).name
+    for code in ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8")
+)
+
+MAX_SAMPLES = 2**31
+"""Samples times channels that a rendered signal may have: past this a typing error is likelier."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractLayout(ABC):
+    """A signal without its values: where samples lie and how they stand in a file.
+
+    A field gives normalised values, in which the range of the file's values is [-1, 1].
+
+    Args:
+        grid: Where the samples lie.
+        channels: Values at each sample.
+        dtype: NumPy name of the type in the file.
+        low: The file value that becomes -1.
+        high: The file value that becomes 1.
+    """
+
+    kind: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+    num_axes: ClassVar[int]
+    resizable_axes: ClassVar[tuple[int, ...]]
+
+    grid: Grid
+    channels: int
+    dtype: str
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        # A layout also comes out of a file that anyone may have written.
+        owner = type(self).__name__
+        check_count(owner, channels=self.channels, high=64)
+        if self.grid.dim != self.num_axes:
+            raise ValueError(f"{owner}: expected {self.num_axes} axes, got {self.grid.dim}.")
+        if self.dtype not in _DTYPES:
+            raise ValueError(f"{owner}: expected one of {', '.join(_DTYPES)}, got {self.dtype!r}.")
+        if not -math.inf < self.low <= self.high < math.inf:
+            raise ValueError(f"{owner}: expected low <= high, got {self.low} and {self.high}.")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Samples on each axis."""
+        return self.grid.shape
+
+    @property
+    def in_dim(self) -> int:
+        """Coordinates of a sample."""
+        return self.grid.dim
+
+    @property
+    def peak(self) -> float:
+        """Peak-to-peak range of the normalised values, as PSNR takes it."""
+        return 2.0
+
+    def normalise(self, values: Shaped[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
+        """File values to [-1, 1]."""
+        scaled = (values.astype(np.float32) - np.float32(self._offset)) / np.float32(self._scale)
+        return torch.from_numpy(scaled)
+
+    def denormalise(self, values: Float[Tensor, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
+        """Normalised values to the file's type; whole-number types are rounded and clipped."""
+        array = values.detach().cpu().numpy().astype(np.float64) * self._scale + self._offset
+        if np.issubdtype(self.dtype, np.integer):
+            array = np.clip(np.rint(array), self.low, self.high)
+        return array.astype(self.dtype)
+
+    def resized(
+        self,
+        *,
+        scale: float | None = None,
+        size: Sequence[int] | None = None,
+        region: Sequence[float] | None = None,
+    ) -> Self:
+        """The layout of a rendering at another size, or of a part.
+
+        Args:
+            scale: Factor on each resizable axis (a video's frames are not).
+            size: Samples on each resizable axis, instead of a scale.
+            region: Start and stop on each resizable axis, in samples of this layout.
+
+        Raises:
+            SignalError: If sizes are not positive, the number of axes is wrong, or the region
+                reaches outside.
+        """
+        axes = self.resizable_axes
+        if region is not None and len(region) != 2 * len(axes):
+            raise SignalError(
+                f"region: expected {2 * len(axes)} numbers for {self.kind}, got {len(region)}."
+            )
+        ranges: list[tuple[float, float]] = [(0, n) for n in self.shape]
+        for i, axis in enumerate(axes if region is not None else ()):
+            ranges[axis] = (region[2 * i], region[2 * i + 1])  # type: ignore[index]
+        shape = list(self.shape)
+        if size is not None:
+            if len(size) != len(axes) or min(size) < 1:
+                raise SignalError(
+                    f"size: expected {len(axes)} positive numbers for {self.kind}, got "
+                    f"{' '.join(map(str, size))}."
+                )
+            for axis, count in zip(axes, size, strict=True):
+                shape[axis] = count
+        else:
+            factor = 1.0 if scale is None else scale
+            if not 0 < factor < float("inf"):
+                raise SignalError(f"scale: expected a positive number, got {scale}.")
+            for axis in axes:
+                start, stop = ranges[axis]
+                # An empty region is the grid's error to report, not a size of zero.
+                shape[axis] = max(1, round(abs(stop - start) * factor))
+        if np.prod(shape, dtype=np.float64) * self.channels > MAX_SAMPLES:
+            raise SignalError(
+                f"size: expected at most {MAX_SAMPLES:,} values, got "
+                f"{' x '.join(map(str, shape))} x {self.channels}. Render it in regions."
+            )
+        try:
+            return self._on_grid(self.grid.resampled(shape, ranges))
+        except ValueError as error:
+            raise SignalError(f"region: {error}") from error
+
+    def _on_grid(self, grid: Grid) -> Self:
+        # Kinds with units of their own (sample rate, affine) adjust them to the new spacing.
+        return dataclasses.replace(self, grid=grid)
+
+    @abstractmethod
+    def check_writable(self, path: Path) -> None:
+        """Require that this signal can be written to a file of that suffix.
+
+        Raises:
+            SignalError: If it cannot, naming the suffixes that can.
+        """
+
+    @abstractmethod
+    def write(self, path: Path, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> None:
+        """Write file values, all or nothing.
+
+        Args:
+            path: Where to; its suffix chooses the format.
+            slabs: Parts along the first axis, in order, each of shape `(n, *shape[1:], channels)`.
+
+        Raises:
+            SignalError: If the suffix cannot hold this signal.
+            OSError: If the file cannot be written.
+        """
+
+    def assembled(self, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> Shaped[np.ndarray, "..."]:
+        """All slabs in one array of shape `(*shape, channels)`."""
+        array = np.empty((*self.shape, self.channels), dtype=self.dtype)
+        row = 0
+        for slab in slabs:
+            array[row : row + len(slab)] = slab
+            row += len(slab)
+        if row != self.shape[0]:
+            raise SignalError(f"write: expected {self.shape[0]} rows, got {row}.")
+        return array
+
+    def spec(self) -> dict[str, Any]:
+        """JSON values from which `signals.layout_from_spec` builds this layout again."""
+        values = json.loads(json.dumps(dataclasses.asdict(self)))
+        return {"kind": self.kind, **values}
+
+    @property
+    def _offset(self) -> float:
+        return (self.high + self.low) / 2
+
+    @property
+    def _scale(self) -> float:
+        # A constant signal has no range; any scale will do, as all its values become 0.
+        return (self.high - self.low) / 2 or 1.0
+
+
+def check_suffix(layout: AbstractLayout, path: Path) -> str:
+    """The lower-case suffix of `path`, if this kind of signal is written to such files."""
+    suffix = path.suffix.lower()
+    if suffix not in layout.suffixes:
+        raise SignalError(
+            f"{path}: expected one of {', '.join(layout.suffixes)} for {layout.kind}, got "
+            f"{suffix or 'no suffix'!r}. Name the output so."
+        )
+    return suffix
+
+
+def value_range(array: Shaped[np.ndarray, "..."], path: Path | str) -> tuple[float, float]:
+    """Smallest and largest value, if all are finite.
+
+    Raises:
+        SignalError: If the array is empty or holds NaN or infinity.
+    """
+    if array.size == 0:
+        raise SignalError(f"{path}: expected at least one sample, got shape {array.shape}.")
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        count = int(array.size - np.isfinite(array).sum())
+        raise SignalError(
+            f"{path}: expected finite values, got {count} that are NaN or infinite. Replace them "
+            "first, for example with numpy.nan_to_num."
+        )
+    return low, high

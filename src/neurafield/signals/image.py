@@ -1,0 +1,250 @@
+"""Pictures: PNG, JPEG and TIFF, 8 and 16 bit and float, grey and colour, alpha kept."""
+
+import base64
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Shaped
+from PIL import Image as PillowImage
+from PIL import ImageOps
+
+from .._files import atomic_path
+from ..errors import SignalError
+from ..geometry import Grid
+from ._base import AbstractGridSignal
+from ._files import check_readable, import_extra, one_line, read_header
+from ._layout import AbstractLayout, check_suffix, value_range
+
+MAX_PIXELS = 2**28
+"""Largest picture that is decoded: 268 million pixels. What claims more is refused unread."""
+
+_TIFF = (".tif", ".tiff")
+_JPEG = (".jpg", ".jpeg")
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_MAX_PROFILE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageLayout(AbstractLayout):
+    """A picture without its pixels. Axes are (row, column); 1 to 4 channels: L, LA, RGB, RGBA.
+
+    Args:
+        icc_profile: The colour profile, base64, or empty: sRGB is then meant.
+    """
+
+    kind: ClassVar[str] = "image"
+    suffixes: ClassVar[tuple[str, ...]] = (".png", *_JPEG, *_TIFF)
+    num_axes: ClassVar[int] = 2
+    resizable_axes: ClassVar[tuple[int, ...]] = (0, 1)
+
+    icc_profile: str = ""
+
+    def check_writable(self, path: Path) -> None:
+        suffix = check_suffix(self, path)
+        if suffix in _JPEG and self.channels in (2, 4):
+            raise SignalError(f"{path}: JPEG cannot hold alpha. Write a .png or .tif instead.")
+        if suffix not in _TIFF and self.dtype not in ("uint8", "uint16"):
+            raise SignalError(
+                f"{path}: {suffix} cannot hold {self.dtype} values. Write a .tif instead."
+            )
+        if suffix in _JPEG and self.dtype != "uint8":
+            raise SignalError(
+                f"{path}: JPEG cannot hold {self.dtype} values. Write a .png or .tif instead."
+            )
+
+    def write(self, path: Path, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> None:
+        path = Path(path)
+        self.check_writable(path)
+        array = self.assembled(slabs)
+        suffix = path.suffix.lower()
+        with atomic_path(path) as partial:
+            if suffix in _TIFF:
+                self._write_tiff(partial, array)
+            elif self.dtype == "uint16":
+                codecs = import_extra("imagecodecs", "image", path)
+                partial.write_bytes(
+                    codecs.png_encode(np.squeeze(array, -1) if self.channels == 1 else array)
+                )
+            else:
+                picture = PillowImage.fromarray(array[..., 0] if self.channels == 1 else array)
+                options: dict[str, Any] = {"quality": 95} if suffix in _JPEG else {}
+                if self.icc_profile:
+                    options["icc_profile"] = base64.b64decode(self.icc_profile)
+                picture.save(partial, **options)
+
+    def _write_tiff(self, path: Path, array: Shaped[np.ndarray, "row column channel"]) -> None:
+        tifffile = import_extra("tifffile", "image", path)
+        profile = base64.b64decode(self.icc_profile) or None
+        tifffile.imwrite(
+            path,
+            array[..., 0] if self.channels == 1 else array,
+            photometric="rgb" if self.channels >= 3 else "minisblack",
+            extrasamples=["unassalpha"] if self.channels in (2, 4) else None,
+            planarconfig="contig" if self.channels > 1 else None,
+            iccprofile=profile,
+            metadata=None,
+        )
+
+
+class Image(AbstractGridSignal[ImageLayout]):
+    """A picture.
+
+    Example:
+        >>> picture = Image.from_array(np.zeros((4, 6, 3), np.uint8))
+        >>> query, target = picture.batch(5, seed=0, step=0)
+        >>> query.shape, target.shape
+        (torch.Size([5, 2]), torch.Size([5, 3]))
+    """
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Image":
+        """Read a picture. EXIF orientation is applied; palettes become RGB, CMYK too.
+
+        Raises:
+            SignalError: If the file is missing, damaged, empty, not a picture, too large, or
+                holds NaN or infinity.
+        """
+        path = Path(path)
+        check_readable(path)
+        header = read_header(path, 32)
+        if path.suffix.lower() in _TIFF or header[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            array, profile = _read_tiff(path)
+        else:
+            array, profile = _read_pillow(path, header)
+        return cls.from_array(array, name=path, icc_profile=profile)
+
+    @classmethod
+    def from_array(
+        cls,
+        array: Shaped[np.ndarray, "..."],
+        *,
+        grid: Grid | None = None,
+        name: str | Path = "Image",
+        icc_profile: bytes = b"",
+    ) -> "Image":
+        """Make a picture of an array, of shape `(rows, columns)` or `(rows, columns, channels)`.
+
+        Args:
+            array: uint8 or uint16, whose whole range becomes [-1, 1], or float, whose smallest
+                and largest value do.
+            grid: Where the pixels lie; the default is at the centres of cells that fill
+                [-1, 1].
+            name: What an error calls it.
+            icc_profile: The colour profile to write back.
+
+        Raises:
+            SignalError: If the shape or type is another, or values are not finite.
+        """
+        array = array[..., None] if array.ndim == 2 else array
+        if array.ndim != 3 or array.shape[-1] not in _MODES:
+            raise SignalError(
+                f"{name}: expected shape (rows, columns) or (rows, columns, 1 to 4), got "
+                f"{array.shape}."
+            )
+        low, high = value_range(array, name)
+        if array.dtype in (np.uint8, np.uint16):
+            low, high = 0.0, float(np.iinfo(array.dtype).max)
+        elif not np.issubdtype(array.dtype, np.floating):
+            raise SignalError(f"{name}: expected uint8, uint16 or float, got {array.dtype}.")
+        layout = ImageLayout(
+            grid=grid or Grid.centres(array.shape[:2]),
+            channels=array.shape[2],
+            dtype=array.dtype.name,
+            low=low,
+            high=high,
+            icc_profile=base64.b64encode(icc_profile).decode()
+            if len(icc_profile) <= _MAX_PROFILE_BYTES
+            else "",
+        )
+        return cls(np.ascontiguousarray(array), layout)
+
+
+def _check_size(path: Path, rows: int, columns: int) -> None:
+    if rows * columns > MAX_PIXELS:
+        raise SignalError(
+            f"{path}: expected at most {MAX_PIXELS:,} pixels, got {columns} x {rows}. Scale it "
+            "down or cut it first."
+        )
+
+
+def _read_pillow(path: Path, header: bytes) -> tuple[Shaped[np.ndarray, "..."], bytes]:
+    sixteen_bit_png = header.startswith(b"\x89PNG\r\n\x1a\n") and header[24:25] == b"\x10"
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures long before our own limit, and of odd metadata.
+            warnings.simplefilter("ignore")
+            with PillowImage.open(path) as picture:
+                _check_size(path, picture.height, picture.width)
+                profile = picture.info.get("icc_profile") or b""
+                if sixteen_bit_png:
+                    return _read_png16(path), profile
+                upright = ImageOps.exif_transpose(picture)
+                return np.asarray(_to_plain_mode(upright)), profile
+    except PillowImage.DecompressionBombError as error:
+        raise SignalError(
+            f"{path}: expected at most {MAX_PIXELS:,} pixels, got far more. Scale it down first."
+        ) from error
+    except SignalError:
+        raise
+    except Exception as error:  # Pillow's decoders raise almost anything on damaged files.
+        raise SignalError(
+            f"{path}: cannot be read as a picture ({one_line(error)}). Is it complete, and is it "
+            "one?"
+        ) from error
+
+
+def _to_plain_mode(picture: PillowImage.Image) -> PillowImage.Image:
+    if picture.mode in ("L", "LA", "RGB", "RGBA", "I;16", "F"):
+        return picture
+    if picture.mode in ("1", "I"):
+        return picture.convert("L") if picture.mode == "1" else picture.convert("F")
+    alpha = picture.mode in ("PA", "La", "RGBa") or "transparency" in picture.info
+    return picture.convert("RGBA" if alpha else "RGB")
+
+
+def _read_png16(path: Path) -> Shaped[np.ndarray, "..."]:
+    # Pillow keeps only 8 of the 16 bits of a colour PNG.
+    codecs = import_extra("imagecodecs", "image", path)
+    return codecs.png_decode(path.read_bytes())
+
+
+def _read_tiff(path: Path) -> tuple[Shaped[np.ndarray, "..."], bytes]:
+    tifffile = import_extra("tifffile", "image", path)
+    try:
+        with tifffile.TiffFile(path) as file:
+            page = file.pages[0]
+            _check_size(path, page.imagelength, page.imagewidth)
+            array = page.asarray()
+            tags = page.tags
+            orientation = tags["Orientation"].value if "Orientation" in tags else 1
+            profile = bytes(tags["InterColorProfile"].value) if "InterColorProfile" in tags else b""
+            if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+                array = np.invert(array)
+            if page.planarconfig == 2 and array.ndim == 3:
+                array = np.moveaxis(array, 0, -1)
+            if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+                array = np.moveaxis(page.colormap, 0, -1)[array]
+            if array.dtype == bool:
+                array = array.astype(np.uint8) * 255
+    except SignalError:
+        raise
+    except Exception as error:  # tifffile and its codecs raise almost anything on damaged files.
+        raise SignalError(
+            f"{path}: cannot be read as a TIFF ({one_line(error)}). Is it complete, and is it one?"
+        ) from error
+    return _upright(array, orientation), profile
+
+
+def _upright(array: Shaped[np.ndarray, "..."], orientation: int) -> Shaped[np.ndarray, "..."]:
+    """Apply the TIFF orientation tag: which side of the picture row 0 and column 0 are."""
+    if orientation in (5, 6, 7, 8):
+        array = np.swapaxes(array, 0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array

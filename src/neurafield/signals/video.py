@@ -1,0 +1,179 @@
+"""Moving pictures: MP4 and other containers, read and written frame by frame."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Shaped, UInt8
+
+from .._files import atomic_path
+from ..errors import SignalError
+from ..geometry import Grid
+from ._base import AbstractGridSignal
+from ._files import check_readable, import_extra, one_line
+from ._layout import AbstractLayout, check_suffix
+
+IN_MEMORY_BYTES = 2**28
+"""Decoded frames up to 256 MiB stay in memory; more of them go to a temporary file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoLayout(AbstractLayout):
+    """A clip without its frames. Axes are (frame, row, column); 3 channels, RGB.
+
+    Args:
+        frame_rate: Frames per second, as a fraction in text, for example "30000/1001".
+    """
+
+    kind: ClassVar[str] = "video"
+    suffixes: ClassVar[tuple[str, ...]] = (".mp4", ".mkv", ".mov")
+    num_axes: ClassVar[int] = 3
+    resizable_axes: ClassVar[tuple[int, ...]] = (1, 2)
+
+    frame_rate: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < Fraction(self.frame_rate) < 10**6:
+            raise ValueError(f"VideoLayout: expected a frame rate, got {self.frame_rate!r}.")
+
+    def check_writable(self, path: Path) -> None:
+        check_suffix(self, path)
+
+    def write(self, path: Path, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> None:
+        path = Path(path)
+        check_suffix(self, path)
+        av = import_extra("av", "video", path)
+        _, rows, columns = self.shape
+        with atomic_path(path) as partial:
+            try:
+                with av.open(partial, "w") as container:
+                    stream = container.add_stream("libx264", rate=Fraction(self.frame_rate))
+                    stream.width, stream.height = columns, rows
+                    # Colour at half size, which every player takes, needs even sizes.
+                    even = rows % 2 == 0 and columns % 2 == 0
+                    stream.pix_fmt = "yuv420p" if even else "yuv444p"
+                    stream.options = {"crf": "17"}
+                    for slab in slabs:
+                        for pixels in slab:
+                            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels))
+                            container.mux(stream.encode(frame))
+                    container.mux(stream.encode())
+            except av.FFmpegError as error:
+                raise SignalError(f"{path}: cannot be written ({one_line(error)}).") from error
+
+
+class Video(AbstractGridSignal[VideoLayout]):
+    """A clip."""
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        frames: slice | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> "Video":
+        """Read a clip, one frame at a time.
+
+        Args:
+            path: An MP4, or whatever else FFmpeg reads.
+            frames: Which frames; the default is all.
+            size: Rows and columns to scale each frame to, by area averaging; the default is
+                the clip's own.
+
+        Raises:
+            SignalError: If the file is missing, damaged, cut off, or has no frames.
+        """
+        path = Path(path)
+        check_readable(path)
+        av = import_extra("av", "video", path)
+        try:
+            with av.open(path) as container:
+                if not container.streams.video:
+                    raise SignalError(f"{path}: expected a clip, got a file without pictures.")
+                stream = container.streams.video[0]
+                stream.thread_type = "AUTO"
+                rate = stream.average_rate or Fraction(25)
+                data = _read_frames(path, container, stream, frames or slice(None), size)
+        except (av.FFmpegError, OSError, MemoryError) as error:
+            raise SignalError(
+                f"{path}: cannot be read as a clip ({one_line(error)}). Is it complete?"
+            ) from error
+        step = (frames.step or 1) if frames else 1
+        return cls.from_array(data, frame_rate=rate / step, name=path)
+
+    @classmethod
+    def from_array(
+        cls,
+        array: UInt8[np.ndarray, "frame row column 3"],
+        *,
+        frame_rate: Fraction | int | str,
+        grid: Grid | None = None,
+        name: str | Path = "Video",
+    ) -> "Video":
+        """Make a clip of an array of frames.
+
+        Raises:
+            SignalError: If the shape or type is another.
+        """
+        if array.ndim != 4 or array.shape[-1] != 3 or array.dtype != np.uint8 or array.size == 0:
+            raise SignalError(
+                f"{name}: expected uint8 of shape (frames, rows, columns, 3), got {array.dtype} "
+                f"{array.shape}."
+            )
+        layout = VideoLayout(
+            grid=grid or Grid.centres(array.shape[:3]),
+            channels=3,
+            dtype="uint8",
+            low=0.0,
+            high=255.0,
+            frame_rate=str(Fraction(frame_rate)),
+        )
+        return cls(array, layout)
+
+
+def _read_frames(
+    path: Path, container: Any, stream: Any, frames: slice, size: tuple[int, int] | None
+) -> UInt8[np.ndarray, "frame row column 3"]:
+    total = sum(1 for packet in container.demux(stream) if packet.size)
+    container.seek(0)
+    wanted = range(total)[frames]
+    if not wanted or wanted.step < 0:
+        raise SignalError(f"{path}: expected some of its {total} frames, got {frames}.")
+    rows, columns = size or (stream.height, stream.width)
+    array = _allocate((len(wanted), rows, columns, 3))
+    filled = 0
+    for index, pixels in enumerate(_decode(container, stream, size)):
+        if index in wanted:
+            array[filled] = pixels
+            filled += 1
+        if filled == len(wanted):
+            return array
+    raise SignalError(
+        f"{path}: expected {total} frames, got fewer that can be decoded. It is cut off or "
+        "damaged; take another copy."
+    )
+
+
+def _decode(
+    container: Any, stream: Any, size: tuple[int, int] | None
+) -> Iterator[UInt8[np.ndarray, "row column 3"]]:
+    for frame in container.decode(stream):
+        if size is None:
+            yield frame.to_ndarray(format="rgb24")
+        else:
+            yield frame.to_ndarray(
+                format="rgb24", width=size[1], height=size[0], interpolation="AREA"
+            )
+
+
+def _allocate(shape: tuple[int, ...]) -> UInt8[np.ndarray, "frame row column 3"]:
+    if np.prod(shape, dtype=np.float64) <= IN_MEMORY_BYTES:
+        return np.empty(shape, dtype=np.uint8)
+    # The file has no name, so it is gone with the process, however that ends.
+    return np.memmap(tempfile.TemporaryFile(), dtype=np.uint8, mode="w+", shape=shape)
