@@ -60,7 +60,7 @@ def _fail(arguments: argparse.Namespace, text: str, code: int) -> int:
     return code
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     print(f"neurafield: {message}", file=sys.stderr)
 
 

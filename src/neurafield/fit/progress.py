@@ -125,7 +125,7 @@ class TensorBoard:
     """
 
     def __init__(self, folder: str | Path, *, every: int = 10) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # type: ignore[attr-defined]
+        from torch.utils.tensorboard import SummaryWriter
 
         self.every = every
         self._writer: Any = SummaryWriter(str(folder))

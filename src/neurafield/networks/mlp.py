@@ -57,8 +57,9 @@ class MLP(AbstractNetwork):
         check_count(self, in_dim=in_dim, out_dim=out_dim, width=width, high=2**16)
         check_count(self, depth=depth, high=256)
         self.in_dim, self.out_dim, self.width, self.depth = in_dim, out_dim, width, depth
-        named = isinstance(activation, str)
-        self.activation = activations.by_name(activation) if named else activation
+        if isinstance(activation, str):
+            activation = activations.by_name(activation)
+        self.activation = activation
         sizes = [in_dim] + [width] * depth + [out_dim]
         gains = [self.activation.gain] * depth + [1.0]
         self.layers = nn.ModuleList(

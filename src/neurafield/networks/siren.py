@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -83,7 +84,7 @@ class Siren(AbstractNetwork):
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
-        *hidden, last = self.layers
+        *hidden, last = cast(Iterable[nn.Linear], self.layers)
         factor = self.omega_0
         for layer in hidden:
             # omega (W x + b) as (omega W) x + omega b: two passes fewer over the points.

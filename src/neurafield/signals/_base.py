@@ -120,7 +120,7 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
     def fingerprint(self) -> str:
         digest = hashlib.sha256(json.dumps(self.layout.spec(), sort_keys=True).encode())
         for start, stop in slab_ranges(self.layout, 2**22):
-            digest.update(np.ascontiguousarray(self.data[start:stop]))
+            digest.update(np.ascontiguousarray(self.data[start:stop]).data)
         return digest.hexdigest()
 
 
