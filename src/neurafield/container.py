@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_tensors
+from safetensors.torch import save as pack_tensors
 from torch import Tensor
 
 from ._files import write_atomically
@@ -39,7 +40,7 @@ def write_sealed(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise FieldFileError(f"{path}: expected finite numbers, got NaN or infinity in {name}.")
     text = json.dumps({**header, "sha256": _UNSEALED}, sort_keys=True, allow_nan=False)
-    data = safetensors.torch.save(
+    data = pack_tensors(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
         metadata={_KEY: text},
     )
@@ -65,8 +66,8 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             "after it was written; take another copy."
         )
     try:
-        tensors = safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        tensors = parse_tensors(data)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise FieldFileError(f"{path}: the tensors cannot be read ({error}).") from error
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +47,9 @@ class Checkpoint:
     state: RunState
 
     @classmethod
-    def take(cls, field: nn.Module, optimizer: torch.optim.Optimizer, state: RunState) -> Self:
+    def take(
+        cls, field: nn.Module, optimizer: torch.optim.Optimizer, state: RunState
+    ) -> "Checkpoint":
         """Copy a run as it stands."""
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         return cls(
@@ -90,7 +92,7 @@ class Checkpoint:
         write_sealed(path, tensors, header)
 
     @classmethod
-    def load(cls, path: Path, identity: dict[str, Any], field: nn.Module) -> Self:
+    def load(cls, path: Path, identity: dict[str, Any], field: nn.Module) -> "Checkpoint":
         """Read a file and require that it belongs to this run.
 
         Raises:

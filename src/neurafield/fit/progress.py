@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 import rich.progress
 from rich.console import Console
@@ -74,7 +74,7 @@ class ProgressBar:
             speed=speed,
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ProgressBar":
         self._bar.start()
         return self
 
@@ -104,7 +104,7 @@ class JsonLines:
             self._file.write(json.dumps(asdict(progress)) + "\n")
             self._file.flush()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "JsonLines":
         return self
 
     def __exit__(
@@ -140,7 +140,7 @@ class TensorBoard:
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, progress.step)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "TensorBoard":
         return self
 
     def __exit__(

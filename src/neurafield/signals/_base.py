@@ -95,7 +95,7 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
             OSError: If the file cannot be written.
         """
         path = Path(path)
-        layout = self.layout
+        layout: AbstractLayout = self.layout
         layout.check_writable(path)
         if isinstance(values, Tensor):
             resizable = all(

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -96,7 +96,7 @@ class AbstractLayout(ABC):
         scale: float | None = None,
         size: Sequence[int] | None = None,
         region: Sequence[float] | None = None,
-    ) -> Self:
+    ) -> "AbstractLayout":
         """The layout of a rendering at another size, or of a part.
 
         Args:
@@ -143,7 +143,7 @@ class AbstractLayout(ABC):
         except ValueError as error:
             raise SignalError(f"region: {error}") from error
 
-    def _on_grid(self, grid: Grid) -> Self:
+    def _on_grid(self, grid: Grid) -> "AbstractLayout":
         # Kinds with units of their own (sample rate, affine) adjust them to the new spacing.
         return dataclasses.replace(self, grid=grid)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Shaped
@@ -47,7 +47,7 @@ class AudioLayout(AbstractLayout):
         super().__post_init__()
         check_count("AudioLayout", sample_rate=self.sample_rate, high=2**31 - 1)
 
-    def _on_grid(self, grid: Grid) -> Self:
+    def _on_grid(self, grid: Grid) -> "AudioLayout":
         rate = round(self.sample_rate * self.grid.spacing[0] / grid.spacing[0])
         return type(self)(**{**vars(self), "grid": grid, "sample_rate": max(1, rate)})
 

@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -41,7 +41,7 @@ class VolumeLayout(AbstractLayout):
         if self.affine and np.array(self.affine, dtype=np.float64).shape != (4, 4):
             raise ValueError(f"VolumeLayout: expected a 4 x 4 affine, got {self.affine}.")
 
-    def _on_grid(self, grid: Grid) -> Self:
+    def _on_grid(self, grid: Grid) -> "VolumeLayout":
         affine = self.affine
         if affine:
             # Index j of the new grid is index ratio * j + shift of this one.

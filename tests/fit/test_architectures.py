@@ -1,0 +1,65 @@
+"""Named architectures: every one builds, and matches a budget."""
+
+import numpy as np
+import pytest
+
+from neurafield.cli.main import build_parser
+from neurafield.fit import architectures
+from neurafield.fit.architectures import ARCHITECTURES, DEFAULTS, plan
+from neurafield.signals import AbstractLayout, Audio, Image, Video, Volume
+
+LAYOUTS = {
+    "image": Image.from_array(np.zeros((64, 53, 3), np.uint8)).layout,
+    "audio": Audio.from_array(np.zeros((9000, 2), np.float32), sample_rate=8000).layout,
+    "video": Video.from_array(np.zeros((5, 16, 24, 3), np.uint8), frame_rate=5).layout,
+    "volume": Volume.from_array(np.zeros((9, 11, 13))).layout,
+}
+
+
+@pytest.mark.parametrize("kind", LAYOUTS)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("budget", [10_000, 200_000])
+def test_budget_is_met_within_five_percent(arch: str, kind: str, budget: int) -> None:
+    layout: AbstractLayout = LAYOUTS[kind]
+    field = plan(layout, arch, num_parameters=budget).field
+    assert abs(field.num_parameters / budget - 1) < 0.05
+    assert (field.in_dim, field.out_dim) == (layout.in_dim, layout.channels)
+
+
+@pytest.mark.parametrize("kind", LAYOUTS)
+def test_every_kind_has_a_default(kind: str) -> None:
+    assert plan(LAYOUTS[kind]).arch == DEFAULTS[kind]
+
+
+def test_width_grows_with_the_signal() -> None:
+    small, large = (Image.from_array(np.zeros((n, n), np.uint8)).layout for n in (32, 2048))
+    assert architectures.default_width(small) < architectures.default_width(large)
+
+
+def test_the_seed_decides_the_parameters() -> None:
+    first, second, other = (plan(LAYOUTS["image"], seed=s).field.state_dict() for s in (0, 0, 1))
+    name = "network.layers.0.weight"
+    assert (first[name] == second[name]).all()
+    assert (first[name] != other[name]).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"arch": "resnet50"}, "siren, fourier, positional, relu, got 'resnet50'"),
+        ({"num_parameters": 3}, "expected .* for this architecture, got 3"),
+        ({"num_parameters": 10**12}, "between 1 and|expected .* for this architecture"),
+    ],
+)
+def test_out_of_reach_is_refused(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan(LAYOUTS["image"], **arguments)
+
+
+def test_help_names_every_architecture() -> None:
+    # The parser does not import torch, so it cannot ask; this keeps it honest.
+    text = " ".join(
+        build_parser()._subparsers._group_actions[0].choices["fit"].format_help().split()
+    )
+    assert "siren, fourier, positional or relu" in text
+    assert list(ARCHITECTURES) == ["siren", "fourier", "positional", "relu"]

@@ -1,0 +1,440 @@
+"""The loop: reproducible, bounded, resumable, and not felled by NaN."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from neurafield import Field, FieldFileError
+from neurafield.fit import (
+    Checkpoint,
+    Constraint,
+    JsonLines,
+    Progress,
+    Result,
+    fit,
+    losses,
+    metrics,
+    schedule,
+)
+from neurafield.maps import AbstractMap
+from neurafield.networks import MLP, Siren
+from neurafield.signals import Image
+
+
+def picture(rows: int = 13, columns: int = 11) -> Image:
+    rng = np.random.default_rng(0)
+    return Image.from_array(rng.integers(0, 256, (rows, columns, 3)).astype(np.uint8))
+
+
+def siren(seed: int = 0, dtype: torch.dtype = torch.float32) -> Field:
+    g = torch.Generator().manual_seed(seed)
+    return Field(Siren(2, 3, width=16, depth=2, generator=g)).to(dtype)
+
+
+def state_bytes(field: nn.Module) -> bytes:
+    return b"".join(t.numpy().tobytes() for t in field.state_dict().values())
+
+
+def run(field: Field, **options) -> Result:
+    options = {"steps": 20, "lr": 1e-3, "seed": 3, **options}
+    problem = options.pop("problem", Constraint(signal=picture(), batch_size=64))
+    return fit(field, problem, **options)
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.seen: list[Progress] = []
+
+    def __call__(self, progress: Progress) -> None:
+        self.seen.append(progress)
+
+
+# ---- the mathematics
+
+
+def test_it_is_adam_on_the_mean_squared_error() -> None:
+    """Against a loop of ten lines that shares nothing with ours but torch."""
+    ours, theirs = siren(dtype=torch.float64), siren(dtype=torch.float64)
+    signal = picture()
+    run(ours, problem=Constraint(signal=signal), schedule=schedule.constant)
+    rows, columns = np.meshgrid(np.arange(13), np.arange(11), indexing="ij")
+    x = np.stack([(2 * rows + 1) / 13 - 1, (2 * columns + 1) / 11 - 1], -1).reshape(-1, 2)
+    # Queries are float32 at the boundary, whatever the field's type.
+    x = torch.from_numpy(x).float().double()
+    y = torch.from_numpy(signal.data.reshape(-1, 3).astype(np.float32) / 127.5 - 1).double()
+    optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-3)
+    for _ in range(20):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(theirs(x), y).backward()
+        optimizer.step()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("batch_size", [None, 64])
+def test_micro_batches_add_up_to_the_batch(batch_size: int | None) -> None:
+    fields = [siren(dtype=torch.float64) for _ in range(3)]
+    problem = Constraint(signal=picture(), batch_size=batch_size)
+    for field, micro in zip(fields, (1000, 64, 7), strict=True):
+        run(field, problem=problem, micro_batch=micro)
+    for field in fields[1:]:
+        for a, b in zip(field.parameters(), fields[0].parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
+
+
+def test_constraints_are_summed_with_their_weights() -> None:
+    class Twice(AbstractMap):
+        def __call__(self, field: Callable[[Tensor], Tensor], query: Tensor) -> Tensor:
+            return 2 * field(query)
+
+    signal, recorder = picture(), Recorder()
+    problem = [
+        Constraint(signal=signal, name="once", weight=3.0),
+        Constraint(signal=signal, map=Twice(), loss=losses.l1, weight=0.5, name="twice"),
+    ]
+    field = siren()
+    query, target = signal.batch(None, seed=0, step=0)
+    with torch.no_grad():
+        once = (field(query) - target).square().mean().item()
+        twice = (2 * field(query) - target).abs().mean().item()
+    run(field, problem=problem, steps=1, callbacks=[recorder])
+    (progress,) = recorder.seen
+    assert progress.terms == pytest.approx({"once": once, "twice": twice}, rel=1e-5)
+    assert progress.loss == pytest.approx(3 * once + 0.5 * twice, rel=1e-5)
+    assert progress.psnr is None
+
+
+def test_it_learns(device: str) -> None:
+    field = siren().to(device)
+    result = run(field, steps=300, lr=3e-3)
+    assert result.loss < 0.1
+    assert metrics.evaluate(field, picture()).psnr > 15
+
+
+def test_schedules() -> None:
+    assert [schedule.cosine(x) for x in (0.0, 1.0)] == pytest.approx([1.0, 0.0])
+    assert schedule.cosine(1 / 3) == pytest.approx(0.75)
+    recorder = Recorder()
+    run(siren(), steps=4, lr=1.0e-3, callbacks=[recorder])
+    expected = [1e-3 * 0.5 * (1 + math.cos(math.pi * k / 4)) for k in range(4)]
+    assert [p.learning_rate for p in recorder.seen] == pytest.approx(expected)
+
+
+# ---- reproducible
+
+
+def test_same_seed_same_bytes() -> None:
+    fields = [siren() for _ in range(3)]
+    for field, seed in zip(fields, (3, 3, 4), strict=True):
+        run(field, seed=seed)
+    assert state_bytes(fields[0]) == state_bytes(fields[1])
+    assert state_bytes(fields[0]) != state_bytes(fields[2])
+
+
+@pytest.mark.parametrize("stop_at", [1, 7, 10, 19])
+def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(stop_at: int, tmp_path: Path) -> None:
+    whole, parts = siren(), siren()
+    run(whole, checkpoint=tmp_path / "whole", checkpoint_every=5)
+    recorder = Recorder()
+    options = {"checkpoint": tmp_path / "parts", "checkpoint_every": 5, "resume": True}
+    first = run(
+        parts, **options, callbacks=[recorder], should_stop=lambda: len(recorder.seen) == stop_at
+    )
+    assert (first.status, first.step) == ("interrupted", stop_at)
+    again = siren(seed=9)  # resuming must not depend on what the field held
+    second = run(again, **options)
+    assert (second.status, second.step) == ("steps", 20)
+    assert state_bytes(again) == state_bytes(whole)
+
+
+def test_a_crash_between_checkpoints_replays_the_lost_steps(tmp_path: Path) -> None:
+    class Crash(Exception):
+        pass
+
+    def crash(progress: Progress) -> None:
+        if progress.step == 13:
+            raise Crash
+
+    whole, again = siren(), siren(seed=9)
+    run(whole)
+    options = {"checkpoint": tmp_path / "c", "checkpoint_every": 5, "resume": True}
+    with pytest.raises(Crash):
+        run(siren(), **options, callbacks=[crash])
+    recorder = Recorder()
+    run(again, **options, callbacks=[recorder])
+    assert recorder.seen[0].step == 11
+    assert state_bytes(again) == state_bytes(whole)
+
+
+def test_time_spent_is_counted_over_all_parts(tmp_path: Path) -> None:
+    options = {"checkpoint": tmp_path / "c", "resume": True}
+    first = run(siren(), **options, steps=10)
+    second = run(siren(), **options, steps=11)
+    assert second.step == 11
+    assert second.seconds > first.seconds
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"problem": Constraint(signal=picture(11, 13), batch_size=64)}, "another input"),
+        ({"seed": 4}, "another seed"),
+        ({"problem": Constraint(signal=picture(), batch_size=32)}, "another problem"),
+        ({"problem": Constraint(signal=picture(), batch_size=64, weight=2.0)}, "another problem"),
+        ({"micro_batch": 3}, "another micro-batch"),
+    ],
+)
+def test_resuming_another_run_is_refused(change: dict, named: str, tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    run(siren(), checkpoint=path)
+    before = path.read_bytes()
+    with pytest.raises(FieldFileError, match=named):
+        run(siren(), checkpoint=path, resume=True, **change)
+    assert path.read_bytes() == before
+
+
+def test_resuming_another_field_is_refused(tmp_path: Path) -> None:
+    run(siren(), checkpoint=tmp_path / "c")
+    g = torch.Generator().manual_seed(0)
+    other = Field(Siren(2, 3, width=16, depth=2, omega=29.0, generator=g))
+    with pytest.raises(FieldFileError, match="another architecture"):
+        run(other, checkpoint=tmp_path / "c", resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    run(siren(), checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(FieldFileError, match="SHA-256"):
+        run(siren(), checkpoint=path, resume=True)
+
+
+def test_without_resume_an_old_checkpoint_is_not_read(tmp_path: Path) -> None:
+    run(siren(), checkpoint=tmp_path / "c")
+    recorder = Recorder()
+    run(siren(), checkpoint=tmp_path / "c", callbacks=[recorder])
+    assert recorder.seen[0].step == 1
+
+
+def test_a_full_disk_does_not_end_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    whole, poor = siren(), siren()
+    run(whole)
+    monkeypatch.setattr(Checkpoint, "save", full)
+    with pytest.warns(UserWarning, match="No space left on device"):
+        result = run(poor, checkpoint=tmp_path / "c")
+    assert result.status == "steps"
+    assert state_bytes(poor) == state_bytes(whole)
+
+
+# ---- bounded
+
+
+def test_stops_at_time() -> None:
+    result = run(siren(), steps=None, time=0.2)
+    assert result.status == "time"
+    assert 0.2 <= result.seconds < 5
+
+
+def test_whichever_comes_first() -> None:
+    assert run(siren(), steps=2, time=1000.0, target_psnr=99.0).status == "steps"
+
+
+def test_the_rate_falls_with_time_too() -> None:
+    recorder = Recorder()
+    run(siren(), steps=None, time=0.3, callbacks=[recorder])
+    rates = [p.learning_rate for p in recorder.seen]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 1e-4
+
+
+@pytest.mark.parametrize("batch_size", [None, 64])
+def test_target_psnr_is_reached_for_certain(batch_size: int | None) -> None:
+    signal, field = picture(), siren()
+    problem = Constraint(signal=signal, batch_size=batch_size)
+    result = run(
+        field, problem=problem, steps=5000, lr=3e-3, target_psnr=14.0, schedule=schedule.constant
+    )
+    assert result.status == "target_psnr"
+    assert metrics.evaluate(field, signal).psnr >= 14.0
+
+
+def test_steps_zero_only_evaluates() -> None:
+    field = siren()
+    before = state_bytes(field)
+    assert run(field, steps=0).step == 0
+    assert state_bytes(field) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": None}, "steps, time or target_psnr"),
+        ({"steps": -1}, "steps between 0"),
+        ({"time": 0.0}, "time to be positive"),
+        ({"lr": math.nan}, "lr to be positive"),
+        ({"micro_batch": 0}, "micro_batch between 1"),
+        ({"problem": []}, "at least one constraint"),
+        ({"problem": [Constraint(signal=picture())] * 2}, "different names"),
+        (
+            {"problem": Constraint(signal=picture(), loss=losses.l1), "target_psnr": 20.0},
+            "target_psnr, got another problem",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(siren(), **options)
+
+
+# ---- not felled by NaN
+
+
+class Poisoned(Image):
+    """A picture whose targets are NaN at some steps."""
+
+    bad: Callable[[int], bool] = staticmethod(lambda step: False)
+
+    def batch(self, size, *, seed, step, stream=0):
+        query, target = super().batch(size, seed=seed, step=step, stream=stream)
+        return query, target * math.nan if self.bad(step) else target
+
+
+def poisoned(bad: Callable[[int], bool]) -> Constraint:
+    clean = picture()
+    signal = Poisoned(clean.data, clean.layout)
+    signal.bad = bad
+    return Constraint(signal=signal, batch_size=64, name="picture")
+
+
+def test_a_bad_step_is_skipped_and_counted() -> None:
+    field, recorder = siren(), Recorder()
+    result = run(field, problem=poisoned(lambda step: step in (3, 4, 9)), callbacks=[recorder])
+    assert (result.status, result.step, result.skipped, result.rollbacks) == ("steps", 20, 3, 0)
+    assert [p.skipped for p in recorder.seen][2:5] == [0, 1, 2]
+    assert all(p.isfinite().all() for p in field.parameters())
+
+
+def test_skipping_equals_never_having_drawn_the_batch() -> None:
+    skipping, stopping = siren(), siren()
+    run(skipping, problem=poisoned(lambda step: step >= 5), steps=8, schedule=schedule.constant)
+    run(stopping, steps=5, schedule=schedule.constant)
+    assert state_bytes(skipping) == state_bytes(stopping)
+
+
+def test_ten_bad_steps_roll_back_at_half_the_rate() -> None:
+    calls: list[int] = []
+
+    def bad(step: int) -> bool:
+        # Steps 13 to 22 fail the first time they are drawn, and only then.
+        calls.append(step)
+        return 13 <= step <= 22 and calls.count(step) == 1
+
+    field, recorder = siren(), Recorder()
+    result = run(
+        field,
+        problem=poisoned(bad),
+        steps=30,
+        checkpoint_every=10,
+        schedule=schedule.constant,
+        callbacks=[recorder],
+    )
+    assert (result.status, result.step) == ("steps", 30)
+    assert (result.skipped, result.rollbacks) == (10, 1)
+    steps = [p.step for p in recorder.seen]
+    assert steps == [*range(1, 24), *range(11, 31)]
+    assert recorder.seen[22].learning_rate == pytest.approx(1e-3)
+    assert recorder.seen[23].learning_rate == pytest.approx(5e-4)
+
+
+def test_the_third_roll_back_ends_the_run_and_names_the_term(tmp_path: Path) -> None:
+    field, path = siren(), tmp_path / "c"
+    result = run(
+        field, problem=poisoned(lambda step: step >= 7), checkpoint=path, checkpoint_every=5
+    )
+    assert (result.status, result.rollbacks, result.skipped) == ("diverged", 3, 30)
+    assert "constraint 'picture'" in result.message
+    assert result.step == 5
+    reference = siren()
+    stopper = Recorder()
+    run(reference, callbacks=[stopper], should_stop=lambda: len(stopper.seen) == 5)
+    assert state_bytes(field) == state_bytes(reference), "the last good checkpoint"
+    # Whoever goes on from there, with a cure, starts counting anew.
+    again = run(siren(9), problem=poisoned(lambda _: False), checkpoint=path, resume=True)
+    assert (again.status, again.rollbacks) == ("steps", 0)
+
+
+def test_a_crash_after_a_roll_back_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
+    def once() -> Callable[[int], bool]:
+        return lambda step: 7 <= step <= 16 and not healed
+
+    def heal(progress: Progress) -> None:
+        healed.extend([1] * (progress.rollbacks > 0 or progress.skipped == 10))
+
+    def crash(progress: Progress) -> None:
+        heal(progress)
+        if progress.rollbacks and progress.step == 8:
+            raise KeyboardInterrupt
+
+    healed: list[int] = []
+    whole = siren()
+    assert run(whole, problem=poisoned(once()), checkpoint_every=5, callbacks=[heal]).rollbacks == 1
+    healed = []
+    options = {"checkpoint": tmp_path / "c", "checkpoint_every": 5, "resume": True}
+    with pytest.raises(KeyboardInterrupt):
+        run(siren(), problem=poisoned(once()), callbacks=[crash], **options)
+    again = siren(9)
+    result = run(again, problem=poisoned(once()), **options)
+    assert (result.rollbacks, result.skipped) == (1, 10)
+    assert state_bytes(again) == state_bytes(whole)
+
+
+def test_a_bad_gradient_is_named() -> None:
+    class Kink(AbstractMap):
+        def __call__(self, field: Callable[[Tensor], Tensor], query: Tensor) -> Tensor:
+            # Zero, with an infinite slope.
+            return (0 * field(query)).abs().sqrt()
+
+    problem = replace(Constraint(signal=picture()), map=Kink())
+    result = run(siren(), problem=problem, steps=100)
+    assert result.status == "diverged"
+    assert "gradient of network.layers.0.weight" in result.message
+
+
+# ---- telling
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    import json
+
+    path = tmp_path / "log.jsonl"
+    with JsonLines(path, every=5) as log:
+        run(siren(), callbacks=[log])
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [5, 10, 15, 20]
+    assert {"loss", "psnr", "seconds", "learning_rate", "skipped", "terms"} <= lines[0].keys()
+
+
+def test_tensorboard(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from neurafield.fit import TensorBoard
+
+    with TensorBoard(tmp_path, every=5) as board:
+        run(siren(), callbacks=[board])
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [e.step for e in events.Scalars("psnr")] == [5, 10, 15, 20]
+
+
+def test_any_module_can_be_fitted() -> None:
+    g = torch.Generator().manual_seed(0)
+    network = MLP(2, 3, width=8, depth=1, generator=g)
+    assert run(network).status == "steps"  # type: ignore[arg-type]

@@ -1,0 +1,301 @@
+"""The field file: it comes back whole, or is refused; nothing in it is ever run."""
+
+import hashlib
+import json
+import pickle
+import random
+import struct
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from neurafield import Field, FieldFileError, load, save
+from neurafield.container import read_sealed, write_sealed
+from neurafield.networks import MLP, Siren
+
+from .cases import FIELD_CASES, Case
+
+
+def small_field(seed: int = 0) -> Field:
+    g = torch.Generator().manual_seed(seed)
+    return Field(Siren(2, 1, width=5, depth=1, generator=g))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "small.field"
+    save(path, small_field(), signal={"kind": "image"}, fit={"psnr": 31.5})
+    return path
+
+
+# ---- round trip
+
+
+@pytest.mark.parametrize("case", FIELD_CASES, ids=str)
+def test_round_trip_is_bit_exact(case: Case, tmp_path: Path) -> None:
+    field = case.build()
+    save(tmp_path / "x.field", field, signal={"kind": "test"}, fit={"steps": 3})
+    file = load(tmp_path / "x.field")
+    x = case.coords(7)
+    assert torch.equal(file.field(x), field(x))
+    assert (file.signal, file.fit) == ({"kind": "test"}, {"steps": 3})
+    assert all(p.requires_grad for p in file.field.parameters())
+
+
+def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        save(
+            tmp_path / name,
+            small_field(),
+            fit={"b": 1, "a": 2} if name == "a" else {"a": 2, "b": 1},
+        )
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_other_programs_can_read_the_tensors(saved: Path) -> None:
+    tensors = safetensors.torch.load_file(saved)
+    assert torch.equal(tensors["network.layers.0.weight"], small_field().network.layers[0].weight)
+
+
+def test_the_seal_is_as_documented(saved: Path) -> None:
+    data = saved.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["neurafield"])
+    digest = header["sha256"]
+    assert hashlib.sha256(data.replace(digest.encode(), b"0" * 64)).hexdigest() == digest
+
+
+def test_a_hash_in_the_content_does_not_disturb_the_seal(tmp_path: Path) -> None:
+    path = tmp_path / "x.field"
+    save(path, small_field(), fit={"input_sha256": "0" * 64, "a": f'"sha256": "{"0" * 64}"'})
+    assert load(path).fit["input_sha256"] == "0" * 64
+
+
+# ---- damage
+
+
+def check_refused(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    with pytest.raises(FieldFileError, match=path.name):
+        load(path)
+
+
+def test_truncated_at_any_length_is_refused(saved: Path) -> None:
+    data = saved.read_bytes()
+    for length in range(len(data)):
+        check_refused(saved, data[:length])
+
+
+def test_longer_is_refused(saved: Path) -> None:
+    check_refused(saved, saved.read_bytes() + b"\0")
+
+
+def test_any_flipped_bit_is_refused(saved: Path) -> None:
+    data = saved.read_bytes()
+    bits = random.Random(0).sample(range(8 * len(data)), 1000)
+    for bit in bits:
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        check_refused(saved, bytes(damaged))
+
+
+def test_check_refused_can_fail(saved: Path) -> None:
+    with pytest.raises(pytest.fail.Exception):
+        check_refused(saved, saved.read_bytes())
+
+
+def test_missing_file_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(FieldFileError, match="No such file"):
+        load(tmp_path / "nowhere.field")
+    with pytest.raises(FieldFileError, match="directory"):
+        load(tmp_path)
+
+
+# ---- hostile files, 20 and more, most of them with a valid seal
+
+
+class Bomb:
+    """Writes a file if it is ever unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def raw_header(length: int, body: bytes = b"{}") -> bytes:
+    return struct.pack("<Q", length) + body
+
+
+def nested(depth: int) -> bytes:
+    body = b'{"__metadata__":' + b"[" * depth + b"]" * depth + b"}"
+    return raw_header(len(body), body)
+
+
+SIREN = {"in_dim": 2, "out_dim": 1, "width": 5, "depth": 1, "omega_0": 30.0, "omega": 30.0}
+
+
+def sealed_with(**changes: object) -> dict[str, object]:
+    header = {
+        "format": 1,
+        "kind": "field",
+        "encoding": None,
+        "network": {"type": "Siren", "hyperparams": SIREN},
+        "signal": None,
+        "fit": {},
+    }
+    return {**header, **changes}
+
+
+def network(kind: object = "Siren", **changes: object) -> dict[str, object]:
+    return {"type": kind, "hyperparams": {**SIREN, **changes}}
+
+
+HOSTILE_HEADERS = {
+    "unknown component": {"network": network("Evil")},
+    "module path": {"network": network("os.system")},
+    "file path": {"network": network("../../etc/passwd")},
+    "dunder": {"network": network("__class__")},
+    "an abstract class": {"network": network("AbstractNetwork")},
+    "a component of another room": {"network": {"type": "Positional", "hyperparams": {}}},
+    "a list for a name": {"network": network(["Siren"])},
+    "unknown argument": {"network": network(system="rm")},
+    "huge width": {"network": network(width=10**12)},
+    "largest width": {"network": network(width=2**16)},
+    "endless depth": {"network": network(depth=10**9)},
+    "deepest": {"network": network(depth=256)},
+    "text for a number": {"network": network(width="5")},
+    "true for a number": {"network": network(depth=True)},
+    "infinite omega": {"network": network(omega=1e999)},
+    "another width than the tensors": {"network": network(width=6)},
+    "an encoding that does not fit": {
+        "encoding": {"type": "Positional", "hyperparams": {"in_dim": 2, "num_octaves": 3}}
+    },
+    "no hyperparams": {"network": {"type": "Siren"}},
+    "a number for a component": {"network": 7},
+    "no network": {"network": None},
+    "a list for the signal": {"signal": ["image"]},
+    "text for the fit": {"fit": "psnr"},
+    "a newer format": {"format": 2},
+    "a checkpoint": {"kind": "checkpoint"},
+}
+
+
+def write_hostile(path: Path, header: dict[str, object]) -> None:
+    """A file with a valid seal, whatever its header says."""
+    text = json.dumps({**header, "sha256": "0" * 64}, sort_keys=True)
+    tensors = {k: v.contiguous() for k, v in small_field().state_dict().items()}
+    data = safetensors.torch.save(tensors, metadata={"neurafield": text})
+    digest = hashlib.sha256(data).hexdigest()
+    path.write_bytes(data.replace(b"0" * 64, digest.encode(), 1))
+
+
+@pytest.mark.parametrize("name", HOSTILE_HEADERS)
+def test_hostile_header_with_a_valid_seal_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.field"
+    write_hostile(path, sealed_with(**HOSTILE_HEADERS[name]))
+    with pytest.raises(FieldFileError, match=r"hostile\.field"):
+        load(path)
+
+
+def test_write_hostile_without_malice_is_accepted(tmp_path: Path) -> None:
+    write_hostile(tmp_path / "x.field", sealed_with())
+    assert load(tmp_path / "x.field").field.num_parameters == 21
+
+
+def test_hostile_bytes_are_refused_and_run_nothing(tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    torch_file = tmp_path / "torch.pt"
+    torch.save({"bomb": 1}, torch_file)
+    hostile = [
+        pickle.dumps(Bomb(trap)),
+        torch_file.read_bytes(),
+        raw_header(2**63),
+        raw_header(2**64 - 1),
+        raw_header(10**9),
+        raw_header(0, b""),
+        raw_header(2, b"[]"),
+        raw_header(4, b"null"),
+        nested(100_000),
+        b"PK\x03\x04" + b"\0" * 100,
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 100,
+        b"",
+        b"\0" * 8,
+        b"\xff" * 64,
+    ]
+    for data in hostile:
+        check_refused(tmp_path / "hostile.field", data)
+    assert not trap.exists()
+    pickle.loads(hostile[0])
+    assert trap.exists(), "the trap itself must work"
+
+
+def test_a_hostile_size_takes_no_memory(tmp_path: Path) -> None:
+    # 65,536 x 65,536 weights are 17 GB; the shapes are compared before anything is allocated.
+    path = tmp_path / "hostile.field"
+    write_hostile(path, sealed_with(network=network(width=2**16, depth=200)))
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(FieldFileError, match="do not fit"):
+        load(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+def test_no_source_file_can_run_what_it_reads() -> None:
+    source = Path(__file__).parents[1] / "src"
+    forbidden = ("pickle", "torch.load(", "eval(", "exec(", "yaml", "marshal", "shelve")
+    found = [
+        (path.name, word)
+        for path in source.rglob("*.py")
+        for word in forbidden
+        if word in path.read_text().replace("allow_pickle=False", "")
+    ]
+    assert found == []
+
+
+# ---- never NaN, never half
+
+
+def test_nan_never_reaches_a_file(saved: Path) -> None:
+    before = saved.read_bytes()
+    field = small_field()
+    with torch.no_grad():
+        field.network.layers[0].weight[0, 0] = float("nan")
+    with pytest.raises(FieldFileError, match=r"network\.layers\.0\.weight"):
+        save(saved, field)
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_failed_write_leaves_the_old_file(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = saved.read_bytes()
+
+    def full(self: Path, data: bytes) -> int:
+        with open(self, "wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        save(saved, small_field(1))
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_non_finite_tensor_in_a_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.field"
+    with pytest.raises(FieldFileError, match="NaN or infinity"):
+        write_sealed(path, {"a": torch.tensor([1.0, float("inf")])}, {})
+    write_sealed(path, {"a": torch.ones(2)}, {"b": 1})
+    assert read_sealed(path)[1] == {"b": 1}
+
+
+def test_field_refuses_parts_that_do_not_fit() -> None:
+    from neurafield.encodings import Positional
+
+    with pytest.raises(ValueError, match=r"in_dim 18.*got 2"):
+        Field(MLP(2, 1), encoding=Positional(2, 4))

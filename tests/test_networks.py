@@ -1,0 +1,128 @@
+"""Networks against plain NumPy, and the published initialisation."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+import torch
+
+from neurafield.networks import MLP, Siren, activations
+
+CLOSED_FORMS = {
+    "ReLU": lambda x: np.maximum(x, 0),
+    "Tanh": np.tanh,
+    "Sigmoid": scipy.special.expit,
+    "SiLU": lambda x: x * scipy.special.expit(x),
+    "Softplus": lambda x: np.logaddexp(0, x),
+    "GELU": lambda x: x * scipy.stats.norm.cdf(x),
+}
+
+
+def numpy_layers(network) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [
+        (layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in network.layers
+    ]
+
+
+def test_siren_is_its_formula() -> None:
+    g = torch.Generator().manual_seed(0)
+    network = Siren(2, 3, width=7, depth=3, omega_0=13.0, omega=29.0, generator=g).double()
+    x = np.random.default_rng(0).uniform(-1, 1, (5, 2))
+    *hidden, (last_weight, last_bias) = numpy_layers(network)
+    h = x
+    for index, (weight, bias) in enumerate(hidden):
+        h = np.sin((13.0 if index == 0 else 29.0) * (h @ weight.T + bias))
+    expected = h @ last_weight.T + last_bias
+    np.testing.assert_allclose(network(torch.from_numpy(x)).detach().numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_mlp_is_its_formula(name: str) -> None:
+    g = torch.Generator().manual_seed(0)
+    network = MLP(2, 3, width=7, depth=2, activation=name, generator=g).double()
+    x = np.random.default_rng(0).uniform(-1, 1, (5, 2))
+    *hidden, (last_weight, last_bias) = numpy_layers(network)
+    h = x
+    for weight, bias in hidden:
+        h = CLOSED_FORMS[name](h @ weight.T + bias)
+    expected = h @ last_weight.T + last_bias
+    np.testing.assert_allclose(network(torch.from_numpy(x)).detach().numpy(), expected, atol=1e-12)
+
+
+def test_every_activation_has_a_closed_form_here() -> None:
+    assert set(CLOSED_FORMS) == {
+        c.__name__ for c in activations.AbstractActivation.__subclasses__()
+    }
+
+
+def check_uniform(tensor: torch.Tensor, bound: float) -> None:
+    """Kolmogorov and Smirnov's test against U(-bound, bound)."""
+    values = tensor.detach().numpy().ravel()
+    assert np.abs(values).max() <= bound
+    assert scipy.stats.kstest(values, "uniform", (-bound, 2 * bound)).pvalue > 1e-3
+
+
+def test_check_uniform_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        check_uniform(torch.rand(1000), 1.0)
+    with pytest.raises(AssertionError):
+        check_uniform(torch.rand(1000) * 2.1 - 1.05, 1.0)
+
+
+def test_siren_initialisation_is_the_published_one() -> None:
+    g = torch.Generator().manual_seed(0)
+    network = Siren(3, 64, width=128, depth=3, omega_0=10.0, omega=30.0, generator=g)
+    first, *others = network.layers
+    check_uniform(first.weight, 1 / 3)
+    check_uniform(first.bias, 1 / math.sqrt(3))
+    for layer in others:
+        check_uniform(layer.weight, math.sqrt(6 / 128) / 30)
+        check_uniform(layer.bias, 1 / math.sqrt(128))
+
+
+def test_siren_activations_keep_their_size_at_any_depth() -> None:
+    # Sitzmann et al., theorem 1.8: inner activations follow the arcsine law, of variance 1/2.
+    g = torch.Generator().manual_seed(0)
+    network = Siren(2, 1, width=256, depth=8, generator=g)
+    h = 2 * torch.rand(4096, 2, generator=g) - 1
+    with torch.no_grad():
+        for index, layer in enumerate(network.layers[:-1]):
+            h = torch.sin(30 * layer(h))
+            if index:
+                assert abs(h.square().mean() - 0.5) < 0.03, index
+
+
+def test_relu_initialisation_keeps_the_signal_alive() -> None:
+    g = torch.Generator().manual_seed(0)
+    network = MLP(64, 1, width=256, depth=8, generator=g)
+    h = torch.randn(4096, 64, generator=g)
+    with torch.no_grad():
+        for layer in network.layers[:-1]:
+            h = layer(h).relu()
+            assert 0.3 < h.square().mean() < 3
+
+
+def test_an_activation_may_be_given_as_an_instance() -> None:
+    assert MLP(2, 1, activation=activations.Tanh()).hyperparams()["activation"] == "Tanh"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"in_dim": 0, "out_dim": 1}, "in_dim between 1"),
+        ({"in_dim": 2, "out_dim": 1, "width": 0}, "width between 1"),
+        ({"in_dim": 2, "out_dim": 1, "depth": 0}, "depth between 1"),
+        ({"in_dim": 2, "out_dim": 1, "omega": 0.0}, "omega to be positive"),
+        ({"in_dim": 2, "out_dim": 1, "omega_0": math.inf}, "omega_0 to be positive and finite"),
+    ],
+)
+def test_siren_refuses(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Siren(**arguments)
+
+
+def test_mlp_refuses_an_unknown_activation() -> None:
+    with pytest.raises(ValueError, match="ReLU, Tanh"):
+        MLP(2, 1, activation="Swoosh")
