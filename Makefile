@@ -15,7 +15,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 -m "not compiled" --jaxtyping-packages=neurafield,beartype.beartype
+	$(BIN)/python -m pytest -n 2 -m "not compiled" --jaxtyping-packages=neurafield,tests.shapecheck.check
 	$(BIN)/python -m pytest -m compiled
 
 bench: $(VENV)/.bench

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from rich.console import Console
 from rich.table import Table
 
@@ -29,7 +30,7 @@ class Entry:
     row: dict[str, Any]
     seconds: list[float] = field(default_factory=list)
     psnr: list[float] = field(default_factory=list)
-    view: np.ndarray[Any, Any] | None = None
+    view: Shaped[np.ndarray, "..."] | None = None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -121,7 +122,7 @@ def _run_one(
     return entry
 
 
-def view(layout: signals.AbstractLayout, values: torch.Tensor) -> np.ndarray[Any, Any]:
+def view(layout: signals.AbstractLayout, values: torch.Tensor) -> Shaped[np.ndarray, "..."]:
     """What of a signal a figure can show, in [0, 1] or, for sound, in [-1, 1].
 
     A picture as it is, the middle frame of a clip, the middle slice of a volume, one channel of

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from .._files import atomic_path
 from ..errors import NeurafieldError
@@ -25,8 +26,8 @@ def save_curves(path: Path, curves: dict[str, tuple[list[float], list[float]]]) 
 def save_pictures(
     path: Path,
     kind: str,
-    truth: np.ndarray[Any, Any],
-    views: dict[str, np.ndarray[Any, Any] | None],
+    truth: Shaped[np.ndarray, "..."],
+    views: dict[str, Shaped[np.ndarray, "..."] | None],
 ) -> None:
     """The truth and each architecture's rendering; below it where and how much it errs."""
     names = ["original", *views]

@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 from rich.console import Console
 
 from .. import signals
@@ -51,7 +51,7 @@ def file_layout(path: Path, file: FieldFile) -> signals.AbstractLayout:
 
 def file_slabs(
     file: FieldFile, layout: signals.AbstractLayout, advance: Callable[[float], None]
-) -> Iterator[np.ndarray[Any, Any]]:
+) -> Iterator[Shaped[np.ndarray, "..."]]:
     """File values of a field on a layout's grid, part by part."""
     rows = 0
     for slab in signals.render(file.field, layout):

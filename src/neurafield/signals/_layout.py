@@ -116,6 +116,12 @@ class AbstractLayout(ABC):
         ranges: list[tuple[float, float]] = [(0, n) for n in self.shape]
         for i, axis in enumerate(axes if region is not None else ()):
             ranges[axis] = (region[2 * i], region[2 * i + 1])  # type: ignore[index]
+        for axis, (start, stop) in enumerate(ranges):
+            if not 0 <= start < stop <= self.shape[axis]:
+                raise SignalError(
+                    f"region: expected a part of 0 to {self.shape[axis]} on axis {axis}, got "
+                    f"{start:g} to {stop:g}."
+                )
         shape = list(self.shape)
         if size is not None:
             if len(size) != len(axes) or min(size) < 1:
@@ -131,17 +137,13 @@ class AbstractLayout(ABC):
                 raise SignalError(f"scale: expected a positive number, got {scale}.")
             for axis in axes:
                 start, stop = ranges[axis]
-                # An empty region is the grid's error to report, not a size of zero.
-                shape[axis] = max(1, round(abs(stop - start) * factor))
+                shape[axis] = max(1, round((stop - start) * factor))
         if np.prod(shape, dtype=np.float64) * self.channels > MAX_SAMPLES:
             raise SignalError(
                 f"size: expected at most {MAX_SAMPLES:,} values, got "
                 f"{' x '.join(map(str, shape))} x {self.channels}. Render it in regions."
             )
-        try:
-            return self._on_grid(self.grid.resampled(shape, ranges))
-        except ValueError as error:
-            raise SignalError(f"region: {error}") from error
+        return self._on_grid(self.grid.resampled(shape, ranges))
 
     def _on_grid(self, grid: Grid) -> "AbstractLayout":
         # Kinds with units of their own (sample rate, affine) adjust them to the new spacing.

@@ -1,0 +1,495 @@
+"""The command line's contract, in process: options, exit codes, one sentence a failure."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.metrics
+import soundfile
+import torch
+from PIL import Image
+
+from neurafield import load, save
+from neurafield.cli.main import build_parser, main
+from neurafield.fit import fit
+
+Run = Callable[..., "Outcome"]
+
+
+class Outcome:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.out.splitlines()[-1])
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(ended.value.code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    rows, columns = np.mgrid[0:23, 0:31]
+    grey = 127 + 60 * np.sin(rows / 5) + 60 * np.cos(columns / 7)
+    array = np.stack([grey, 255 - grey, grey / 2], -1).astype(np.uint8)
+    path = tmp_path / "photo.png"
+    Image.fromarray(array).save(path)
+    return path
+
+
+def check_refused(outcome: Outcome, *words: str, code: int = 2) -> None:
+    """One sentence on standard error that holds the words, and nothing on standard output."""
+    assert outcome.code == code
+    assert outcome.out == ""
+    progress = ("fitting", "measuring", "rendering")
+    lines = [line for line in outcome.err.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(progress)]
+    assert len(lines) == 1, lines
+    assert "Traceback" not in outcome.err
+    for word in words:
+        assert word in outcome.err, outcome.err
+
+
+def test_check_refused_can_fail() -> None:
+    for bad in (
+        Outcome(0, "", "neurafield: x.png: no"),
+        Outcome(2, "{}", "neurafield: x.png: no"),
+        Outcome(2, "", "one\ntwo"),
+        Outcome(2, "", "neurafield: y"),
+    ):
+        with pytest.raises(AssertionError):
+            check_refused(bad, "x.png")
+
+
+# ---- fit
+
+
+def test_fit_json_is_the_truth(run: Run, photo: Path, tmp_path: Path) -> None:
+    outcome = run("fit", photo, "--steps", 60, "--json")
+    figures = outcome.json
+    assert outcome.code == 0
+    keys = {"psnr", "ssim", "mse", "steps", "seconds", "params", "bytes", "file"}
+    assert figures.keys() == keys
+    assert figures["steps"] == 60
+    assert figures["file"] == "photo.field"
+    assert figures["bytes"] == (tmp_path / "photo.field").stat().st_size
+    assert figures["params"] == load("photo.field").field.num_parameters
+    # The figures are those that anyone can measure on the rendering.
+    assert run("render", "photo.field", "--out", "again.png").code == 0
+    a, b = (np.asarray(Image.open(name)) for name in ("photo.png", "again.png"))
+    psnr = skimage.metrics.peak_signal_noise_ratio(a, b)
+    ssim = skimage.metrics.structural_similarity(
+        a, b, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    assert figures["psnr"] == pytest.approx(psnr, abs=1e-3)
+    assert figures["ssim"] == pytest.approx(ssim, abs=1e-4)
+    assert {path.name for path in tmp_path.iterdir()} == {"photo.png", "photo.field", "again.png"}
+
+
+def test_fit_without_json_prints_one_line(run: Run, photo: Path) -> None:
+    outcome = run("fit", photo, "--steps", 3)
+    assert len(outcome.out.splitlines()) == 1
+    for word in ("photo.field", "PSNR", "SSIM", "parameters", "bytes", "steps"):
+        assert word in outcome.out
+
+
+@pytest.mark.parametrize("arch", ["siren", "fourier", "positional", "relu"])
+def test_every_architecture_by_name(run: Run, photo: Path, arch: str) -> None:
+    assert run("fit", photo, "--arch", arch, "--steps", 2, "--params", 9000).code == 0
+    assert load("photo.field").fit["arch"] == arch
+    assert abs(load("photo.field").field.num_parameters / 9000 - 1) < 0.05
+
+
+def test_same_seed_same_file(run: Run, photo: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        assert run("fit", photo, "--steps", 5, "--seed", seed, "--out", f"{name}.field").code == 0
+    a, b, c = ((tmp_path / f"{name}.field").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_an_existing_output_needs_force(run: Run, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.field").write_text("precious")
+    check_refused(run("fit", photo, "--steps", 2), "photo.field", "--force")
+    assert (tmp_path / "photo.field").read_text() == "precious"
+    assert run("fit", photo, "--steps", 2, "--force").code == 0
+
+
+def test_time_and_target_stop_it(run: Run, photo: Path) -> None:
+    figures = run("fit", photo, "--time", 0.5, "--json").json
+    assert 0.5 <= figures["seconds"] < 10
+    outcome = run("fit", photo, "--target-psnr", 20, "--out", "t.field", "--json")
+    assert outcome.json["psnr"] >= 20
+    outcome = run("fit", photo, "--target-psnr", 80, "--steps", 3, "--out", "u.field", "--json")
+    assert outcome.code == 0
+    assert "before 80 dB" in outcome.err
+
+
+def test_log_and_threads_and_learning_rate(run: Run, photo: Path, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    try:
+        outcome = run(
+            "fit", photo, "--steps", 20, "--threads", 1, "--lr", 2e-4, "--log", "log.jsonl"
+        )
+    finally:
+        torch.set_num_threads(threads)
+    assert outcome.code == 0
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [10, 20]
+    assert load("photo.field").fit["lr"] == 2e-4
+
+
+# ---- resume
+
+
+@pytest.fixture
+def interrupted(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of 60 steps that was stopped by Ctrl-C at step 25."""
+    from neurafield.cli import fit as command
+
+    def stop_early(*arguments, callbacks, should_stop, **options):
+        import os
+        import signal
+
+        def press(progress) -> None:
+            if progress.step == 25:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return fit(*arguments, callbacks=[*callbacks, press], should_stop=should_stop, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "fit", stop_early)
+        outcome = run("fit", photo, "--steps", 60, "--seed", 2)
+    assert outcome.code == 130
+    assert "step 25" in outcome.err
+    assert "--resume" in outcome.err
+    assert not Path("photo.field").exists()
+    return Path("photo.field.checkpoint")
+
+
+def test_ctrl_c_saves_and_resume_ends_in_the_same_bytes(
+    run: Run, photo: Path, interrupted: Path
+) -> None:
+    outcome = run("fit", photo, "--resume", "--json")
+    assert outcome.code == 0
+    assert outcome.json["steps"] == 60, "the settings it was started with"
+    assert not interrupted.exists()
+    assert run("fit", photo, "--steps", 60, "--seed", 2, "--out", "whole.field").code == 0
+    assert Path("photo.field").read_bytes() == Path("whole.field").read_bytes()
+
+
+def test_an_unfinished_run_is_not_overwritten(run: Run, photo: Path, interrupted: Path) -> None:
+    check_refused(run("fit", photo), "photo.field.checkpoint", "--resume", "--force")
+    assert run("fit", photo, "--steps", 2, "--force").code == 0
+    assert load("photo.field").fit["steps"] == 2
+
+
+def test_resuming_with_another_input_is_refused(run: Run, photo: Path, interrupted: Path) -> None:
+    before = interrupted.read_bytes()
+    turn(photo, "photo.png")
+    check_refused(run("fit", photo, "--resume"), "another input", "checkpoint")
+    assert interrupted.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", [("--seed", 3), ("--arch", "relu"), ("--params", 9000)])
+def test_resuming_with_other_settings_is_refused(
+    run: Run, photo: Path, interrupted: Path, option: tuple[str, object]
+) -> None:
+    check_refused(run("fit", photo, "--resume", *option), option[0])
+    assert interrupted.exists()
+
+
+def test_resuming_a_finished_run_has_nothing_to_do(run: Run, photo: Path) -> None:
+    assert run("fit", photo, "--steps", 3).code == 0
+    before = Path("photo.field").read_bytes()
+    outcome = run("fit", photo, "--resume", "--json")
+    assert outcome.code == 0
+    assert outcome.json["steps"] == 3
+    assert Path("photo.field").read_bytes() == before
+    turn(photo, "other.png")
+    check_refused(run("fit", "other.png", "--resume", "--out", "photo.field"), "another input")
+
+
+def test_resume_without_anything_to_resume_starts(run: Run, photo: Path) -> None:
+    assert run("fit", photo, "--steps", 3, "--resume").code == 0
+
+
+def test_a_run_that_diverges_exits_3_and_names_the_term(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurafield.signals import Image as Signal
+
+    real = Signal.batch
+
+    def poisoned(self, size, *, seed, step, stream=0):
+        query, target = real(self, size, seed=seed, step=step, stream=stream)
+        return query, target * math.nan if step >= 50 else target
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Signal, "batch", poisoned)
+        check_refused(run("fit", photo, "--steps", 90), "photo.png", "'data'", "--lr", code=3)
+    assert not Path("photo.field").exists()
+    assert run("fit", photo, "--resume", "--lr", 1e-4).code == 0
+    assert load("photo.field").fit["steps"] == 90
+
+
+# ---- bad input: each kind of failure, once, through the command line
+
+
+def test_bad_files_are_one_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "what.xyz").write_text("hello")
+    np.save(tmp_path / "nan.npy", np.full((3, 3, 3), math.nan))
+    soundfile.write(tmp_path / "silent.wav", np.zeros(0), 8000)
+    for name in ("empty.png", "text.png", "what.xyz", "nan.npy", "silent.wav", "missing.png", "."):
+        before = sorted(tmp_path.iterdir())
+        check_refused(run("fit", name, "--steps", 2, "--out", "out.field"), name)
+        assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_one_pixel_and_a_constant_picture_work(run: Run, value: int) -> None:
+    for name, size in (("one.png", (1, 1)), ("flat.png", (20, 20))):
+        Image.new("L", size, value).save(name)
+        outcome = run("fit", name, "--steps", 40, "--json")
+        assert outcome.code == 0
+        assert "NaN" not in outcome.out
+        field = Path(name).with_suffix(".field")
+        assert run("render", field, "--out", f"again-{name}", "--force").code == 0
+        assert run("info", field).code == 0
+
+
+def test_an_output_folder_that_does_not_exist(run: Run, photo: Path) -> None:
+    check_refused(run("fit", photo, "--out", "no/where/x.field"), "no/where", "mkdir")
+
+
+def test_an_output_that_cannot_be_written(run: Run, photo: Path) -> None:
+    # A file where a folder should be: this holds for root too, whom no permission stops.
+    Path("file").touch()
+    check_refused(run("fit", photo, "--out", "file/x.field"), "file/x.field")
+    Path("folder.field").mkdir()
+    check_refused(run("fit", photo, "--out", "folder.field"), "folder.field", "folder")
+
+
+def test_a_full_disk_at_the_end_loses_nothing(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurafield.cli import fit as command
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "photo.field")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "save", full)
+        check_refused(run("fit", photo, "--steps", 8), "photo.field", "No space left")
+    assert Path("photo.field.checkpoint").exists()
+    assert run("fit", photo, "--resume").code == 0
+    assert run("fit", photo, "--steps", 8, "--out", "whole.field").code == 0
+    assert Path("photo.field").read_bytes() == Path("whole.field").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["fit"],
+        ["fit", "a.png", "--steps", "0"],
+        ["fit", "a.png", "--steps", "many"],
+        ["fit", "a.png", "--time", "-1"],
+        ["fit", "a.png", "--lr", "nan"],
+        ["fit", "a.png", "--seed", "-1"],
+        ["fit", "a.png", "--wings"],
+        ["render", "a.field"],
+        ["render", "a.field", "--out", "b.png", "--scale", "2", "--size", "3", "3"],
+        ["compare", "a.png"],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_is_one_sentence(run: Run, arguments: list[str]) -> None:
+    check_refused(run(*arguments), "neurafield", "--help")
+
+
+def test_an_unknown_architecture_lists_the_known(run: Run, photo: Path) -> None:
+    check_refused(run("fit", photo, "--arch", "vgg"), "siren, fourier, positional, relu", "vgg")
+
+
+def test_debug_shows_the_traceback(run: Run) -> None:
+    outcome = run("fit", "missing.png", "--debug")
+    assert outcome.code == 2
+    assert "Traceback" in outcome.err
+
+
+# ---- render, info, compare, doctor
+
+
+@pytest.fixture
+def fitted(run: Run, photo: Path) -> Path:
+    assert run("fit", photo, "--steps", 30).code == 0
+    return Path("photo.field")
+
+
+def turn(source: Path, target: str) -> None:
+    with Image.open(source) as picture:
+        turned = picture.rotate(180)
+    turned.save(target)
+
+
+def size_of(path: str) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.height, picture.width
+
+
+def test_render_sizes(run: Run, fitted: Path) -> None:
+    assert run("render", fitted, "--out", "1.png").code == 0
+    assert run("render", fitted, "--out", "2.png", "--scale", 2.5).code == 0
+    assert run("render", fitted, "--out", "3.jpg", "--size", 7, 50).code == 0
+    assert run("render", fitted, "--out", "4.tif", "--region", 2, 12, 0, 31, "--scale", 3).code == 0
+    sizes = [size_of(name) for name in ("1.png", "2.png", "3.jpg", "4.tif")]
+    assert sizes == [(23, 31), (58, 78), (7, 50), (30, 93)]
+
+
+def test_a_rendered_region_is_that_part_of_the_whole(run: Run, fitted: Path) -> None:
+    run("render", fitted, "--out", "whole.png", "--scale", 3)
+    run("render", fitted, "--out", "part.png", "--scale", 3, "--region", 2, 12, 5, 9)
+    whole, part = (np.asarray(Image.open(n)).astype(int) for n in ("whole.png", "part.png"))
+    assert abs(whole[6:36, 15:27] - part).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--out", "x.png", "--region", "0", "24", "0", "3"], ["region", "24"]),
+        (["--out", "x.png", "--region", "-1", "2", "0", "3"], ["region", "-1"]),
+        (["--out", "x.png", "--region", "5", "5", "0", "3"], ["region"]),
+        (["--out", "x.png", "--region", "nan", "5", "0", "3"], ["region"]),
+        (["--out", "x.png", "--region", "0", "3"], ["region", "4 numbers"]),
+        (["--out", "x.png", "--size", "3"], ["size"]),
+        (["--out", "x.png", "--scale", "1e9"], ["size"]),
+        (["--out", "x.wav"], ["x.wav", ".png"]),
+        (["--out", "x"], ["x", ".png"]),
+        (["--out", "no/x.png"], ["no/x.png"]),
+        (["--out", "photo.png"], ["photo.png", "--force"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_render_refuses(run: Run, fitted: Path, arguments: list[str], words: list[str]) -> None:
+    before = sorted(Path().iterdir())
+    check_refused(run("render", fitted, *arguments), *words)
+    assert sorted(Path().iterdir()) == before
+
+
+def test_render_of_something_else_is_refused(run: Run, photo: Path, fitted: Path) -> None:
+    check_refused(run("render", photo, "--out", "x.png"), "photo.png")
+    save("bare.field", load(fitted).field)
+    check_refused(run("render", "bare.field", "--out", "x.png"), "bare.field", "signal")
+    save("odd.field", load(fitted).field, signal={"kind": "smell"})
+    check_refused(run("render", "odd.field", "--out", "x.png"), "odd.field", "smell")
+
+
+def test_sound_comes_back_as_sound(run: Run) -> None:
+    t = np.arange(4001) / 8000
+    soundfile.write("tone.wav", 0.5 * np.sin(2 * np.pi * 220 * t), 8000, subtype="PCM_16")
+    assert run("fit", "tone.wav", "--steps", 20, "--json").json.keys() >= {"psnr", "file"}
+    assert run("render", "tone.field", "--out", "again.wav").code == 0
+    assert run("render", "tone.field", "--out", "fine.flac", "--scale", 2).code == 0
+    again, fine = soundfile.info("again.wav"), soundfile.info("fine.flac")
+    assert (again.samplerate, again.frames, again.subtype) == (8000, 4001, "PCM_16")
+    assert (fine.samplerate, fine.frames) == (16000, 8002)
+
+
+def test_info(run: Run, fitted: Path) -> None:
+    facts = run("info", fitted, "--json").json
+    assert facts["network"]["type"] == "Siren"
+    assert facts["signal"]["kind"] == "image"
+    assert facts["fit"]["steps"] == 30
+    text = run("info", fitted).out
+    assert "Siren" in text
+    assert "psnr" in text
+
+
+def test_compare_leaves_table_pictures_and_curves(run: Run, photo: Path) -> None:
+    outcome = run(
+        "compare", photo, "--archs", "siren", "relu", "--params", 9000, "--steps", 12, "--out", "c"
+    )
+    assert outcome.code == 0
+    names = {path.name for path in Path("c").iterdir()}
+    assert names == {
+        "compare.json",
+        "compare.md",
+        "curves.png",
+        "pictures.png",
+        "relu.field",
+        "siren.field",
+    }
+    report = json.loads(Path("c/compare.json").read_text())
+    assert [row["arch"] for row in report["runs"]] == ["siren", "relu"]
+    assert all(abs(row["params"] / 9000 - 1) < 0.05 for row in report["runs"])
+    assert (
+        "| siren | 9," in Path("c/compare.md").read_text()
+        or "| siren | 8," in Path("c/compare.md").read_text()
+    )
+    for name in ("curves.png", "pictures.png"):
+        assert np.asarray(Image.open(Path("c") / name)).std() > 0
+    assert "PSNR" in outcome.out
+    check_refused(run("compare", photo, "--archs", "siren", "--out", "c"), "c", "--force")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--archs", "siren", "vgg"], ["vgg"]),
+        (["--archs", "siren", "siren"], ["different"]),
+        (["--archs", "siren", "--params", "5"], ["5"]),
+        (["--archs", "siren", "--out", "no/where"], ["no"]),
+    ],
+)
+def test_compare_refuses(run: Run, photo: Path, options: list[str], words: list[str]) -> None:
+    check_refused(run("compare", photo, *options), *words)
+    assert not Path("photo-compare").exists()
+
+
+def test_doctor(run: Run) -> None:
+    outcome = run("doctor")
+    assert outcome.code == 0
+    for word in ("torch", "cores", "kernels", "video", "ready"):
+        assert word in outcome.out
+
+
+def test_the_list_of_options_is_frozen() -> None:
+    commands = build_parser()._subparsers._group_actions[0].choices
+    options = {
+        name: sorted(o for a in p._actions for o in a.option_strings if o.startswith("--"))
+        for name, p in commands.items()
+    }
+    common = ["--debug", "--help"]
+    assert options == {
+        "fit": sorted(
+            [
+                *("--out", "--arch", "--params", "--steps", "--time", "--target-psnr", "--seed"),
+                *("--lr", "--threads", "--resume", "--force", "--json", "--log", "--tensorboard"),
+                *common,
+            ]
+        ),
+        "render": sorted(["--out", "--scale", "--size", "--region", "--force", *common]),
+        "info": sorted(["--json", *common]),
+        "compare": sorted(
+            ["--archs", "--params", "--steps", "--seed", "--threads", "--out", "--force", *common]
+        ),
+        "doctor": common,
+    }
