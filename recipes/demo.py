@@ -1,6 +1,6 @@
 """`make demo`: fit the camera photograph, draw it at 1x and 4x, and show where it errs.
 
-    python -m recipes.demo [--time SECONDS]
+python -m recipes.demo [--time SECONDS]
 """
 
 import argparse

@@ -1,0 +1,16 @@
+"""`make bench`: every benchmark, each in a process of its own, one after the other."""
+
+import subprocess
+import sys
+
+BENCHMARKS = ("siren_step", "time_to_35_db")
+
+
+def main() -> None:
+    """Run all, or those named."""
+    for name in sys.argv[1:] or BENCHMARKS:
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
+
+
+if __name__ == "__main__":
+    main()
