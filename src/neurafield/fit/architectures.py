@@ -81,7 +81,7 @@ def plan(
     Example:
         >>> picture = Image.from_array(np.zeros((64, 64), np.uint8))
         >>> plan(picture.layout, "siren", num_parameters=10_000).field.num_parameters
-        9970
+        10147
     """
     arch = DEFAULTS[layout.kind] if arch is None else arch
     if arch not in ARCHITECTURES:

@@ -1,0 +1,83 @@
+"""What the README, the examples and the docstrings say is run."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import neurafield
+from neurafield import Field, networks
+from neurafield.fit import Constraint, fit, losses, metrics, schedule
+from neurafield.networks import Siren
+from neurafield.signals import Audio, Image, Video, Volume
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(
+    m.name
+    for m in pkgutil.walk_packages(neurafield.__path__, "neurafield.")
+    if not m.name.endswith("__main__")
+)
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = python_blocks((ROOT / "README.md").read_text())
+    assert len(blocks) == 1
+    exec(compile(blocks[0], "README.md", "exec"), {})
+    assert {path.suffix for path in tmp_path.iterdir()} == {".field", ".png"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_examples_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(path), run_name="__main__")
+
+
+def run_doctests(name: str, folder: Path) -> doctest.TestResults:
+    module = importlib.import_module(name)
+    known = {
+        **{"torch": torch, "np": np, "folder": folder, "networks": networks},
+        **{"Field": Field, "Siren": Siren, "Image": Image, "Audio": Audio, "Video": Video},
+        **{"Volume": Volume, "Constraint": Constraint, "fit": fit, "losses": losses},
+        **{"metrics": metrics, "schedule": schedule},
+    }
+    return doctest.testmod(
+        module, extraglobs={k: v for k, v in known.items() if k not in vars(module)}
+    )
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_are_right(name: str, tmp_path: Path) -> None:
+    assert run_doctests(name, tmp_path).failed == 0
+
+
+def test_a_wrong_docstring_would_be_seen(tmp_path: Path) -> None:
+    # An example is found and counted: the check above is not empty.
+    assert run_doctests("neurafield.fit.metrics", tmp_path).attempted >= 2
+    broken = doctest.DocTestParser().get_doctest(">>> 1 + 1\n3\n", {}, "broken", None, None)
+    results = doctest.DocTestRunner(verbose=False).run(broken, out=lambda text: None)
+    assert results.failed == 1
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_public_names_resolve() -> None:
+    for name in neurafield.__all__:
+        assert getattr(neurafield, name) is not None
+    assert set(neurafield.__all__) <= set(dir(neurafield))
+    with pytest.raises(AttributeError, match="no attribute 'wings'"):
+        neurafield.wings  # noqa: B018
