@@ -21,6 +21,7 @@ from .metrics import evaluate, psnr
 from .problem import Constraint, Problem
 from .progress import Callback, Progress
 from .schedule import cosine
+from .step import add_gradients, first_not_finite
 
 BAD_STEPS_TO_ROLL_BACK = 10
 ROLLBACKS_TO_GIVE_UP = 3
@@ -154,8 +155,11 @@ def fit(
         rate = lr * state.lr_factor * schedule(fraction)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        terms = _backward(field, constraints, optimizer, seed, state.step, micro_batch)
-        culprit = _not_finite(terms, field)
+        optimizer.zero_grad(set_to_none=False)
+        terms = add_gradients(
+            field, constraints, seed=seed, step=state.step, micro_batch=micro_batch
+        )
+        culprit = first_not_finite(terms, field)
         state.step += 1
         if culprit is None:
             optimizer.step()
@@ -246,48 +250,6 @@ def _fraction(state: RunState, steps: int | None, time: float | None) -> float:
     by_steps = state.step / steps if steps else 0.0
     by_time = state.seconds / time if time else 0.0
     return min(1.0, max(by_steps, by_time))
-
-
-def _backward(
-    field: nn.Module,
-    constraints: list[Constraint],
-    optimizer: torch.optim.Optimizer,
-    seed: int,
-    step: int,
-    micro_batch: int,
-) -> dict[str, float]:
-    """Add up the gradients of all constraints; return each one's unweighted loss."""
-    optimizer.zero_grad(set_to_none=False)
-    reference = next(field.parameters())
-    terms = {}
-    for stream, constraint in enumerate(constraints):
-        query, target = constraint.signal.batch(
-            constraint.batch_size, seed=seed, step=step, stream=stream
-        )
-        size, term = len(target), 0.0
-        for start in range(0, size, micro_batch):
-            part = slice(start, min(start + micro_batch, size))
-            prediction = constraint.map(field, query[part].to(reference))
-            share = (part.stop - part.start) / size
-            loss = constraint.loss(prediction, target[part].to(reference))
-            (constraint.weight * share * loss).backward()
-            term += share * loss.item()
-        terms[constraint.name] = term
-    return terms
-
-
-def _not_finite(terms: dict[str, float], field: nn.Module) -> str | None:
-    """Name the first constraint, or else parameter, whose loss or gradient is not finite."""
-    for name, value in terms.items():
-        if not math.isfinite(value):
-            return f"the loss of constraint {name!r}"
-    gradients = [p.grad for p in field.parameters() if p.grad is not None]
-    if torch.nn.utils.get_total_norm(gradients).isfinite():
-        return None
-    for name, parameter in field.named_parameters():
-        if parameter.grad is not None and not parameter.grad.isfinite().all():
-            return f"the gradient of {name}"
-    return "the norm of the gradient"
 
 
 def _smooth(state: RunState, value: float, exact: bool) -> None:

@@ -98,14 +98,14 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
         layout: AbstractLayout = self.layout
         layout.check_writable(path)
         if isinstance(values, Tensor):
+            expected = (*layout.shape, layout.channels)
             resizable = all(
                 n == m or axis in layout.resizable_axes
-                for axis, (n, m) in enumerate(zip(values.shape, layout.shape, strict=False))
+                for axis, (n, m) in enumerate(zip(values.shape, expected, strict=False))
             )
-            if values.ndim != layout.in_dim + 1 or not resizable:
+            if values.ndim != len(expected) or not resizable:
                 raise SignalError(
-                    f"{path}: expected values of shape {(*layout.shape, layout.channels)}, got "
-                    f"{tuple(values.shape)}."
+                    f"{path}: expected values of shape {expected}, got {tuple(values.shape)}."
                 )
             size = [values.shape[axis] for axis in layout.resizable_axes]
             layout = layout.resized(size=size)

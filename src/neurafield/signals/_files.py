@@ -1,6 +1,7 @@
 """What every kind of signal does before it reads a file."""
 
 import importlib
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ def check_readable(path: Path) -> None:
     Raises:
         SignalError: If it is missing, a folder, empty, or cannot be opened.
     """
-    if path.is_dir():
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have.
+        raise SignalError(f"{path}: no such file. Check the spelling and the folder.") from error
+    if stat.S_ISDIR(status.st_mode):
         raise SignalError(f"{path}: expected a file, got a folder.")
-    if not path.exists():
-        raise SignalError(f"{path}: no such file. Check the spelling and the folder.")
-    if path.stat().st_size == 0:
+    if status.st_size == 0:
         raise SignalError(f"{path}: expected a signal, got an empty file of zero bytes.")
     read_header(path, 1)
 
@@ -33,6 +36,21 @@ def read_header(path: Path, size: int) -> bytes:
             return file.read(size)
     except OSError as error:
         raise SignalError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def check_whole_tiff(file: Any) -> None:
+    """Require that the chain of pages of an open `tifffile.TiffFile` has its end.
+
+    tifffile takes a chain that leads past the end of the file for a shorter one.
+
+    Raises:
+        ValueError: If it is broken.
+    """
+    num_pages = len(file.pages)
+    file.filehandle.seek(file.pages.next_page_offset)
+    pointer = file.filehandle.read(file.tiff.offsetsize)
+    if not pointer or any(pointer):
+        raise ValueError(f"the pages after page {num_pages} are missing")
 
 
 def import_extra(module: str, extra: str, path: Path) -> Any:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +22,9 @@ _DTYPES = tuple(
     np.dtype(code).name
     for code in ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8")
 )
+
+_MAX_VALUES = 2**48
+_MAX_COORD = 1e9
 
 MAX_SAMPLES = 2**31
 """Samples times channels that a rendered signal may have: past this a typing error is likelier."""
@@ -60,8 +63,17 @@ class AbstractLayout(ABC):
             raise ValueError(f"{owner}: expected {self.num_axes} axes, got {self.grid.dim}.")
         if self.dtype not in _DTYPES:
             raise ValueError(f"{owner}: expected one of {', '.join(_DTYPES)}, got {self.dtype!r}.")
-        if not -math.inf < self.low <= self.high < math.inf:
+        smallest, largest = _value_limits(self.dtype)
+        _check_numbers(owner, smallest, largest, low=self.low, high=self.high)
+        if self.low > self.high:
             raise ValueError(f"{owner}: expected low <= high, got {self.low} and {self.high}.")
+        for axis, (first, spacing) in enumerate(
+            zip(self.grid.first, self.grid.spacing, strict=True)
+        ):
+            _check_numbers(owner, -_MAX_COORD, _MAX_COORD, **{f"first[{axis}]": first})
+            _check_numbers(owner, 1 / _MAX_COORD**2, _MAX_COORD, **{f"spacing[{axis}]": spacing})
+        if math.prod(self.shape) * self.channels > _MAX_VALUES:
+            raise ValueError(f"{owner}: expected at most 2**48 values, got shape {self.shape}.")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,14 +92,19 @@ class AbstractLayout(ABC):
 
     def normalise(self, values: Shaped[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
         """File values to [-1, 1]."""
-        scaled = (values.astype(np.float32) - np.float32(self._offset)) / np.float32(self._scale)
-        return torch.from_numpy(scaled)
+        # float32 holds every value of 16 bits; wider ones would be rounded before they are moved.
+        wide: Any = np.float32 if np.dtype(self.dtype).itemsize <= 2 else np.float64
+        exact = values.astype(wide)
+        scaled = (exact - self._offset) / self._scale
+        return torch.from_numpy(scaled.astype(np.float32, copy=False))
 
     def denormalise(self, values: Float[Tensor, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
         """Normalised values to the file's type; whole-number types are rounded and clipped."""
         array = values.detach().cpu().numpy().astype(np.float64) * self._scale + self._offset
         if np.issubdtype(self.dtype, np.integer):
             array = np.clip(np.rint(array), self.low, self.high)
+        else:
+            array = np.clip(array, *_value_limits(self.dtype))
         return array.astype(self.dtype)
 
     def resized(
@@ -113,9 +130,9 @@ class AbstractLayout(ABC):
             raise SignalError(
                 f"region: expected {2 * len(axes)} numbers for {self.kind}, got {len(region)}."
             )
-        ranges: list[tuple[float, float]] = [(0, n) for n in self.shape]
+        ranges: list[tuple[float, float]] = [(0.0, float(n)) for n in self.shape]
         for i, axis in enumerate(axes if region is not None else ()):
-            ranges[axis] = (region[2 * i], region[2 * i + 1])  # type: ignore[index]
+            ranges[axis] = (float(region[2 * i]), float(region[2 * i + 1]))  # type: ignore[index]
         for axis, (start, stop) in enumerate(ranges):
             if not 0 <= start < stop <= self.shape[axis]:
                 raise SignalError(
@@ -170,15 +187,36 @@ class AbstractLayout(ABC):
             OSError: If the file cannot be written.
         """
 
-    def assembled(self, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> Shaped[np.ndarray, "..."]:
+    def checked(
+        self, slabs: Iterable[Shaped[np.ndarray, "..."]], path: Path
+    ) -> Iterator[Shaped[np.ndarray, "..."]]:
+        """The slabs one by one, if together they are of shape `(*shape, channels)`.
+
+        Raises:
+            SignalError: If they are not.
+        """
+        expected = (*self.shape, self.channels)
+        rows = 0
+        for slab in slabs:
+            rows += slab.shape[0] if slab.ndim else 0
+            if slab.ndim != len(expected) or slab.shape[1:] != expected[1:] or rows > expected[0]:
+                raise SignalError(
+                    f"{path}: expected values of shape {expected} in all, got a part of shape "
+                    f"{slab.shape}."
+                )
+            yield slab
+        if rows != expected[0]:
+            raise SignalError(f"{path}: expected values of shape {expected}, got {rows} rows.")
+
+    def assembled(
+        self, slabs: Iterable[Shaped[np.ndarray, "..."]], path: Path
+    ) -> Shaped[np.ndarray, "..."]:
         """All slabs in one array of shape `(*shape, channels)`."""
         array = np.empty((*self.shape, self.channels), dtype=self.dtype)
         row = 0
-        for slab in slabs:
+        for slab in self.checked(slabs, path):
             array[row : row + len(slab)] = slab
             row += len(slab)
-        if row != self.shape[0]:
-            raise SignalError(f"write: expected {self.shape[0]} rows, got {row}.")
         return array
 
     def spec(self) -> dict[str, Any]:
@@ -211,10 +249,13 @@ def value_range(array: Shaped[np.ndarray, "..."], path: Path | str) -> tuple[flo
     """Smallest and largest value, if all are finite.
 
     Raises:
-        SignalError: If the array is empty or holds NaN or infinity.
+        SignalError: If the array is empty, or not of real numbers that 64 bits hold, or holds
+            NaN or infinity.
     """
     if array.size == 0:
         raise SignalError(f"{path}: expected at least one sample, got shape {array.shape}.")
+    if array.dtype.name not in _DTYPES:
+        raise SignalError(f"{path}: expected real numbers, got {array.dtype}.")
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         count = int(array.size - np.isfinite(array).sum())
@@ -222,4 +263,28 @@ def value_range(array: Shaped[np.ndarray, "..."], path: Path | str) -> tuple[flo
             f"{path}: expected finite values, got {count} that are NaN or infinite. Replace them "
             "first, for example with numpy.nan_to_num."
         )
+    smallest, largest = _value_limits(array.dtype.name)
+    if not smallest <= low <= high <= largest:
+        raise SignalError(
+            f"{path}: expected values between {smallest:g} and {largest:g}, got {low:g} to "
+            f"{high:g}. Scale them first."
+        )
     return low, high
+
+
+def _value_limits(dtype: str) -> tuple[float, float]:
+    # Between these float64 holds every whole number, and sums of two numbers stay finite.
+    if np.issubdtype(dtype, np.integer):
+        info = np.iinfo(dtype)
+        return float(max(info.min, -(2**53))), float(min(info.max, 2**53))
+    largest = min(float(np.finfo(dtype).max), 1e300)
+    return -largest, largest
+
+
+def _check_numbers(owner: str, smallest: float, largest: float, **values: object) -> None:
+    for name, value in values.items():
+        number = isinstance(value, float | int) and not isinstance(value, bool)
+        if not (number and smallest <= value <= largest):  # type: ignore[operator]
+            raise ValueError(
+                f"{owner}: expected {name} between {smallest:g} and {largest:g}, got {value!r}."
+            )

@@ -1,5 +1,6 @@
 """Sound: WAV, FLAC and OGG, mono, stereo and more."""
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from .._checks import check_count
-from .._files import atomic_path
+from .._files import write_atomically
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
@@ -21,6 +22,7 @@ _WRITTEN_AS = {
     ".flac": ("PCM_16", "PCM_24", "PCM_S8"),
     ".ogg": ("VORBIS", "OPUS"),
 }
+_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class AudioLayout(AbstractLayout):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("AudioLayout", sample_rate=self.sample_rate, high=2**31 - 1)
+        if not isinstance(self.subtype, str):
+            raise TypeError(f"AudioLayout: expected subtype to be text, got {self.subtype!r}.")
 
     def _on_grid(self, grid: Grid) -> "AudioLayout":
         rate = round(self.sample_rate * self.grid.spacing[0] / grid.spacing[0])
@@ -59,17 +63,19 @@ class AudioLayout(AbstractLayout):
         known = _WRITTEN_AS[check_suffix(self, path)]
         soundfile = import_extra("soundfile", "audio", path)
         subtype = self.subtype if self.subtype in known else known[0]
-        with atomic_path(path) as partial:
-            try:
-                with soundfile.SoundFile(
-                    partial, "w", self.sample_rate, self.channels, subtype
-                ) as file:
-                    for slab in slabs:
-                        # Whole-number encodings end at full scale; libsndfile would wrap around.
-                        floats = subtype in ("FLOAT", "DOUBLE")
-                        file.write(slab if floats else np.clip(slab, -1.0, 1.0))
-            except soundfile.SoundFileError as error:
-                raise SignalError(f"{path}: cannot be written ({one_line(error)}).") from error
+        # In memory first: soundfile does not say that the disk is full.
+        encoded = io.BytesIO()
+        try:
+            with soundfile.SoundFile(
+                encoded, "w", self.sample_rate, self.channels, subtype, format=path.suffix[1:]
+            ) as file:
+                for slab in self.checked(slabs, path):
+                    file.write(_rounded(slab, subtype))
+        except (soundfile.SoundFileError, ValueError) as error:
+            if isinstance(error, SignalError):
+                raise
+            raise SignalError(f"{path}: cannot be written ({one_line(error)}).") from error
+        write_atomically(path, encoded.getvalue())
 
 
 class Audio(AbstractGridSignal[AudioLayout]):
@@ -101,12 +107,8 @@ class Audio(AbstractGridSignal[AudioLayout]):
                 f"{path}: cannot be read as sound ({one_line(error)}). Is it complete, and is it "
                 "WAV, FLAC or OGG?"
             ) from error
-        missing = _missing_bytes(path)
-        if len(data) < claimed or missing:
-            raise SignalError(
-                f"{path}: is cut off ({missing or claimed - len(data)} bytes are missing). Take "
-                "another copy."
-            )
+        if len(data) < claimed or _is_cut(path):
+            raise SignalError(f"{path}: is cut off after {len(data)} samples. Take another copy.")
         return cls.from_array(data, sample_rate=rate, subtype=subtype, name=path)
 
     @classmethod
@@ -129,7 +131,12 @@ class Audio(AbstractGridSignal[AudioLayout]):
             raise SignalError(
                 f"{name}: expected shape (samples,) or (samples, channels), got {array.shape}."
             )
+        if not np.issubdtype(array.dtype, np.floating):
+            raise SignalError(
+                f"{name}: expected floating-point samples with full scale at 1, got {array.dtype}."
+            )
         low, high = value_range(array, name)
+        array = np.ascontiguousarray(array, dtype=np.float32)
         peak = max(-low, high) or 1.0
         layout = AudioLayout(
             grid=grid or Grid.centres(array.shape[:1]),
@@ -140,15 +147,25 @@ class Audio(AbstractGridSignal[AudioLayout]):
             sample_rate=sample_rate,
             subtype=subtype,
         )
-        return cls(np.ascontiguousarray(array, dtype=np.float32), layout)
+        return cls(array, layout)
 
 
-def _missing_bytes(path: Path) -> int:
-    # libsndfile reads a truncated WAV up to where it ends and says nothing.
+def _rounded(slab: Shaped[np.ndarray, "..."], subtype: str) -> Shaped[np.ndarray, "..."]:
+    if subtype in ("FLOAT", "DOUBLE"):
+        return slab
+    # libsndfile would round down to whole numbers. At full scale it clips by itself.
+    steps = 2.0 ** (_BITS.get(subtype, 32) - 1)
+    return np.clip(np.rint(slab * steps) / steps, -1.0, 1.0)
+
+
+def _is_cut(path: Path) -> bool:
+    # libsndfile reads a truncated WAV or OGG up to where it ends and says nothing.
     with open(path, "rb") as file:
         riff = file.read(12)
+        if riff[:4] == b"OggS":
+            return not _ends_ogg(path)
         if riff[:4] != b"RIFF" or riff[8:12] != b"WAVE":
-            return 0
+            return False
         size, position = path.stat().st_size, 12
         while position + 8 <= size:
             file.seek(position)
@@ -156,6 +173,16 @@ def _missing_bytes(path: Path) -> int:
             length = int.from_bytes(chunk[4:], "little")
             # Streams of unknown length carry 0 or all ones here.
             if chunk[:4] == b"data" and length not in (0, 0xFFFFFFFF):
-                return max(0, position + 8 + length - size)
+                return position + 8 + length > size
             position += 8 + length + length % 2
-    return 0
+    return False
+
+
+def _ends_ogg(path: Path) -> bool:
+    """Whether the last page is whole and says that it is the last of its stream."""
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - 2**17))
+        tail = file.read()
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    length = 27 + page[26] + sum(page[27 : 27 + page[26]]) if len(page) > 26 else 2**17
+    return len(page) >= length and bool(page[5] & 4)

@@ -2,6 +2,7 @@
 
 import base64
 import warnings
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +13,20 @@ from jaxtyping import Shaped
 from PIL import Image as PillowImage
 from PIL import ImageOps
 
+from .._checks import check_count
 from .._files import atomic_path
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
-from ._files import check_readable, import_extra, one_line, read_header
+from ._files import check_readable, check_whole_tiff, import_extra, one_line, read_header
 from ._layout import AbstractLayout, check_suffix, value_range
 
-MAX_PIXELS = 2**28
-"""Largest picture that is decoded: 268 million pixels. What claims more is refused unread."""
+MAX_PIXELS = 178_956_970
+"""Largest picture that is decoded, Pillow's own limit. What claims more is refused unread."""
 
 _TIFF = (".tif", ".tiff")
 _JPEG = (".jpg", ".jpeg")
+_ORIENTATION = 0x0112  # The number of the EXIF and TIFF tag.
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _MAX_PROFILE_BYTES = 64 * 1024
 
@@ -43,6 +46,13 @@ class ImageLayout(AbstractLayout):
 
     icc_profile: str = ""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("ImageLayout", channels=self.channels, high=4)
+        if not isinstance(self.icc_profile, str) or len(self.icc_profile) > 2 * _MAX_PROFILE_BYTES:
+            raise ValueError("ImageLayout: expected icc_profile to be text of at most 128 KiB.")
+        base64.b64decode(self.icc_profile, validate=True)
+
     def check_writable(self, path: Path) -> None:
         suffix = check_suffix(self, path)
         if suffix in _JPEG and self.channels in (2, 4):
@@ -59,16 +69,15 @@ class ImageLayout(AbstractLayout):
     def write(self, path: Path, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> None:
         path = Path(path)
         self.check_writable(path)
-        array = self.assembled(slabs)
+        array = self.assembled(slabs, path)
         suffix = path.suffix.lower()
         with atomic_path(path) as partial:
             if suffix in _TIFF:
                 self._write_tiff(partial, array)
             elif self.dtype == "uint16":
                 codecs = import_extra("imagecodecs", "image", path)
-                partial.write_bytes(
-                    codecs.png_encode(np.squeeze(array, -1) if self.channels == 1 else array)
-                )
+                png = codecs.png_encode(array[..., 0] if self.channels == 1 else array)
+                partial.write_bytes(_with_profile(png, base64.b64decode(self.icc_profile)))
             else:
                 picture = PillowImage.fromarray(array[..., 0] if self.channels == 1 else array)
                 options: dict[str, Any] = {"quality": 95} if suffix in _JPEG else {}
@@ -146,6 +155,7 @@ class Image(AbstractGridSignal[ImageLayout]):
                 f"{array.shape}."
             )
         low, high = value_range(array, name)
+        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
         if array.dtype in (np.uint8, np.uint16):
             low, high = 0.0, float(np.iinfo(array.dtype).max)
         elif not np.issubdtype(array.dtype, np.floating):
@@ -160,7 +170,7 @@ class Image(AbstractGridSignal[ImageLayout]):
             if len(icc_profile) <= _MAX_PROFILE_BYTES
             else "",
         )
-        return cls(np.ascontiguousarray(array), layout)
+        return cls(array, layout)
 
 
 def _check_size(path: Path, rows: int, columns: int) -> None:
@@ -181,7 +191,8 @@ def _read_pillow(path: Path, header: bytes) -> tuple[Shaped[np.ndarray, "..."], 
                 _check_size(path, picture.height, picture.width)
                 profile = picture.info.get("icc_profile") or b""
                 if sixteen_bit_png:
-                    return _read_png16(path), profile
+                    orientation = picture.getexif().get(_ORIENTATION, 1)
+                    return _upright(_read_png16(path), orientation), profile
                 upright = ImageOps.exif_transpose(picture)
                 return np.asarray(_to_plain_mode(upright)), profile
     except PillowImage.DecompressionBombError as error:
@@ -198,12 +209,24 @@ def _read_pillow(path: Path, header: bytes) -> tuple[Shaped[np.ndarray, "..."], 
 
 
 def _to_plain_mode(picture: PillowImage.Image) -> PillowImage.Image:
-    if picture.mode in ("L", "LA", "RGB", "RGBA", "I;16", "F"):
-        return picture
-    if picture.mode in ("1", "I"):
-        return picture.convert("L") if picture.mode == "1" else picture.convert("F")
+    # PNG can name one transparent colour instead of having an alpha channel.
     alpha = picture.mode in ("PA", "La", "RGBa") or "transparency" in picture.info
+    if picture.mode in ("1", "L"):
+        return picture.convert("LA" if alpha else "L")
+    if picture.mode == "I":
+        return picture.convert("F")
+    if picture.mode in ("LA", "RGBA", "I;16", "F") or (picture.mode == "RGB" and not alpha):
+        return picture
     return picture.convert("RGBA" if alpha else "RGB")
+
+
+def _with_profile(png: bytes, profile: bytes) -> bytes:
+    """Put a colour profile into a PNG, after its first chunk, which always ends at byte 33."""
+    if not profile:
+        return png
+    chunk = b"iCCP" + b"ICC Profile\0\0" + zlib.compress(profile)
+    length, checksum = len(chunk) - 4, zlib.crc32(chunk)
+    return png[:33] + length.to_bytes(4) + chunk + checksum.to_bytes(4) + png[33:]
 
 
 def _read_png16(path: Path) -> Shaped[np.ndarray, "..."]:
@@ -216,6 +239,7 @@ def _read_tiff(path: Path) -> tuple[Shaped[np.ndarray, "..."], bytes]:
     tifffile = import_extra("tifffile", "image", path)
     try:
         with tifffile.TiffFile(path) as file:
+            check_whole_tiff(file)
             page = file.pages[0]
             _check_size(path, page.imagelength, page.imagewidth)
             array = page.asarray()

@@ -51,19 +51,21 @@ def layout_from_spec(spec: Mapping[str, Any]) -> AbstractLayout:
     Raises:
         SignalError: If they are not those of a layout.
     """
-    values = dict(spec)
+    values = dict(spec) if isinstance(spec, Mapping) else {}
     kind = values.pop("kind", None)
-    if kind not in _LAYOUTS:
+    if not isinstance(kind, str) or kind not in _LAYOUTS:
         raise SignalError(f"signal: expected one of {', '.join(_LAYOUTS)}, got {kind!r}.")
     layout = _LAYOUTS[kind]
     names = {field.name for field in dataclasses.fields(layout)}
     if values.keys() != names:
-        raise SignalError(f"signal: expected {', '.join(sorted(names))}, got {sorted(values)}.")
+        raise SignalError(
+            f"signal: expected {', '.join(sorted(names))}, got {sorted(map(str, values))}."
+        )
     try:
         grid = {name: tuple(axes) for name, axes in values.pop("grid").items()}
         frozen = {name: _tuples(value) for name, value in values.items()}
         return layout(grid=Grid(**grid), **frozen)
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise SignalError(f"signal: cannot be understood ({error}).") from error
 
 

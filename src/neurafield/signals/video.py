@@ -1,5 +1,6 @@
 """Moving pictures: MP4 and other containers, read and written frame by frame."""
 
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from ..geometry import Grid
 from ._base import AbstractGridSignal
 from ._files import check_readable, import_extra, one_line
 from ._layout import AbstractLayout, check_suffix
+
+_MAX_SIDE = 2**15
+_RATE = re.compile(r"[0-9]{1,12}(/[1-9][0-9]{0,11})?")
 
 IN_MEMORY_BYTES = 2**28
 """Decoded frames up to 256 MiB stay in memory; more of them go to a temporary file."""
@@ -38,7 +42,9 @@ class VideoLayout(AbstractLayout):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < Fraction(self.frame_rate) < 10**6:
+        # The pattern first: Fraction takes 1e999999999 too, and computes it.
+        number = isinstance(self.frame_rate, str) and _RATE.fullmatch(self.frame_rate)
+        if not number or not 0 < Fraction(self.frame_rate) < 10**6:
             raise ValueError(f"VideoLayout: expected a frame rate, got {self.frame_rate!r}.")
 
     def check_writable(self, path: Path) -> None:
@@ -58,7 +64,7 @@ class VideoLayout(AbstractLayout):
                     even = rows % 2 == 0 and columns % 2 == 0
                     stream.pix_fmt = "yuv420p" if even else "yuv444p"
                     stream.options = {"crf": "17"}
-                    for slab in slabs:
+                    for slab in self.checked(slabs, path):
                         for pixels in slab:
                             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels))
                             container.mux(stream.encode(frame))
@@ -100,7 +106,9 @@ class Video(AbstractGridSignal[VideoLayout]):
                 stream.thread_type = "AUTO"
                 rate = stream.average_rate or Fraction(25)
                 data = _read_frames(path, container, stream, frames or slice(None), size)
-        except (av.FFmpegError, OSError, MemoryError) as error:
+        except SignalError:
+            raise
+        except (av.FFmpegError, OSError, MemoryError, ValueError, IndexError) as error:
             raise SignalError(
                 f"{path}: cannot be read as a clip ({one_line(error)}). Is it complete?"
             ) from error
@@ -140,12 +148,14 @@ class Video(AbstractGridSignal[VideoLayout]):
 def _read_frames(
     path: Path, container: Any, stream: Any, frames: slice, size: tuple[int, int] | None
 ) -> UInt8[np.ndarray, "frame row column 3"]:
-    total = sum(1 for packet in container.demux(stream) if packet.size)
+    total = _count_frames(path, container, stream)
     container.seek(0)
     wanted = range(total)[frames]
     if not wanted or wanted.step < 0:
         raise SignalError(f"{path}: expected some of its {total} frames, got {frames}.")
     rows, columns = size or (stream.height, stream.width)
+    if not (0 < rows <= _MAX_SIDE and 0 < columns <= _MAX_SIDE):
+        raise SignalError(f"{path}: expected sides of 1 to {_MAX_SIDE}, got {rows} x {columns}.")
     array = _allocate((len(wanted), rows, columns, 3))
     filled = 0
     for index, pixels in enumerate(_decode(container, stream, size)):
@@ -158,6 +168,46 @@ def _read_frames(
         f"{path}: expected {total} frames, got fewer that can be decoded. It is cut off or "
         "damaged; take another copy."
     )
+
+
+def _count_frames(path: Path, container: Any, stream: Any) -> int:
+    found = shown = 0
+    damaged = _is_cut(path)
+    for packet in container.demux(stream):
+        if packet.size:
+            found += 1
+            # An edit list hides frames that others are predicted from.
+            shown += not packet.is_discard
+            damaged |= packet.is_corrupt
+    if damaged or found < len(stream.index_entries):
+        raise SignalError(
+            f"{path}: is cut off or damaged, with {found} frames left. Take another copy."
+        )
+    return shown
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether an AVI or Matroska file ends before it says, which FFmpeg passes over."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        head = file.read(256)
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return 8 + int.from_bytes(head[4:8], "little") > size
+    if head[:4] == b"\x1aE\xdf\xa3":
+        length, start = _matroska_size(head, 4)
+        segment = start + length
+        if head[segment : segment + 4] == b"\x18S\x80g":
+            length, start = _matroska_size(head, segment + 4)
+            return start + length > size
+    return False
+
+
+def _matroska_size(head: bytes, position: int) -> tuple[int, int]:
+    """The length of an element, 0 if it is unknown, and where its content starts."""
+    width = 9 - head[position].bit_length()
+    bits = 2 ** (7 * width) - 1
+    length = int.from_bytes(head[position : position + width]) & bits
+    return (0 if length == bits else length), position + width
 
 
 def _decode(
@@ -176,4 +226,5 @@ def _allocate(shape: tuple[int, ...]) -> UInt8[np.ndarray, "frame row column 3"]
     if np.prod(shape, dtype=np.float64) <= IN_MEMORY_BYTES:
         return np.empty(shape, dtype=np.uint8)
     # The file has no name, so it is gone with the process, however that ends.
-    return np.memmap(tempfile.TemporaryFile(), dtype=np.uint8, mode="w+", shape=shape)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)

@@ -13,10 +13,11 @@ from .._files import atomic_path
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
-from ._files import check_readable, import_extra, one_line
+from ._files import check_readable, check_whole_tiff, import_extra, one_line
 from ._layout import AbstractLayout, check_suffix, value_range
 
 _NIFTI = (".nii", ".nii.gz")
+_NIFTI_SIDE = 2**15 - 1
 _TIFF = (".tif", ".tiff")
 
 
@@ -38,7 +39,11 @@ class VolumeLayout(AbstractLayout):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.affine and np.array(self.affine, dtype=np.float64).shape != (4, 4):
+        if not isinstance(self.affine, tuple):
+            raise TypeError(f"VolumeLayout: expected an affine in tuples, got {self.affine!r}.")
+        affine = np.array(self.affine)
+        real = affine.dtype.kind in "if" and bool(np.isfinite(affine).all())
+        if self.affine and not (affine.shape == (4, 4) and real):
             raise ValueError(f"VolumeLayout: expected a 4 x 4 affine, got {self.affine}.")
 
     def _on_grid(self, grid: Grid) -> "VolumeLayout":
@@ -55,13 +60,18 @@ class VolumeLayout(AbstractLayout):
     def check_writable(self, path: Path) -> None:
         suffix = _volume_suffix(path)
         check_suffix(self, path if suffix != ".nii.gz" else path.with_name("x.nii"))
-        if suffix in _NIFTI and self.channels > 1:
-            raise SignalError(f"{path}: NIfTI holds one channel here. Write a .npy instead.")
+        if suffix not in _NIFTI:
+            return
+        if self.channels > 1 or self.dtype == "float16" or max(self.shape) > _NIFTI_SIDE:
+            raise SignalError(
+                f"{path}: NIfTI holds one channel, not of float16, and at most {_NIFTI_SIDE:,} "
+                "voxels on an axis. Write a .npy instead."
+            )
 
     def write(self, path: Path, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> None:
         path = Path(path)
         self.check_writable(path)
-        array = self.assembled(slabs)
+        array = self.assembled(slabs, path)
         array = array[..., 0] if self.channels == 1 else array
         suffix = _volume_suffix(path)
         with atomic_path(path) as partial:
@@ -111,7 +121,7 @@ class Volume(AbstractGridSignal[VolumeLayout]):
             elif suffix in _NIFTI:
                 array, affine = _read_nifti(path)
             elif suffix in _TIFF:
-                array = import_extra("tifffile", "volume", path).imread(path)
+                array = _read_tiff_stack(path)
             else:
                 raise SignalError(
                     f"{path}: expected one of {', '.join(VolumeLayout.suffixes)}, got {suffix!r}."
@@ -153,10 +163,10 @@ class Volume(AbstractGridSignal[VolumeLayout]):
             )
         if array.dtype == bool:
             array = array.astype(np.uint8)
-        if array.dtype.kind not in "iuf":
-            raise SignalError(f"{name}: expected real numbers, got {array.dtype}.")
-        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+        if affine is not None and not np.isfinite(affine).all():
+            raise SignalError(f"{name}: expected a finite affine, got {affine.tolist()}.")
         low, high = value_range(array, name)
+        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
         layout = VolumeLayout(
             grid=grid or Grid.centres(array.shape[:3]),
             channels=array.shape[3],
@@ -186,7 +196,16 @@ def _read_numpy(path: Path) -> Shaped[np.ndarray, "..."]:
                 f"{path}: expected one array, got {', '.join(loaded.files) or 'none'}. Save the "
                 "one that is meant as .npy."
             )
-        return loaded[loaded.files[0]]
+        array = loaded[loaded.files[0]]
+        if not isinstance(array, np.ndarray):
+            raise SignalError(f"{path}: expected one array, got a file {loaded.files[0]}.")
+        return array
+
+
+def _read_tiff_stack(path: Path) -> Shaped[np.ndarray, "..."]:
+    with import_extra("tifffile", "volume", path).TiffFile(path) as file:
+        check_whole_tiff(file)
+        return file.asarray()
 
 
 def _read_nifti(path: Path) -> tuple[Shaped[np.ndarray, "..."], Float[np.ndarray, "4 4"]]:
