@@ -267,6 +267,30 @@ def test_target_psnr_is_reached_for_certain(batch_size: int | None) -> None:
     assert metrics.evaluate(field, signal).psnr >= 14.0
 
 
+def test_a_crash_around_the_target_is_resumed_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurafield.fit import loop
+
+    options = {"steps": 5000, "lr": 3e-3, "target_psnr": 14.0, "schedule": schedule.constant}
+    options |= {"checkpoint_every": 1}
+    whole = siren()
+    reference = run(whole, **options)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "evaluate", crash)
+        with pytest.raises(KeyboardInterrupt):
+            run(siren(), **options, checkpoint=tmp_path / "c")
+    for seed in (8, 9):  # the second time it is finished already, and stays so
+        again = siren(seed)
+        result = run(again, **options, checkpoint=tmp_path / "c", resume=True)
+        assert (result.status, result.step) == (reference.status, reference.step)
+        assert state_bytes(again) == state_bytes(whole)
+
+
 def test_steps_zero_only_evaluates() -> None:
     field = siren()
     before = state_bytes(field)

@@ -141,6 +141,12 @@ def fit(
         return taken
 
     while True:
+        # All that ends a run is asked here, of the state alone, so that a resumed one asks the
+        # same.
+        if target_psnr is not None and _reached(state, field, measured, target_psnr):
+            state.seconds = clock.perf_counter() - started
+            keep()
+            return finish("target_psnr")
         if steps is not None and state.step >= steps:
             keep()
             return finish("steps")
@@ -189,10 +195,6 @@ def fit(
                 )
         elif state.step % checkpoint_every == 0 and state.bad_in_a_row == 0:
             last_good = keep()
-        if target_psnr is not None and _reached(state, field, measured, target_psnr):
-            state.seconds = clock.perf_counter() - started
-            keep()
-            return finish("target_psnr")
 
 
 def _check_arguments(
@@ -291,8 +293,10 @@ def _reached(
     suspected = state.smoothed_mse >= 0 and psnr(state.smoothed_mse) >= target_psnr
     if signal is None or not suspected or state.step < state.next_check:
         return False
+    if evaluate(field, signal).psnr >= target_psnr:
+        return True
     state.next_check = state.step + max(10, state.step // 20)
-    return evaluate(field, signal).psnr >= target_psnr
+    return False
 
 
 def _save_or_warn(
