@@ -48,6 +48,8 @@ class AudioLayout(AbstractLayout):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("AudioLayout", sample_rate=self.sample_rate, high=2**31 - 1)
+        if self.dtype != "float32":
+            raise ValueError(f"AudioLayout: expected float32, got {self.dtype}.")
         if not isinstance(self.subtype, str):
             raise TypeError(f"AudioLayout: expected subtype to be text, got {self.subtype!r}.")
 

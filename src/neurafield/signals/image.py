@@ -1,6 +1,7 @@
 """Pictures: PNG, JPEG and TIFF, 8 and 16 bit and float, grey and colour, alpha kept."""
 
 import base64
+import io
 import warnings
 import zlib
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from PIL import Image as PillowImage
 from PIL import ImageOps
 
 from .._checks import check_count
-from .._files import atomic_path
+from .._files import write_atomically
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
@@ -28,6 +29,7 @@ _TIFF = (".tif", ".tiff")
 _JPEG = (".jpg", ".jpeg")
 _ORIENTATION = 0x0112  # The number of the EXIF and TIFF tag.
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 _MAX_PROFILE_BYTES = 64 * 1024
 
 
@@ -49,6 +51,8 @@ class ImageLayout(AbstractLayout):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("ImageLayout", channels=self.channels, high=4)
+        if self.dtype not in _DTYPES:
+            raise ValueError(f"ImageLayout: expected {', '.join(_DTYPES)}, got {self.dtype}.")
         if not isinstance(self.icc_profile, str) or len(self.icc_profile) > 2 * _MAX_PROFILE_BYTES:
             raise ValueError("ImageLayout: expected icc_profile to be text of at most 128 KiB.")
         base64.b64decode(self.icc_profile, validate=True)
@@ -70,33 +74,32 @@ class ImageLayout(AbstractLayout):
         path = Path(path)
         self.check_writable(path)
         array = self.assembled(slabs, path)
+        plain = array[..., 0] if self.channels == 1 else array
+        profile = base64.b64decode(self.icc_profile)
         suffix = path.suffix.lower()
-        with atomic_path(path) as partial:
-            if suffix in _TIFF:
-                self._write_tiff(partial, array)
-            elif self.dtype == "uint16":
-                codecs = import_extra("imagecodecs", "image", path)
-                png = codecs.png_encode(array[..., 0] if self.channels == 1 else array)
-                partial.write_bytes(_with_profile(png, base64.b64decode(self.icc_profile)))
-            else:
-                picture = PillowImage.fromarray(array[..., 0] if self.channels == 1 else array)
-                options: dict[str, Any] = {"quality": 95} if suffix in _JPEG else {}
-                if self.icc_profile:
-                    options["icc_profile"] = base64.b64decode(self.icc_profile)
-                picture.save(partial, **options)
-
-    def _write_tiff(self, path: Path, array: Shaped[np.ndarray, "row column channel"]) -> None:
-        tifffile = import_extra("tifffile", "image", path)
-        profile = base64.b64decode(self.icc_profile) or None
-        tifffile.imwrite(
-            path,
-            array[..., 0] if self.channels == 1 else array,
-            photometric="rgb" if self.channels >= 3 else "minisblack",
-            extrasamples=["unassalpha"] if self.channels in (2, 4) else None,
-            planarconfig="contig" if self.channels > 1 else None,
-            iccprofile=profile,
-            metadata=None,
-        )
+        # In memory first: Pillow does not say that the disk is full.
+        encoded = io.BytesIO()
+        if suffix in _TIFF:
+            tifffile = import_extra("tifffile", "image", path)
+            tifffile.imwrite(
+                encoded,
+                plain,
+                photometric="rgb" if self.channels >= 3 else "minisblack",
+                extrasamples=["unassalpha"] if self.channels in (2, 4) else None,
+                planarconfig="contig" if self.channels > 1 else None,
+                iccprofile=profile or None,
+                metadata=None,
+            )
+        elif self.dtype == "uint16":
+            codecs = import_extra("imagecodecs", "image", path)
+            encoded.write(_with_profile(codecs.png_encode(plain), profile))
+        else:
+            options: dict[str, Any] = {"quality": 95} if suffix in _JPEG else {}
+            if profile:
+                options["icc_profile"] = profile
+            picture = PillowImage.fromarray(plain)
+            picture.save(encoded, "JPEG" if suffix in _JPEG else "PNG", **options)
+        write_atomically(path, encoded.getvalue())
 
 
 class Image(AbstractGridSignal[ImageLayout]):
@@ -158,8 +161,8 @@ class Image(AbstractGridSignal[ImageLayout]):
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
         if array.dtype in (np.uint8, np.uint16):
             low, high = 0.0, float(np.iinfo(array.dtype).max)
-        elif not np.issubdtype(array.dtype, np.floating):
-            raise SignalError(f"{name}: expected uint8, uint16 or float, got {array.dtype}.")
+        elif array.dtype.name not in _DTYPES:
+            raise SignalError(f"{name}: expected {', '.join(_DTYPES)}, got {array.dtype}.")
         layout = ImageLayout(
             grid=grid or Grid.centres(array.shape[:2]),
             channels=array.shape[2],

@@ -42,6 +42,10 @@ class VideoLayout(AbstractLayout):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if (self.channels, self.dtype) != (3, "uint8"):
+            raise ValueError(
+                f"VideoLayout: expected 3 channels of uint8, got {self.channels} of {self.dtype}."
+            )
         # The pattern first: Fraction takes 1e999999999 too, and computes it.
         number = isinstance(self.frame_rate, str) and _RATE.fullmatch(self.frame_rate)
         if not number or not 0 < Fraction(self.frame_rate) < 10**6:

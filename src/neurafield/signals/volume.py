@@ -1,6 +1,7 @@
 """Volumes: NPY, NPZ, NIfTI with its affine, and TIFF stacks."""
 
 import gzip
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from .._files import atomic_path
+from .._files import write_atomically
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
@@ -74,24 +75,23 @@ class VolumeLayout(AbstractLayout):
         array = self.assembled(slabs, path)
         array = array[..., 0] if self.channels == 1 else array
         suffix = _volume_suffix(path)
-        with atomic_path(path) as partial:
-            if suffix == ".npy":
-                np.save(partial, array)
-            elif suffix == ".npz":
-                np.savez_compressed(partial, volume=array)
-            elif suffix in _TIFF:
-                tifffile = import_extra("tifffile", "volume", path)
-                colour = "rgb" if self.channels in (3, 4) else "minisblack"
-                tifffile.imwrite(partial, array, photometric=colour)
-            else:
-                nibabel = import_extra("nibabel", "volume", path)
-                affine = np.array(self.affine) if self.affine else np.eye(4)
-                image = nibabel.Nifti1Image(array, affine, dtype=array.dtype)
-                data = image.to_bytes()
-                if suffix == ".nii.gz":
-                    # A fixed time, so that equal volumes give equal bytes.
-                    data = gzip.compress(data, mtime=0)
-                partial.write_bytes(data)
+        # In memory first: NumPy and tifffile do not always say that the disk is full.
+        encoded = io.BytesIO()
+        if suffix == ".npy":
+            np.save(encoded, array)
+        elif suffix == ".npz":
+            np.savez_compressed(encoded, volume=array)
+        elif suffix in _TIFF:
+            tifffile = import_extra("tifffile", "volume", path)
+            colour = "rgb" if self.channels in (3, 4) else "minisblack"
+            tifffile.imwrite(encoded, array, photometric=colour)
+        else:
+            nibabel = import_extra("nibabel", "volume", path)
+            affine = np.array(self.affine) if self.affine else np.eye(4)
+            data = nibabel.Nifti1Image(array, affine, dtype=array.dtype).to_bytes()
+            # A fixed time, so that equal volumes give equal bytes.
+            encoded.write(gzip.compress(data, mtime=0) if suffix == ".nii.gz" else data)
+        write_atomically(path, encoded.getvalue())
 
 
 class Volume(AbstractGridSignal[VolumeLayout]):
@@ -187,10 +187,11 @@ def _rows(matrix: Float[np.ndarray, "4 4"]) -> tuple[tuple[float, ...], ...]:
 
 
 def _read_numpy(path: Path) -> Shaped[np.ndarray, "..."]:
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
+    # Opened here, because numpy leaves a damaged archive open.
+    with open(path, "rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
         if len(loaded.files) != 1:
             raise SignalError(
                 f"{path}: expected one array, got {', '.join(loaded.files) or 'none'}. Save the "
