@@ -25,10 +25,27 @@ def neurafield(*arguments: object) -> None:
         sys.exit(code)
 
 
-def error_map(original: Path, rendered: Path, out: Path) -> None:
-    """The absolute difference of two grey pictures, five times amplified, as a picture."""
+def error_map(original: Path, rendered: Path) -> Image.Image:
+    """The absolute difference of two grey pictures, five times amplified."""
     a, b = (np.asarray(Image.open(path)).astype(np.int16) for path in (original, rendered))
-    Image.fromarray(np.clip(5 * np.abs(a - b), 0, 255).astype(np.uint8)).save(out)
+    return Image.fromarray(np.clip(5 * np.abs(a - b), 0, 255).astype(np.uint8))
+
+
+def overview(original: Path, large: Path, error: Image.Image) -> Image.Image:
+    """A part of the photograph, of the rendering at 4x, and of the error, side by side."""
+    top, left, size = 60, 200, 96
+    box = (left, top, left + size, top + size)
+    large_box = (4 * left, 4 * top, 4 * (left + size), 4 * (top + size))
+    width = 4 * size
+    panels = [
+        Image.open(original).crop(box).resize((width, width), Image.Resampling.NEAREST),
+        Image.open(large).crop(large_box),
+        error.crop(box).resize((width, width), Image.Resampling.NEAREST),
+    ]
+    sheet = Image.new("L", (3 * width + 16, width), 255)
+    for index, panel in enumerate(panels):
+        sheet.paste(panel, (index * (width + 8), 0))
+    return sheet
 
 
 def main() -> None:
@@ -38,12 +55,15 @@ def main() -> None:
     seconds = parser.parse_args().time
     OUT.mkdir(parents=True, exist_ok=True)
     photo, field = OUT / "camera.png", OUT / "camera.field"
+    small, large = OUT / "camera-1x.png", OUT / "camera-4x.png"
     Image.fromarray(skimage.data.camera()).save(photo)
     neurafield("fit", photo, "--out", field, "--time", f"{seconds:g}", "--force")
-    neurafield("render", field, "--out", OUT / "camera-1x.png", "--force")
-    neurafield("render", field, "--out", OUT / "camera-4x.png", "--scale", 4, "--force")
-    error_map(photo, OUT / "camera-1x.png", OUT / "camera-error.png")
-    print(f"{OUT}: camera.field, camera-1x.png, camera-4x.png, camera-error.png (5x)")
+    neurafield("render", field, "--out", small, "--force")
+    neurafield("render", field, "--out", large, "--scale", 4, "--force")
+    error = error_map(photo, small)
+    error.save(OUT / "camera-error.png")
+    overview(photo, large, error).save(OUT / "overview.png")
+    print(f"Look at {OUT / 'overview.png'}: a part of the photograph, the field at 4x, the error.")
 
 
 if __name__ == "__main__":

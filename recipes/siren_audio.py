@@ -41,7 +41,7 @@ def audio_error(
     name: str,
     *,
     width: int = 256,
-    steps: int = 1500,
+    steps: int = 1000,
     batch_size: int | None = 8192,
     lr: float = 2e-4,
     seed: int = 0,
@@ -66,7 +66,7 @@ def main() -> None:
     """All three at the same width and number of steps."""
     parser = argparse.ArgumentParser(description="SIREN's audio experiment, sized for two cores.")
     parser.add_argument("path", type=Path, help="gt_bach.wav")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1000)
     arguments = parser.parse_args()
     figures: dict[str, Any] = {"input": arguments.path.name, "steps": arguments.steps}
     for name, published in PUBLISHED.items():

@@ -28,7 +28,7 @@ def video_quality(
     frames: slice = slice(0, 32),
     size: tuple[int, int] | None = (68, 160),
     width: int = 256,
-    steps: int = 1500,
+    steps: int = 1000,
     batch_size: int = 8192,
     lr: float = 5e-4,
     seed: int = 0,
@@ -63,7 +63,7 @@ def main() -> None:
     """Both networks, and the gap."""
     parser = argparse.ArgumentParser(description="SIREN's video experiment, sized for two cores.")
     parser.add_argument("path", type=Path, help="bikes.mp4")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1000)
     arguments = parser.parse_args()
     figures: dict[str, Any] = {"input": arguments.path.name, "steps": arguments.steps}
     for name in ("siren", "relu"):
