@@ -192,6 +192,22 @@ def test_ctrl_c_saves_and_resume_ends_in_the_same_bytes(
     assert Path("photo.field").read_bytes() == Path("whole.field").read_bytes()
 
 
+def test_a_forced_run_that_is_killed_early_resumes_itself(
+    run: Run, photo: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurafield.fit import loop
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "add_gradients", crash)
+        assert run("fit", photo, "--force", "--steps", 7, "--seed", 4).code == 130
+    assert run("fit", photo, "--resume").code == 0
+    about = load("photo.field").fit
+    assert (about["steps"], about["seed"]) == (7, 4)
+
+
 def test_an_unfinished_run_is_not_overwritten(run: Run, photo: Path, interrupted: Path) -> None:
     check_refused(run("fit", photo), "photo.field.checkpoint", "--resume", "--force")
     assert run("fit", photo, "--steps", 2, "--force").code == 0
@@ -276,6 +292,20 @@ def test_one_pixel_and_a_constant_picture_work(run: Run, value: int) -> None:
 
 def test_an_output_folder_that_does_not_exist(run: Run, photo: Path) -> None:
     check_refused(run("fit", photo, "--out", "no/where/x.field"), "no/where", "mkdir")
+
+
+def test_an_output_that_is_no_field_file_is_refused(run: Run, photo: Path) -> None:
+    before = photo.read_bytes()
+    check_refused(run("fit", photo, "--out", photo, "--force"), "photo.png", ".field")
+    assert photo.read_bytes() == before
+
+
+def test_the_default_output_is_named_after_the_input(run: Run) -> None:
+    import nibabel
+
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 4, 5), np.uint8), np.eye(4)), "scan.v2.nii.gz")
+    assert run("fit", "scan.v2.nii.gz", "--steps", 1).code == 0
+    assert Path("scan.v2.field").exists()
 
 
 def test_an_output_that_cannot_be_written(run: Run, photo: Path) -> None:

@@ -48,11 +48,14 @@ class Settings:
     steps: int | None = None
     time: float | None = None
     target_psnr: float | None = None
+    threads: int | None = None
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit, measure, save, tell."""
-    out = arguments.out or Path(f"{arguments.input.stem}.field")
+    out = arguments.out or _default_out(arguments.input)
+    if out.suffix != ".field":
+        raise ValueError(f"{out}: expected a name that ends in .field, for the field goes there.")
     checkpoint = out.with_name(out.name + ".checkpoint")
     going_on = arguments.resume and checkpoint.exists()
     if checkpoint.exists() and not (arguments.resume or arguments.force):
@@ -64,8 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _already_done(arguments, out)
     check_can_write(out, force=arguments.force or going_on)
     settings = _settings(arguments, checkpoint if going_on else None)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
 
     signal = signals.load(arguments.input)
     plan = architectures.plan(
@@ -118,6 +121,10 @@ def run(arguments: argparse.Namespace) -> int:
     checkpoint.unlink(missing_ok=True)
     _tell(arguments, out, about, result)
     return DONE
+
+
+def _default_out(path: Path) -> Path:
+    return Path(path.name.removesuffix(".gz")).with_suffix(".field")
 
 
 def _settings(arguments: argparse.Namespace, checkpoint: Path | None) -> Settings:

@@ -125,7 +125,6 @@ def fit(
         if state.rollbacks >= ROLLBACKS_TO_GIVE_UP:
             # It diverged; whoever goes on from there chose another learning rate.
             state.rollbacks, state.lr_factor = 0, 1.0
-    last_good = Checkpoint.take(field, optimizer, state)
     started = clock.perf_counter() - state.seconds
     loss = math.nan
 
@@ -140,6 +139,8 @@ def fit(
             _save_or_warn(taken, path, identity, settings or {})
         return taken
 
+    # At once, so that an older run's checkpoint is not resumed instead of this one's.
+    last_good = keep()
     while True:
         # All that ends a run is asked here, of the state alone, so that a resumed one asks the
         # same.

@@ -7,6 +7,10 @@ from typing import Any
 
 from ..errors import SignalError
 
+# Deflate, the strongest in use, packs at most 1032 bytes into one.
+_CLAIM_RATIO = 2000
+_CLAIM_BYTES = 2**28
+
 
 def check_readable(path: Path) -> None:
     """Require a file with something in it.
@@ -36,6 +40,20 @@ def read_header(path: Path, size: int) -> bytes:
             return file.read(size)
     except OSError as error:
         raise SignalError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def check_claim(path: Path, num_bytes: int) -> None:
+    """Refuse a file that claims far more samples than its bytes can hold, even compressed.
+
+    Raises:
+        SignalError: If it does. No memory has been given to it by then.
+    """
+    limit = max(_CLAIM_BYTES, _CLAIM_RATIO * path.stat().st_size)
+    if num_bytes > limit:
+        raise SignalError(
+            f"{path}: claims {num_bytes:,} bytes of samples, more than a file of this size can "
+            "hold. It is damaged; take another copy."
+        )
 
 
 def check_whole_tiff(file: Any) -> None:

@@ -122,8 +122,8 @@ class AbstractLayout(ABC):
             region: Start and stop on each resizable axis, in samples of this layout.
 
         Raises:
-            SignalError: If sizes are not positive, the number of axes is wrong, or the region
-                reaches outside.
+            SignalError: If sizes are not positive, the number of axes is wrong, the region
+                reaches outside, or no such layout can be.
         """
         axes = self.resizable_axes
         if region is not None and len(region) != 2 * len(axes):
@@ -160,7 +160,10 @@ class AbstractLayout(ABC):
                 f"size: expected at most {MAX_SAMPLES:,} values, got "
                 f"{' x '.join(map(str, shape))} x {self.channels}. Render it in regions."
             )
-        return self._on_grid(self.grid.resampled(shape, ranges))
+        try:
+            return self._on_grid(self.grid.resampled(shape, ranges))
+        except ValueError as error:
+            raise SignalError(f"size: {error}") from error
 
     def _on_grid(self, grid: Grid) -> "AbstractLayout":
         # Kinds with units of their own (sample rate, affine) adjust them to the new spacing.

@@ -19,7 +19,14 @@ from .._files import write_atomically
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
-from ._files import check_readable, check_whole_tiff, import_extra, one_line, read_header
+from ._files import (
+    check_claim,
+    check_readable,
+    check_whole_tiff,
+    import_extra,
+    one_line,
+    read_header,
+)
 from ._layout import AbstractLayout, check_suffix, value_range
 
 MAX_PIXELS = 178_956_970
@@ -245,6 +252,7 @@ def _read_tiff(path: Path) -> tuple[Shaped[np.ndarray, "..."], bytes]:
             check_whole_tiff(file)
             page = file.pages[0]
             _check_size(path, page.imagelength, page.imagewidth)
+            check_claim(path, page.nbytes)
             array = page.asarray()
             tags = page.tags
             orientation = tags["Orientation"].value if "Orientation" in tags else 1

@@ -18,6 +18,7 @@ from ._base import AbstractGridSignal
 from ._files import check_readable, import_extra, one_line
 from ._layout import AbstractLayout, check_suffix
 
+_MAX_RATE = 10**6
 _MAX_SIDE = 2**15
 _RATE = re.compile(r"[0-9]{1,12}(/[1-9][0-9]{0,11})?")
 
@@ -48,7 +49,7 @@ class VideoLayout(AbstractLayout):
             )
         # The pattern first: Fraction takes 1e999999999 too, and computes it.
         number = isinstance(self.frame_rate, str) and _RATE.fullmatch(self.frame_rate)
-        if not number or not 0 < Fraction(self.frame_rate) < 10**6:
+        if not number or not 0 < Fraction(self.frame_rate) < _MAX_RATE:
             raise ValueError(f"VideoLayout: expected a frame rate, got {self.frame_rate!r}.")
 
     def check_writable(self, path: Path) -> None:
@@ -107,6 +108,8 @@ class Video(AbstractGridSignal[VideoLayout]):
                 if not container.streams.video:
                     raise SignalError(f"{path}: expected a clip, got a file without pictures.")
                 stream = container.streams.video[0]
+                if stream.codec_context is None:
+                    raise SignalError(f"{path}: its pictures are in a code that FFmpeg lacks.")
                 stream.thread_type = "AUTO"
                 rate = stream.average_rate or Fraction(25)
                 data = _read_frames(path, container, stream, frames or slice(None), size)
@@ -137,6 +140,10 @@ class Video(AbstractGridSignal[VideoLayout]):
             raise SignalError(
                 f"{name}: expected uint8 of shape (frames, rows, columns, 3), got {array.dtype} "
                 f"{array.shape}."
+            )
+        if not 0 < Fraction(frame_rate) < _MAX_RATE:
+            raise SignalError(
+                f"{name}: expected a frame rate up to {_MAX_RATE:,}, got {frame_rate}."
             )
         layout = VideoLayout(
             grid=grid or Grid.centres(array.shape[:3]),

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from .._files import write_atomically
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
-from ._files import check_readable, check_whole_tiff, import_extra, one_line
+from ._files import check_claim, check_readable, check_whole_tiff, import_extra, one_line
 from ._layout import AbstractLayout, check_suffix, value_range
 
 _NIFTI = (".nii", ".nii.gz")
@@ -206,11 +207,13 @@ def _read_numpy(path: Path) -> Shaped[np.ndarray, "..."]:
 def _read_tiff_stack(path: Path) -> Shaped[np.ndarray, "..."]:
     with import_extra("tifffile", "volume", path).TiffFile(path) as file:
         check_whole_tiff(file)
+        check_claim(path, file.series[0].nbytes)
         return file.asarray()
 
 
 def _read_nifti(path: Path) -> tuple[Shaped[np.ndarray, "..."], Float[np.ndarray, "4 4"]]:
     image = import_extra("nibabel", "volume", path).load(path)
+    check_claim(path, math.prod(image.shape) * image.get_data_dtype().itemsize)
     array = np.asanyarray(image.dataobj)
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
