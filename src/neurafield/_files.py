@@ -24,7 +24,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     partial = partial_path(path)
     try:
         yield partial
-        with open(partial, "rb") as file:
+        with open(partial, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except BaseException:

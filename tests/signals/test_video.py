@@ -92,6 +92,36 @@ def test_frames_of_another_size_are_averages(clip) -> None:
     assert psnr(loaded.data, halved) > 38
 
 
+# The matrix of a track header, row by row, in 16.16 fixed point: (x, y) is shown at
+# (a x + c y, b x + d y) for [[a, b], [c, d]], with y downward.
+TURNS = {"clockwise": (0, 1, -1, 0), "half": (-1, 0, 0, -1), "counterclockwise": (0, -1, 1, 0)}
+
+
+def turned(clip, matrix: tuple[int, int, int, int], path) -> None:
+    """Copy an MP4 and ask its players to turn it."""
+    data = bytearray(clip.read_bytes())
+    start = data.index(b"tkhd") + 4 + 40
+    a, b, c, d = (value * 0x10000 for value in matrix)
+    data[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 0x40000000)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_rotation_is_applied_as_players_do(clip, tmp_path, turn) -> None:
+    a, b, c, d = TURNS[turn]
+    turned(clip, TURNS[turn], tmp_path / "turned.mp4")
+    original, loaded = Video.load(clip).data, Video.load(tmp_path / "turned.mp4").data
+    # Follow each pixel by the matrix, from the centre of the picture.
+    y, x = np.mgrid[:ROWS, :COLUMNS]
+    v, u = 2 * y - ROWS + 1, 2 * x - COLUMNS + 1
+    rows, columns = loaded.shape[1:3]
+    to_row, to_column = (b * u + d * v + rows - 1) // 2, (a * u + c * v + columns - 1) // 2
+    np.testing.assert_array_equal(loaded[:, to_row, to_column], original[:, y, x])
+    small = Video.load(tmp_path / "turned.mp4", size=(rows // 2, columns // 2))
+    assert small.layout.shape[1:] == (rows // 2, columns // 2)
+    assert psnr(small.data, loaded[:, ::2, ::2]) > 25
+
+
 @pytest.mark.parametrize("size", [(0, 5), (5, -1), (5, 10**6)])
 def test_impossible_sizes_are_refused(clip, size) -> None:
     assert_refused(lambda: Video.load(clip, size=size), clip, "sides")

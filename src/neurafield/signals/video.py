@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -79,7 +79,13 @@ class VideoLayout(AbstractLayout):
 
 
 class Video(AbstractGridSignal[VideoLayout]):
-    """A clip."""
+    """A clip.
+
+    Example:
+        >>> clip = Video.from_array(np.zeros((2, 4, 6, 3), np.uint8), frame_rate=25)
+        >>> clip.batch(5, seed=0, step=0)[0].shape
+        torch.Size([5, 3])
+    """
 
     @classmethod
     def load(
@@ -89,7 +95,7 @@ class Video(AbstractGridSignal[VideoLayout]):
         frames: slice | None = None,
         size: tuple[int, int] | None = None,
     ) -> "Video":
-        """Read a clip, one frame at a time.
+        """Read a clip, one frame at a time. Rotation that the file asks for is applied.
 
         Args:
             path: An MP4, or whatever else FFmpeg reads.
@@ -167,13 +173,15 @@ def _read_frames(
     rows, columns = size or (stream.height, stream.width)
     if not (0 < rows <= _MAX_SIDE and 0 < columns <= _MAX_SIDE):
         raise SignalError(f"{path}: expected sides of 1 to {_MAX_SIDE}, got {rows} x {columns}.")
-    array = _allocate((len(wanted), rows, columns, 3))
-    filled = 0
-    for index, pixels in enumerate(_decode(container, stream, size)):
+    array, filled = None, 0
+    for index, frame in enumerate(container.decode(stream)):
         if index in wanted:
+            pixels = _upright(frame, size)
+            if array is None:
+                array = _allocate((len(wanted), *pixels.shape))
             array[filled] = pixels
             filled += 1
-        if filled == len(wanted):
+        if array is not None and filled == len(wanted):
             return array
     raise SignalError(
         f"{path}: expected {total} frames, got fewer that can be decoded. It is cut off or "
@@ -221,16 +229,17 @@ def _matroska_size(head: bytes, position: int) -> tuple[int, int]:
     return (0 if length == bits else length), position + width
 
 
-def _decode(
-    container: Any, stream: Any, size: tuple[int, int] | None
-) -> Iterator[UInt8[np.ndarray, "row column 3"]]:
-    for frame in container.decode(stream):
-        if size is None:
-            yield frame.to_ndarray(format="rgb24")
-        else:
-            yield frame.to_ndarray(
-                format="rgb24", width=size[1], height=size[0], interpolation="AREA"
-            )
+def _upright(frame: Any, size: tuple[int, int] | None) -> UInt8[np.ndarray, "row column 3"]:
+    """A frame as it is meant to be seen: telephones store theirs lying on a side."""
+    quarters = round(frame.rotation / 90) % 4
+    if size is None:
+        pixels = frame.to_ndarray(format="rgb24")
+    else:
+        rows, columns = size if quarters % 2 == 0 else (size[1], size[0])
+        pixels = frame.to_ndarray(
+            format="rgb24", width=columns, height=rows, interpolation="AREA"
+        )
+    return np.rot90(pixels, quarters)
 
 
 def _allocate(shape: tuple[int, ...]) -> UInt8[np.ndarray, "frame row column 3"]:
