@@ -44,6 +44,25 @@ def test_round_trip_is_bit_exact(case: Case, tmp_path: Path) -> None:
     assert all(p.requires_grad for p in file.field.parameters())
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_other_precisions_come_back_as_they_were(dtype: torch.dtype, tmp_path: Path) -> None:
+    field = small_field().to(dtype)
+    save(tmp_path / "x.field", field)
+    again = load(tmp_path / "x.field").field
+    for a, b in zip(again.parameters(), field.parameters(), strict=True):
+        assert a.dtype == dtype
+        assert torch.equal(a, b)
+
+
+def test_a_component_that_no_file_can_name_is_refused_when_saved(tmp_path: Path) -> None:
+    class Mine(Siren):
+        pass
+
+    with pytest.raises(FieldFileError, match=r"Mine.*state_dict"):
+        save(tmp_path / "x.field", Field(Mine(2, 1, width=3, depth=1)))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
     for name in "ab":
         save(

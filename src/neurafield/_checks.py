@@ -27,9 +27,9 @@ def check_last_axis(owner: object, x: Tensor, expected: int) -> None:
 def check_count(owner: object, *, low: int = 1, high: int = 2**20, **values: object) -> None:
     """Require whole numbers in [low, high]. The upper bound stops hostile files early."""
     for name, value in values.items():
-        if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(
-                f"{owner_name(owner)}: expected {name} to be an integer, got {value!r}."
+                f"{owner_name(owner)}: expected {name} to be a Python int, got {value!r}."
             )
         if not low <= value <= high:
             raise ValueError(

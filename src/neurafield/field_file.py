@@ -115,6 +115,12 @@ def build_field(path: Path, spec: Mapping[str, Any]) -> Field:
 def _spec(component: AbstractComponent | None) -> dict[str, Any] | None:
     if component is None:
         return None
+    room = encodings if isinstance(component, encodings.AbstractEncoding) else networks
+    if vars(room).get(type(component).__name__) is not type(component):
+        raise FieldFileError(
+            f"{type(component).__name__}: expected a component of neurafield itself, got one that "
+            "a file cannot name. Keep its state_dict instead."
+        )
     return {"type": type(component).__name__, "hyperparams": component.hyperparams()}
 
 
@@ -144,7 +150,9 @@ def _build(path: Path, room: ModuleType, base: type, spec: object) -> Any:
 
 
 def _assign(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> None:
-    expected, got = state_shapes(field.state_dict()), state_shapes(tensors)
+    # Shapes alone: a field in float64 or bfloat16 comes back as it was.
+    expected = {name: shape for name, (shape, _) in state_shapes(field.state_dict()).items()}
+    got = {name: shape for name, (shape, _) in state_shapes(tensors).items()}
     if expected != got:
         names = sorted(expected.keys() ^ got.keys()) or [
             name for name in expected if expected[name] != got[name]
@@ -153,3 +161,4 @@ def _assign(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> None:
             f"{path}: the tensors do not fit the architecture (first at {names[0]})."
         )
     field.load_state_dict(tensors, assign=True)
+    assert not any(t.is_meta for t in (*field.parameters(), *field.buffers()))

@@ -33,7 +33,8 @@ def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
 def photo(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     path = tmp_path / "photo.png"
-    Image.fromarray(rng.integers(0, 256, (40, 40), dtype=np.uint8)).save(path)
+    # More pixels than a batch, so that every step draws at random.
+    Image.fromarray(rng.integers(0, 256, (80, 80), dtype=np.uint8)).save(path)
     return path
 
 
@@ -78,7 +79,9 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 def fit_once(folder: Path, photo: Path, kill_after: float | None) -> bool:
     """Run a fit with --resume; kill it after so long. Return whether it finished."""
-    process = start(folder, "fit", photo, "--steps", 400, "--out", "f.field", "--resume")
+    process = start(
+        *(folder, "fit", photo, "--out", "f.field", "--resume", "--steps", 400, "--params", 3000)
+    )
     try:
         _, err = process.communicate(timeout=kill_after or 300)
     except subprocess.TimeoutExpired:
@@ -95,10 +98,7 @@ def test_killed_20_times_and_resumed_ends_20_times_in_the_same_bytes(
 ) -> None:
     def digest(folder: Path) -> str:
         # Nothing else is left behind, whenever the kill came.
-        assert {path.name for path in folder.iterdir()} <= {
-            "f.field",
-            ".f.field.partial.checkpoint",
-        }
+        assert [path.name for path in folder.iterdir()] == ["f.field"]
         return hashlib.sha256((folder / "f.field").read_bytes()).hexdigest()
 
     whole = tmp_path / "whole"
@@ -120,7 +120,7 @@ def test_killed_20_times_and_resumed_ends_20_times_in_the_same_bytes(
         digests.append(digest(folder))
     assert set(digests) == {digest(whole)}
     assert kills >= 15
-    assert resumed >= 5
+    assert resumed >= 10
 
 
 @pytest.mark.slow

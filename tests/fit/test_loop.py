@@ -433,6 +433,33 @@ def test_a_bad_gradient_is_named() -> None:
     assert "gradient of network.layers.0.weight" in result.message
 
 
+def test_a_step_that_overflows_is_undone() -> None:
+    result = run(siren(), steps=3, lr=1e38, schedule=lambda _: 10.0)
+    assert (result.status, result.rollbacks) == ("diverged", 3)
+
+
+def test_a_field_of_another_size_is_refused_not_broadcast() -> None:
+    grey = Field(Siren(2, 1, width=4, depth=1))
+    with pytest.raises(ValueError, match=r"\(64, 3\) from constraint 'data', got \(64, 1\)"):
+        run(grey)
+
+
+def test_float64_is_fitted_and_measured() -> None:
+    field = siren(dtype=torch.float64)
+    assert run(field, steps=2000, lr=3e-3, target_psnr=12.0).status == "target_psnr"
+
+
+def test_an_interrupted_run_that_cannot_be_saved_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Checkpoint, "save", full)
+    with pytest.raises(OSError, match="No space"), pytest.warns(UserWarning, match="No space"):
+        run(siren(), checkpoint=tmp_path / "c", should_stop=lambda: True)
+
+
 # ---- telling
 
 
@@ -445,6 +472,20 @@ def test_json_lines(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["step"] for line in lines] == [5, 10, 15, 20]
     assert {"loss", "psnr", "seconds", "learning_rate", "skipped", "terms"} <= lines[0].keys()
+
+
+def test_a_log_has_null_for_nan_and_survives_a_torn_line(tmp_path: Path) -> None:
+    import json
+
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 5}\n{"st')
+    with JsonLines(path, every=100) as log:
+        run(siren(), problem=poisoned(lambda step: step == 0), steps=1, callbacks=[log])
+    *_, torn, last = path.read_text().splitlines()
+    assert torn == '{"st'
+    line = json.loads(last)
+    assert line["loss"] is None
+    assert line["culprit"] == "the loss of constraint 'picture'"
 
 
 def test_tensorboard(tmp_path: Path) -> None:

@@ -366,3 +366,43 @@ def test_real_pictures_are_what_pillow_decodes(name) -> None:
     with PillowImage.open(path) as opened:
         expected = np.asarray(opened)
     check_holds(load(path), expected[..., None] if expected.ndim == 2 else expected)
+
+
+def test_a_tiff_that_is_not_grey_or_rgb_is_refused(tmp_path) -> None:
+    path = tmp_path / "cmyk.tif"
+    tifffile.imwrite(path, noise((7, 5, 4), "uint8"), photometric="separated")
+    assert_refused(lambda: load(path), path, "SEPARATED")
+
+
+def test_a_cmyk_jpeg_becomes_rgb_without_its_profile(tmp_path) -> None:
+    path = tmp_path / "cmyk.jpg"
+    PillowImage.new("CMYK", (5, 7), (0, 255, 255, 0)).save(path, icc_profile=b"cmyk profile")
+    loaded = load(path)
+    assert loaded.layout.icc_profile == ""
+    assert (np.abs(loaded.data.astype(int) - [255, 0, 0]) < 6).all()
+
+
+def test_a_thumbnail_does_not_make_a_tiff_a_volume(tmp_path) -> None:
+    picture = noise((14, 10, 3), "uint8")
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(picture, photometric="rgb")
+        file.write(picture[::2, ::2], photometric="rgb")
+    loaded = load(tmp_path / "a.tif")
+    assert isinstance(loaded, Image)
+    np.testing.assert_array_equal(loaded.data, picture)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_fewer_than_8_bits_span_the_whole_range(tmp_path, bits, photometric) -> None:
+    top = 2**bits - 1
+    levels = np.arange(16, dtype=np.uint8).reshape(2, 8) % (top + 1)
+    tifffile.imwrite(
+        tmp_path / "a.tif", levels, bitspersample=bits, photometric=photometric, metadata=None
+    )
+    expected = levels.astype(int) * 255 // top
+    expected = expected if photometric == "minisblack" else 255 - expected
+    loaded = load(tmp_path / "a.tif").data[..., 0]
+    np.testing.assert_array_equal(
+        loaded, expected if photometric == "minisblack" else 255 - expected
+    )

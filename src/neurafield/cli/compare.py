@@ -1,6 +1,7 @@
 """`neurafield compare`: several architectures of one size, on one signal, side by side."""
 
 import argparse
+import dataclasses
 import json
 import math
 import sys
@@ -15,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import signals, system
+from .._files import write_atomically
 from ..field_file import save
 from ..fit import Constraint, Progress, ProgressBar, architectures, fit, metrics
 from .main import DONE, NUMERICAL_FAILURE
-from .plots import save_curves, save_pictures
+from .plots import require_matplotlib, save_curves, save_pictures
 
 BUDGET_TOLERANCE = 0.05
 
@@ -37,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Fit each in turn; a folder with a table, pictures, curves and fields is left."""
     folder = arguments.out or Path(f"{arguments.input.stem}-compare")
     _check_folder(folder, arguments.force)
+    require_matplotlib()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     if len(set(arguments.archs)) < len(arguments.archs):
@@ -52,15 +55,15 @@ def run(arguments: argparse.Namespace) -> int:
     for plan in plans:
         if abs(plan.field.num_parameters / budget - 1) > BUDGET_TOLERANCE:
             raise ValueError(
-                f"--params {budget}: {plan.arch} comes no closer than "
-                f"{plan.field.num_parameters}. Choose a larger budget"
+                f"{budget} parameters: {plan.arch} comes no closer than "
+                f"{plan.field.num_parameters}. Choose more with --params"
             )
     folder.mkdir(exist_ok=True)
     entries = [_run_one(plan, signal, folder, arguments) for plan in plans]
     rows = [entry.row for entry in entries]
     _write(folder, arguments, signal, budget, rows)
     save_curves(folder / "curves.png", {e.row["arch"]: (e.seconds, e.psnr) for e in entries})
-    truth = view(signal.layout, torch.cat(list(signal.slabs())))
+    truth = view(signal.layout, torch.cat(list(shown_part(signal).slabs())))
     save_pictures(
         folder / "pictures.png",
         signal.layout.kind,
@@ -118,21 +121,31 @@ def _run_one(
     save(
         folder / f"{plan.arch}.field", plan.field, signal=signal.layout.spec(), fit=dict(entry.row)
     )
-    entry.view = view(signal.layout, torch.cat(list(signals.render(plan.field, signal.layout))))
+    shown = shown_part(signal).layout
+    entry.view = view(shown, torch.cat(list(signals.render(plan.field, shown))))
+    if result.status == "diverged":
+        print(f"neurafield: {plan.arch}: {result.message}.", file=sys.stderr)
     return entry
 
 
-def view(layout: signals.AbstractLayout, values: torch.Tensor) -> Shaped[np.ndarray, "..."]:
-    """What of a signal a figure can show, in [0, 1] or, for sound, in [-1, 1].
+def shown_part(signal: signals.AbstractGridSignal[Any]) -> signals.AbstractGridSignal[Any]:
+    """What a figure shows: the middle frame of a clip or slice of a volume, else everything."""
+    layout = signal.layout
+    if layout.kind in ("image", "audio"):
+        return signal
+    middle = layout.shape[0] // 2
+    ranges = [(middle, middle + 1), *((0, n) for n in layout.shape[1:])]
+    grid = layout.grid.resampled((1, *layout.shape[1:]), ranges)
+    return type(signal)(signal.data[middle : middle + 1], dataclasses.replace(layout, grid=grid))
 
-    A picture as it is, the middle frame of a clip, the middle slice of a volume, one channel of
-    a sound.
-    """
+
+def view(layout: signals.AbstractLayout, values: torch.Tensor) -> Shaped[np.ndarray, "..."]:
+    """A picture, frame or slice in [0, 1], or one channel of a sound in [-1, 1]."""
     array = values.clamp(-1, 1).numpy()
     if layout.kind == "audio":
         return array[:, 0]
     if layout.kind != "image":
-        array = array[array.shape[0] // 2]
+        array = array[0]
     array = (array + 1) / 2
     return array[..., :3] if array.shape[-1] >= 3 else array[..., 0]
 
@@ -152,7 +165,7 @@ def _write(
         "runs": rows,
         "machine": system.describe(),
     }
-    (folder / "compare.json").write_text(json.dumps(report, indent=2) + "\n")
+    write_atomically(folder / "compare.json", (json.dumps(report, indent=2) + "\n").encode())
     lines = [
         "| architecture | parameters | PSNR | SSIM | steps | seconds |",
         "|---|--:|--:|--:|--:|--:|",
@@ -160,7 +173,7 @@ def _write(
     lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
     size = " x ".join(map(str, signal.layout.shape))
     title = f"# {arguments.input.name}, {size}, {budget:,} parameters"
-    (folder / "compare.md").write_text("\n".join([title, "", *lines, ""]))
+    write_atomically(folder / "compare.md", "\n".join([title, "", *lines, ""]).encode())
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

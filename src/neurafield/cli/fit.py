@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     if out.suffix != ".field":
         raise ValueError(f"{out}: expected a name that ends in .field, for the field goes there.")
     checkpoint = out.with_name(out.name + ".checkpoint")
-    going_on = arguments.resume and checkpoint.exists()
+    going_on = arguments.resume and checkpoint.exists() and not arguments.force
     if checkpoint.exists() and not (arguments.resume or arguments.force):
         raise FileExistsError(
             f"{checkpoint}: an unfinished run is there. Go on with --resume, or start anew with "
@@ -75,10 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
         signal.layout, settings.arch, num_parameters=settings.params, seed=settings.seed
     )
     unbounded = settings.steps is None and settings.time is None
+    lr = settings.lr or plan.lr
     settings = dataclasses.replace(
         settings,
         arch=plan.arch,
-        lr=settings.lr or plan.lr,
+        lr=lr,
         steps=plan.steps if unbounded else settings.steps,
     )
     console = Console(stderr=True)
@@ -89,11 +90,11 @@ def run(arguments: argparse.Namespace) -> int:
             steps=settings.steps,
             time=settings.time,
             target_psnr=settings.target_psnr,
-            lr=settings.lr or plan.lr,
+            lr=lr,
             seed=settings.seed,
             checkpoint=checkpoint,
             checkpoint_every=CHECKPOINT_EVERY,
-            resume=arguments.resume,
+            resume=going_on,
             settings=dataclasses.asdict(settings),
             callbacks=callbacks,
             should_stop=interrupted,
@@ -109,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     if result.status == "diverged":
         console.print(
             f"neurafield: {arguments.input}: {result.message}, for example with --resume --lr "
-            f"{(settings.lr or plan.lr) / 10:.2g}. The last good state is in {checkpoint}.",
+            f"{lr / 10:.2g}. The last good state is in {checkpoint}.",
             soft_wrap=True,
             highlight=False,
         )
@@ -119,11 +120,13 @@ def run(arguments: argparse.Namespace) -> int:
     about = _about(arguments.input, signal, plan, settings, result, quality)
     save(out, plan.field, signal=signal.layout.spec(), fit=about)
     checkpoint.unlink(missing_ok=True)
-    _tell(arguments, out, about, result)
+    _tell(arguments.json, out, about, result, settings.target_psnr)
     return DONE
 
 
 def _default_out(path: Path) -> Path:
+    if not path.name:
+        raise ValueError(f"{path}: expected a file, got a folder.")
     return Path(path.name.removesuffix(".gz")).with_suffix(".field")
 
 
@@ -143,6 +146,10 @@ def _settings(arguments: argparse.Namespace, checkpoint: Path | None) -> Setting
                 f"{checkpoint}: was started with --{name} {started[name]}, got {asked[name]}. "
                 "Leave the option out, or start anew with --force."
             )
+    bounds = ("steps", "time", "target_psnr")
+    if any(name in asked for name in bounds):
+        # New bounds replace the old ones, or a limit could never be lifted.
+        started |= dict.fromkeys(bounds)
     return Settings(**{**started, **asked})
 
 
@@ -155,8 +162,15 @@ def _already_done(arguments: argparse.Namespace, out: Path) -> int:
             f"{out}: was made from another input than {arguments.input}. Choose another --out, or "
             "start anew with --force."
         )
+    for name in ("arch", "seed", "steps", "lr"):
+        asked = getattr(arguments, name)
+        if asked is not None and asked != about.get(name):
+            raise FieldFileError(
+                f"{out}: is finished, with {name} {about.get(name)}, got {asked}. Choose another "
+                "--out, or start anew with --force."
+            )
     print(f"{out}: is finished already.", file=sys.stderr)
-    _tell(arguments, out, about, None)
+    _tell(arguments.json, out, about, None, None)
     return DONE
 
 
@@ -219,20 +233,23 @@ def _about(
 
 
 def _tell(
-    arguments: argparse.Namespace, out: Path, about: dict[str, Any], result: Result | None
+    as_json: bool,
+    out: Path,
+    about: dict[str, Any],
+    result: Result | None,
+    target_psnr: float | None,
 ) -> None:
     figures = {name: about.get(name) for name in ("psnr", "ssim", "mse", "steps")}
     figures["seconds"] = result and round(result.seconds, 3)
     figures |= {"params": about.get("params"), "bytes": out.stat().st_size, "file": str(out)}
     figures = {name: value for name, value in figures.items() if value is not None}
-    print(summary(figures), file=sys.stderr if arguments.json else sys.stdout)
-    missed = result is not None and result.status != "target_psnr" and arguments.target_psnr
-    if missed and figures.get("psnr", math.inf) < missed:
+    print(summary(figures), file=sys.stderr if as_json else sys.stdout)
+    if target_psnr is not None and (about["psnr"] or math.inf) < target_psnr:
         print(
-            f"neurafield: stopped before {missed:g} dB; allow more with --steps or --time.",
+            f"neurafield: stopped before {target_psnr:g} dB; allow more with --steps or --time.",
             file=sys.stderr,
         )
-    if arguments.json:
+    if as_json:
         print(json.dumps(figures))
 
 

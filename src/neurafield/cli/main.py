@@ -125,7 +125,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--target-psnr", type=_positive, metavar="DB", help="stop once this PSNR is reached")
     add("--seed", type=_seed, metavar="K", help="of parameters and sampling (default 0)")
     add("--lr", type=_positive, metavar="LR", help="learning rate (default: by the architecture)")
-    add("--threads", type=_count, metavar="T", help="processor threads (default: all cores)")
+    add("--threads", type=_threads, metavar="T", help="processor threads (default: all cores)")
     add("--resume", action="store_true", help="go on with a run that was stopped or killed")
     add("--force", action="store_true", help="overwrite an existing output, or start anew")
     add("--json", action="store_true", help="print one JSON object as the last line of output")
@@ -178,7 +178,7 @@ def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--params", type=_count, metavar="N", help="size of each (default: the first one's own)")
     add("--steps", type=_count, default=1000, metavar="N", help="steps for each (default 1000)")
     add("--seed", type=_seed, default=0, metavar="K", help="of parameters and sampling (default 0)")
-    add("--threads", type=_count, metavar="T", help="processor threads (default: all cores)")
+    add("--threads", type=_threads, metavar="T", help="processor threads (default: all cores)")
     add("--out", type=Path, metavar="DIR", help="where to (default: INPUT's name + -compare, here)")
     add("--force", action="store_true", help="write into a folder that has files in it")
 
@@ -192,6 +192,12 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return value
+
+
+def _threads(text: str) -> int:
+    if _count(text) > 1024:
+        raise argparse.ArgumentTypeError(f"expected at most 1024, got {text}")
+    return int(text)
 
 
 def _seed(text: str) -> int:

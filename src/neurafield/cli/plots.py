@@ -1,5 +1,6 @@
 """Figures, with matplotlib: drawn to files, never to a screen."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,21 @@ def save_pictures(
     _save(figure, path)
 
 
-def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
+def require_matplotlib() -> None:
+    """Require the package before hours are spent on what it shall draw.
+
+    Raises:
+        NeurafieldError: If it is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
         raise NeurafieldError(
             "compare: needs the package matplotlib. Run: pip install 'neurafield[plot]'."
-        ) from error
+        )
+
+
+def _figure(width: float, height: float) -> Any:
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -30,12 +30,10 @@ class Architecture:
     """A way to build a field for a signal.
 
     Args:
-        summary: One line for `--help`.
         build: From the signal's layout, a width and a generator to a field.
         lr: Learning rate of Adam that suits it, under the cosine schedule.
     """
 
-    summary: str
     build: Build
     lr: float
 
@@ -176,10 +174,10 @@ def _perceptron(
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "siren": Architecture("sine activations", _siren, 1e-3),
-    "fourier": Architecture("random Fourier features, then ReLU", _fourier, 1e-3),
-    "positional": Architecture("positional encoding in octaves, then ReLU", _positional, 1e-3),
-    "relu": Architecture("bare coordinates into ReLU: the baseline", _relu, 1e-3),
+    "siren": Architecture(_siren, 1e-3),
+    "fourier": Architecture(_fourier, 1e-3),
+    "positional": Architecture(_positional, 1e-3),
+    "relu": Architecture(_relu, 1e-3),
 }
 """All that `--arch` knows."""
 

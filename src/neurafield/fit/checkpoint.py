@@ -126,7 +126,10 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    tensors, header = read_sealed(path)
+    try:
+        tensors, header = read_sealed(path)
+    except FieldFileError as error:
+        raise FieldFileError(f"{error} Or start anew, with --force.") from error
     parts = (header.get(name) for name in ("state", "identity", "settings"))
     if (
         header.get("kind") != "checkpoint"

@@ -37,7 +37,7 @@ class Result:
             `"diverged"`; the field is then as at the last good checkpoint.
         step: Steps done.
         seconds: Time spent, over all resumed parts.
-        loss: Of the last good step.
+        loss: Of the last good step; NaN if there was none, as in a run resumed at its end.
         skipped: Steps skipped because a loss or gradient was not finite.
         rollbacks: Returns to a checkpoint.
         message: One sentence, for a fit that diverged: which term, and what to do.
@@ -83,8 +83,9 @@ def fit(
         lr: Learning rate of Adam, before the schedule.
         schedule: Factor on the learning rate, from the part of `steps` or `time` that is done.
         seed: Of the sampling. Same field, problem, seed, machine and threads: same bytes.
-        micro_batch: Samples held at a time; a batch is cut into such parts. Bounds the memory,
-            and 8,192 fits the caches.
+        micro_batch: Samples that pass through the field at a time; a batch is cut into such
+            parts. Bounds the memory of activations (coordinates and targets of the whole batch,
+            some 50 bytes a sample, are made first), and 8,192 fits the caches.
         checkpoint: File to go on from after a crash.
         checkpoint_every: Steps between checkpoints.
         resume: Go on from `checkpoint` if it exists.
@@ -133,17 +134,32 @@ def fit(
             status, state.step, state.seconds, loss, state.skipped, state.rollbacks, message
         )
 
-    def keep() -> Checkpoint:
+    def keep(*, or_fail: bool = False) -> Checkpoint:
         taken = Checkpoint.take(field, optimizer, state)
         if path is not None:
-            _save_or_warn(taken, path, identity, settings or {})
+            try:
+                taken.save(path, identity, settings or {})
+            except OSError as error:
+                # A full disk must not end a run that is well: an older checkpoint is still there,
+                # and there may be room again by the end.
+                if or_fail:
+                    raise
+                _warn_of_lost_checkpoint(path, error)
         return taken
 
-    # At once, so that an older run's checkpoint is not resumed instead of this one's.
+    if path is not None and not resume:
+        # An older run's checkpoint must never be resumed instead of this one's.
+        path.unlink(missing_ok=True)
     last_good = keep()
     while True:
         # All that ends a run is asked here, of the state alone, so that a resumed one asks the
         # same.
+        if should_stop is not None and should_stop():
+            keep(or_fail=True)
+            return finish("interrupted")
+        if time is not None and state.seconds >= time:
+            keep()
+            return finish("time")
         if target_psnr is not None and _reached(state, field, measured, target_psnr):
             state.seconds = clock.perf_counter() - started
             keep()
@@ -151,12 +167,6 @@ def fit(
         if steps is not None and state.step >= steps:
             keep()
             return finish("steps")
-        if time is not None and state.seconds >= time:
-            keep()
-            return finish("time")
-        if should_stop is not None and should_stop():
-            keep()
-            return finish("interrupted")
 
         fraction = _fraction(state, steps, time)
         rate = lr * state.lr_factor * schedule(fraction)
@@ -174,24 +184,26 @@ def fit(
             loss = sum(c.weight * terms[c.name] for c in constraints)
             if measured is not None:
                 _smooth(state, terms[constraints[0].name], constraints[0].batch_size is None)
+            if not torch.nn.utils.get_total_norm(list(field.parameters())).isfinite():
+                culprit, state.bad_in_a_row = "a parameter", BAD_STEPS_TO_ROLL_BACK
         else:
             state.bad_in_a_row += 1
             state.skipped += 1
         state.seconds = clock.perf_counter() - started
-        _tell(callbacks, state, _fraction(state, steps, time), loss, terms, rate)
+        _tell(callbacks, state, _fraction(state, steps, time), loss, terms, rate, culprit)
 
         if state.bad_in_a_row == BAD_STEPS_TO_ROLL_BACK:
             skipped, rollbacks, seconds = state.skipped, state.rollbacks + 1, state.seconds
             factor = state.lr_factor / 2
             state = last_good.restore(field, optimizer)
             state.skipped, state.rollbacks, state.seconds = skipped, rollbacks, seconds
-            state.lr_factor = factor
-            last_good = keep()
+            state.lr_factor, state.bad_in_a_row = factor, 0
+            last_good = keep(or_fail=rollbacks == ROLLBACKS_TO_GIVE_UP)
             if rollbacks == ROLLBACKS_TO_GIVE_UP:
                 return finish(
                     "diverged",
-                    f"{culprit} was not finite ten times in a row, at the third learning rate "
-                    f"in turn; the field is back at step {state.step}. Check the data, or lower "
+                    f"{culprit} was not finite, ten steps in a row at the third learning rate in "
+                    f"turn; the field is back at step {state.step}. Check the data, or lower "
                     f"the learning rate below {rate:.2g}",
                 )
         elif state.step % checkpoint_every == 0 and state.bad_in_a_row == 0:
@@ -268,6 +280,7 @@ def _tell(
     loss: float,
     terms: dict[str, float],
     rate: float,
+    culprit: str | None,
 ) -> None:
     quality = psnr(state.smoothed_mse) if state.smoothed_mse >= 0 else None
     progress = Progress(
@@ -280,6 +293,7 @@ def _tell(
         learning_rate=rate,
         skipped=state.skipped,
         rollbacks=state.rollbacks,
+        culprit=culprit,
     )
     for callback in callbacks:
         callback(progress)
@@ -300,16 +314,9 @@ def _reached(
     return False
 
 
-def _save_or_warn(
-    checkpoint: Checkpoint, path: Path, identity: dict[str, Any], settings: dict[str, Any]
-) -> None:
-    # A full disk must not end a run that is well: an older checkpoint is still there, and there
-    # may be room again by the end.
-    try:
-        checkpoint.save(path, identity, settings)
-    except OSError as error:
-        warnings.warn(
-            f"{path}: the checkpoint cannot be written ({error.strerror}); the run goes on, and "
-            "a crash would lose what came after the last one.",
-            stacklevel=3,
-        )
+def _warn_of_lost_checkpoint(path: Path, error: OSError) -> None:
+    warnings.warn(
+        f"{path}: the checkpoint cannot be written ({error.strerror}); the run goes on, and a "
+        "crash would lose what came after the last one.",
+        stacklevel=3,
+    )

@@ -113,7 +113,7 @@ def evaluate(
         if on_progress:
             on_progress(rows / layout.shape[0])
     mse = total_error / (layout.grid.num_samples * layout.channels)
-    return Quality(mse, psnr(mse, peak=layout.peak), total_ssim / windows if windows else None)
+    return Quality(mse, psnr(mse), total_ssim / windows if windows else None)
 
 
 def _pairs(

@@ -1,6 +1,9 @@
 """What the loop tells while it runs, and those who listen: a bar, a log, TensorBoard."""
 
 import json
+import math
+import os
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +12,8 @@ from typing import Any, TextIO
 
 import rich.progress
 from rich.console import Console
+
+from ..errors import NeurafieldError
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Progress:
         learning_rate: Of this step.
         skipped: Steps skipped so far because a loss or gradient was not finite.
         rollbacks: Returns to a checkpoint so far.
+        culprit: What was not finite, if this step was skipped.
     """
 
     step: int
@@ -36,6 +42,7 @@ class Progress:
     learning_rate: float
     skipped: int
     rollbacks: int
+    culprit: str | None = None
 
 
 Callback = Callable[[Progress], None]
@@ -97,12 +104,22 @@ class JsonLines:
 
     def __init__(self, path: str | Path, *, every: int = 10) -> None:
         self.every = every
-        self._file: TextIO = open(path, "a", encoding="utf-8")  # noqa: SIM115
+        self._file: TextIO | None = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+        # A killed run may have left half a line; what follows shall not be glued to it.
+        self._file.seek(max(0, self._file.seek(0, os.SEEK_END) - 1))
+        if self._file.read(1) not in ("", "\n"):
+            self._file.write("\n")
 
     def __call__(self, progress: Progress) -> None:
-        if progress.step % self.every == 0:
-            self._file.write(json.dumps(asdict(progress)) + "\n")
+        if self._file is None or (progress.step % self.every and not progress.culprit):
+            return
+        try:
+            self._file.write(json.dumps(_finite(asdict(progress)), allow_nan=False) + "\n")
             self._file.flush()
+        except OSError as error:
+            # A full disk shall not end a run that is well.
+            warnings.warn(f"{self._file.name}: the log ends here ({error.strerror}).", stacklevel=2)
+            self._file = None
 
     def __enter__(self) -> "JsonLines":
         return self
@@ -113,7 +130,15 @@ class JsonLines:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for NaN and infinity, which JSON has no words for."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class TensorBoard:
@@ -125,8 +150,13 @@ class TensorBoard:
     """
 
     def __init__(self, folder: str | Path, *, every: int = 10) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise NeurafieldError(
+                f"{folder}: needs the package tensorboard, which is not installed. "
+                "Run: pip install 'neurafield[tensorboard]'."
+            ) from error
         self.every = every
         self._writer: Any = SummaryWriter(str(folder))
 

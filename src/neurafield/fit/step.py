@@ -32,7 +32,15 @@ def add_gradients(
             part = slice(start, min(start + micro_batch, size))
             prediction = constraint.map(field, query[part].to(reference))
             share = (part.stop - part.start) / size
-            loss = constraint.loss(prediction, target[part].to(reference))
+            expected = target[part].to(reference)
+            if prediction.shape != expected.shape:
+                # Broadcasting would fit something, silently and wrong.
+                raise ValueError(
+                    f"fit: expected predictions of shape {tuple(expected.shape)} from constraint "
+                    f"{constraint.name!r}, got {tuple(prediction.shape)}. Does the field's out_dim "
+                    "match the signal?"
+                )
+            loss = constraint.loss(prediction, expected)
             (constraint.weight * share * loss).backward()
             term += share * loss.item()
         terms[constraint.name] = term

@@ -76,13 +76,18 @@ class GELU(AbstractActivation):
         return F.gelu(x)
 
 
+BY_NAME: dict[str, type[AbstractActivation]] = {
+    cls.__name__: cls for cls in (ReLU, Tanh, Sigmoid, SiLU, Softplus, GELU)
+}
+"""All that a field file can name."""
+
+
 def by_name(name: str) -> AbstractActivation:
     """Build an activation from its class name, as it stands in a field file.
 
     Raises:
         ValueError: If there is none of that name.
     """
-    known = {cls.__name__: cls for cls in AbstractActivation.__subclasses__()}
-    if name not in known:
-        raise ValueError(f"activations: expected one of {', '.join(known)}, got {name!r}.")
-    return known[name]()
+    if name not in BY_NAME:
+        raise ValueError(f"activations: expected one of {', '.join(BY_NAME)}, got {name!r}.")
+    return BY_NAME[name]()

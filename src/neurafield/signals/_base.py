@@ -59,7 +59,8 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
             raise SignalError(
                 f"{type(self).__name__}: expected data of shape {expected}, got {data.shape}."
             )
-        self.data = data
+        # Batches are drawn from a flat view, which a strided array would be copied for each time.
+        self.data = data if data.flags.c_contiguous else np.ascontiguousarray(data)
         self.layout = layout
         self.in_dim = layout.in_dim
         self.out_dim = layout.channels
@@ -152,10 +153,12 @@ def render(
         Values of shape `(n, *layout.shape[1:], channels)`.
     """
     row_size = layout.grid.num_samples // layout.shape[0]
+    reference = next(field.parameters(), None)
     for start, stop in slab_ranges(layout, max_samples):
         parts = []
         with torch.inference_mode():
             for first in range(start * row_size, stop * row_size, block):
                 last = min(first + block, stop * row_size)
-                parts.append(field(layout.grid.coords(np.arange(first, last))))
+                coords = layout.grid.coords(np.arange(first, last))
+                parts.append(field(coords if reference is None else coords.to(reference)))
         yield torch.cat(parts).reshape(stop - start, *layout.shape[1:], layout.channels)

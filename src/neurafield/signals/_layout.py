@@ -85,11 +85,6 @@ class AbstractLayout(ABC):
         """Coordinates of a sample."""
         return self.grid.dim
 
-    @property
-    def peak(self) -> float:
-        """Peak-to-peak range of the normalised values, as PSNR takes it."""
-        return 2.0
-
     def normalise(self, values: Shaped[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
         """File values to [-1, 1]."""
         # float32 holds every value of 16 bits; wider ones would be rounded before they are moved.
@@ -154,7 +149,7 @@ class AbstractLayout(ABC):
                 raise SignalError(f"scale: expected a positive number, got {scale}.")
             for axis in axes:
                 start, stop = ranges[axis]
-                shape[axis] = max(1, round((stop - start) * factor))
+                shape[axis] = max(1, round(min((stop - start) * factor, MAX_SAMPLES + 1)))
         if np.prod(shape, dtype=np.float64) * self.channels > MAX_SAMPLES:
             raise SignalError(
                 f"size: expected at most {MAX_SAMPLES:,} values, got "

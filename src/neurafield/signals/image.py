@@ -199,7 +199,8 @@ def _read_pillow(path: Path, header: bytes) -> tuple[Shaped[np.ndarray, "..."], 
             warnings.simplefilter("ignore")
             with PillowImage.open(path) as picture:
                 _check_size(path, picture.height, picture.width)
-                profile = picture.info.get("icc_profile") or b""
+                # The profile of a CMYK file means nothing for the RGB that it becomes.
+                profile = b"" if picture.mode == "CMYK" else picture.info.get("icc_profile") or b""
                 if sixteen_bit_png:
                     orientation = picture.getexif().get(_ORIENTATION, 1)
                     return _upright(_read_png16(path), orientation), profile
@@ -253,18 +254,26 @@ def _read_tiff(path: Path) -> tuple[Shaped[np.ndarray, "..."], bytes]:
             page = file.pages[0]
             _check_size(path, page.imagelength, page.imagewidth)
             check_claim(path, page.nbytes)
+            photometric = tifffile.PHOTOMETRIC
+            decoded = (photometric.MINISBLACK, photometric.MINISWHITE, photometric.RGB)
+            as_rgb = page.photometric == photometric.YCBCR and page.compression == 7  # JPEG
+            if page.photometric not in (*decoded, photometric.PALETTE) and not as_rgb:
+                raise SignalError(
+                    f"{path}: expected grey or RGB, got {page.photometric.name}. Convert it to "
+                    "RGB first."
+                )
             array = page.asarray()
             tags = page.tags
             orientation = tags["Orientation"].value if "Orientation" in tags else 1
             profile = bytes(tags["InterColorProfile"].value) if "InterColorProfile" in tags else b""
-            if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+            if page.bitspersample < 8 and page.photometric in decoded:
+                array = array.astype(np.uint8) * (255 // (2**page.bitspersample - 1))
+            if page.photometric == photometric.MINISWHITE:
                 array = np.invert(array)
             if page.planarconfig == 2 and array.ndim == 3:
                 array = np.moveaxis(array, 0, -1)
-            if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+            if page.photometric == photometric.PALETTE:
                 array = np.moveaxis(page.colormap, 0, -1)[array]
-            if array.dtype == bool:
-                array = array.astype(np.uint8) * 255
     except SignalError:
         raise
     except Exception as error:  # tifffile and its codecs raise almost anything on damaged files.

@@ -77,6 +77,7 @@ def _num_pages(path: Path) -> int:
     tifffile = import_extra("tifffile", "image", path)
     try:
         with tifffile.TiffFile(path) as file:
-            return len(file.pages)
+            # A photograph may be followed by a thumbnail, which is a series of its own.
+            return len(file.series[0].pages)
     except Exception:  # A damaged file: its reader says what is wrong with it.
         return 1

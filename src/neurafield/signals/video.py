@@ -236,9 +236,7 @@ def _upright(frame: Any, size: tuple[int, int] | None) -> UInt8[np.ndarray, "row
         pixels = frame.to_ndarray(format="rgb24")
     else:
         rows, columns = size if quarters % 2 == 0 else (size[1], size[0])
-        pixels = frame.to_ndarray(
-            format="rgb24", width=columns, height=rows, interpolation="AREA"
-        )
+        pixels = frame.to_ndarray(format="rgb24", width=columns, height=rows, interpolation="AREA")
     return np.rot90(pixels, quarters)
 
 
