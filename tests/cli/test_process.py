@@ -77,50 +77,60 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-def fit_once(folder: Path, photo: Path, kill_after: float | None) -> bool:
-    """Run a fit with --resume; kill it after so long. Return whether it finished."""
-    process = start(
-        *(folder, "fit", photo, "--out", "f.field", "--resume", "--steps", 400, "--params", 3000)
-    )
-    try:
-        _, err = process.communicate(timeout=kill_after or 300)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return False
+STEPS = 400
+
+
+def start_fit(folder: Path, photo: Path) -> subprocess.Popen[str]:
+    options = ("--steps", STEPS, "--params", 3000, "--log", folder.with_suffix(".jsonl"))
+    return start(folder, "fit", photo, "--out", "f.field", "--resume", *options)
+
+
+def finish(folder: Path, photo: Path) -> str:
+    """Run to the end; return the hash of the field. Nothing else may be left behind."""
+    process = start_fit(folder, photo)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
-    return True
+    assert [path.name for path in folder.iterdir()] == ["f.field"]
+    return hashlib.sha256((folder / "f.field").read_bytes()).hexdigest()
+
+
+def kill(folder: Path, photo: Path, step: int, delay: float) -> bool:
+    """Start, and kill some time after the log has come to a step. Return whether it still ran."""
+    process = start_fit(folder, photo)
+    log = folder.with_suffix(".jsonl")
+    while step and process.poll() is None:
+        if log.exists() and len(log.read_text().splitlines()) >= step // 10:
+            break
+        time.sleep(0.005)
+    time.sleep(delay)
+    running = process.poll() is None
+    process.kill()
+    process.communicate()
+    return running
 
 
 @pytest.mark.slow
 def test_killed_20_times_and_resumed_ends_20_times_in_the_same_bytes(
     tmp_path: Path, photo: Path
 ) -> None:
-    def digest(folder: Path) -> str:
-        # Nothing else is left behind, whenever the kill came.
-        assert [path.name for path in folder.iterdir()] == ["f.field"]
-        return hashlib.sha256((folder / "f.field").read_bytes()).hexdigest()
-
+    rng = random.Random(0)
     whole = tmp_path / "whole"
     whole.mkdir()
-    begun = time.perf_counter()
-    assert fit_once(whole, photo, None)
-    duration = time.perf_counter() - begun
-    digests, kills, resumed = [], 0, 0
-    rng = random.Random(0)
-    for index in range(20):
+    digests, kills, midway = set(), 0, 0
+    expected = finish(whole, photo)
+    for index in range(40):
         folder = tmp_path / str(index)
         folder.mkdir()
-        # Anywhere from before the first step to the moment of the last write.
-        moment = rng.uniform(0.3, 1.0) * duration
-        if not fit_once(folder, photo, moment):
-            kills += 1
-            resumed += (folder / "f.field.checkpoint").exists()
-            assert fit_once(folder, photo, None)
-        digests.append(digest(folder))
-    assert set(digests) == {digest(whole)}
-    assert kills >= 15
-    assert resumed >= 10
+        # Anywhere from the start of the process to the moment of the last writes.
+        killed = kill(folder, photo, rng.randrange(0, STEPS + 10, 10), rng.uniform(0, 0.1))
+        kills += killed
+        midway += killed and (folder / "f.field.checkpoint").exists()
+        digests.add(finish(folder, photo))
+        if kills == 20:
+            break
+    assert digests == {expected}
+    assert kills == 20
+    assert midway >= 15
 
 
 @pytest.mark.slow
