@@ -51,7 +51,9 @@ def check_can_write(path: Path, *, force: bool) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path}: expected a file name to write, got a folder.")
     if path.exists() and not force:
-        raise FileExistsError(f"{path}: exists already. Give --force to overwrite it.")
+        raise FileExistsError(
+            f"{path}: exists already. Choose another --out, or give --force to overwrite it."
+        )
     if not folder.is_dir():
         raise NotADirectoryError(
             f"{path}: the folder {folder} does not exist. Create it first: mkdir -p '{folder}'."

@@ -359,6 +359,70 @@ def test_an_unknown_architecture_lists_the_known(run: Run, photo: Path) -> None:
     check_refused(run("fit", photo, "--arch", "vgg"), "siren, fourier, positional, relu", "vgg")
 
 
+def test_typing_errors_get_a_guess(run: Run, photo: Path) -> None:
+    check_refused(run("fit", photo, "--stpes", 5), "--steps?", "neurafield fit --help")
+    check_refused(run("fit", photo, "--arch", "sirn"), "Did you mean siren?")
+
+
+def test_a_field_as_input_is_explained(run: Run) -> None:
+    Path("photo.field").write_text("x")
+    check_refused(run("fit", "photo.field", "--force"), "photo.field", "render")
+    assert Path("photo.field").read_text() == "x"
+
+
+def test_the_input_is_looked_at_before_the_output(run: Run) -> None:
+    Path("photo.field").touch()
+    check_refused(run("fit", "photo.pgn"), "photo.pgn", "no such file")
+
+
+def test_a_finished_run_is_not_taken_for_another(run: Run, photo: Path) -> None:
+    assert run("fit", photo, "--steps", 3).code == 0
+    check_refused(run("fit", photo, "--resume", "--steps", 50), "photo.field", "steps 3")
+    check_refused(run("fit", photo, "--resume", "--arch", "relu"), "photo.field", "siren")
+
+
+def test_a_limit_can_be_lifted_when_resuming(run: Run, photo: Path, interrupted: Path) -> None:
+    assert run("fit", photo, "--resume", "--steps", 30).code == 0
+    assert load("photo.field").fit["steps"] == 30
+
+
+def test_a_long_clip_is_measured_on_some_of_its_frames(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurafield.cli import fit as command
+
+    rng = np.random.default_rng(0)
+    np.save("v.npy", rng.uniform(0, 1, (10, 4, 5)))
+    monkeypatch.setattr(command, "MEASURED_SAMPLES", 60)
+    outcome = run("fit", "v.npy", "--steps", 2, "--json")
+    assert outcome.json["measured"] == 0.3
+    assert "30.0% of it" in outcome.err
+    # Slices 0, 4 and 8, by hand.
+    field, volume = load("v.field").field, np.load("v.npy")
+    low, high = volume.min(), volume.max()
+    truth = 2 * (volume - low) / (high - low) - 1
+    axes = [(2 * np.arange(n) + 1) / n - 1 for n in volume.shape]
+    x = torch.from_numpy(np.stack(np.meshgrid(*axes, indexing="ij"), -1)).float()
+    with torch.no_grad():
+        error = (field(x)[..., 0].numpy() - truth)[::4] ** 2
+    assert outcome.json["mse"] == pytest.approx(error.mean(), rel=1e-4)
+
+
+def test_ctrl_c_while_measuring_says_where_the_run_is(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurafield.fit import metrics
+
+    def press(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics, "evaluate", press)
+        outcome = run("fit", photo, "--steps", 5)
+    check_refused(outcome, "photo.field.checkpoint", "--resume", code=130)
+    assert run("fit", photo, "--resume").code == 0
+
+
 def test_debug_shows_the_traceback(run: Run) -> None:
     outcome = run("fit", "missing.png", "--debug")
     assert outcome.code == 2

@@ -1,7 +1,6 @@
 """`neurafield compare`: several architectures of one size, on one signal, side by side."""
 
 import argparse
-import dataclasses
 import json
 import math
 import sys
@@ -19,6 +18,7 @@ from .. import signals, system
 from .._files import write_atomically
 from ..field_file import save
 from ..fit import Constraint, Progress, ProgressBar, architectures, fit, metrics
+from .fit import measured_part
 from .main import DONE, NUMERICAL_FAILURE
 from .plots import require_matplotlib, save_curves, save_pictures
 
@@ -106,12 +106,14 @@ def _run_one(
             seed=arguments.seed,
             callbacks=[bar, record],
         )
-    quality = metrics.evaluate(plan.field, signal)
+    measured = measured_part(signal)
+    quality = metrics.evaluate(plan.field, measured)
     entry.row = {
         "arch": plan.arch,
         "params": plan.field.num_parameters,
         "psnr": quality.psnr if math.isfinite(quality.psnr) else None,
         "ssim": quality.ssim,
+        "measured": measured.num_samples / signal.num_samples,
         "steps": result.step,
         "seconds": round(result.seconds, 2),
         "lr": plan.lr,
@@ -134,9 +136,7 @@ def shown_part(signal: signals.AbstractGridSignal[Any]) -> signals.AbstractGridS
     if layout.kind in ("image", "audio"):
         return signal
     middle = layout.shape[0] // 2
-    ranges = [(middle, middle + 1), *((0, n) for n in layout.shape[1:])]
-    grid = layout.grid.resampled((1, *layout.shape[1:]), ranges)
-    return type(signal)(signal.data[middle : middle + 1], dataclasses.replace(layout, grid=grid))
+    return signal.slices(range(middle, middle + 1))
 
 
 def view(layout: signals.AbstractLayout, values: torch.Tensor) -> Shaped[np.ndarray, "..."]:

@@ -35,6 +35,8 @@ from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
 from .progress import bar
 
 CHECKPOINT_EVERY = 50
+MEASURED_SAMPLES = 2**21
+"""Clips and volumes with more samples are measured on evenly spaced frames or slices."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class Settings:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit, measure, save, tell."""
+    if arguments.input.suffix == ".field":
+        raise ValueError(
+            f"{arguments.input}: is a field already. Draw it with neurafield render, see what it "
+            "holds with neurafield info."
+        )
+    signal = signals.load(arguments.input)
     out = arguments.out or _default_out(arguments.input)
     if out.suffix != ".field":
         raise ValueError(f"{out}: expected a name that ends in .field, for the field goes there.")
@@ -64,16 +72,14 @@ def run(arguments: argparse.Namespace) -> int:
             "--force."
         )
     if arguments.resume and out.exists() and not going_on and not arguments.force:
-        return _already_done(arguments, out)
-    check_can_write(out, force=arguments.force or going_on)
+        return _already_done(arguments, out, signal)
     settings = _settings(arguments, checkpoint if going_on else None)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-
-    signal = signals.load(arguments.input)
     plan = architectures.plan(
         signal.layout, settings.arch, num_parameters=settings.params, seed=settings.seed
     )
+    check_can_write(out, force=arguments.force or going_on)
     unbounded = settings.steps is None and settings.time is None
     lr = settings.lr or plan.lr
     settings = dataclasses.replace(
@@ -115,9 +121,17 @@ def run(arguments: argparse.Namespace) -> int:
             highlight=False,
         )
         return NUMERICAL_FAILURE
-    with bar(console, "measuring") as advance:
-        quality = metrics.evaluate(plan.field, signal, on_progress=advance)
+    measured = measured_part(signal)
+    try:
+        with bar(console, "measuring") as advance:
+            quality = metrics.evaluate(plan.field, measured, on_progress=advance)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(
+            f"{checkpoint}: interrupted while measuring; the run is saved there. Go on with "
+            "--resume."
+        ) from error
     about = _about(arguments.input, signal, plan, settings, result, quality)
+    about["measured"] = measured.num_samples / signal.num_samples
     save(out, plan.field, signal=signal.layout.spec(), fit=about)
     checkpoint.unlink(missing_ok=True)
     _tell(arguments.json, out, about, result, settings.target_psnr)
@@ -153,10 +167,23 @@ def _settings(arguments: argparse.Namespace, checkpoint: Path | None) -> Setting
     return Settings(**{**started, **asked})
 
 
-def _already_done(arguments: argparse.Namespace, out: Path) -> int:
+def measured_part(
+    signal: signals.AbstractGridSignal[Any],
+) -> signals.AbstractGridSignal[Any]:
+    """What PSNR and SSIM are taken of: everything, or evenly spaced frames of a long clip."""
+    num_slices = signal.layout.shape[0]
+    wanted = max(1, MEASURED_SAMPLES * num_slices // signal.num_samples)
+    if signal.layout.kind not in ("video", "volume") or wanted >= num_slices:
+        return signal
+    step = -(-num_slices // wanted)
+    return signal.slices(range((num_slices - 1) % step // 2, num_slices, step))
+
+
+def _already_done(
+    arguments: argparse.Namespace, out: Path, signal: signals.AbstractGridSignal[Any]
+) -> int:
     """A resumed run whose field is there already has nothing left to do."""
     about = load(out).fit
-    signal = signals.load(arguments.input)
     if about.get("input_sha256") != signal.fingerprint():
         raise FieldFileError(
             f"{out}: was made from another input than {arguments.input}. Choose another --out, or "
@@ -240,6 +267,8 @@ def _tell(
     target_psnr: float | None,
 ) -> None:
     figures = {name: about.get(name) for name in ("psnr", "ssim", "mse", "steps")}
+    if about.get("measured", 1) < 1:
+        figures["measured"] = round(about["measured"], 4)
     figures["seconds"] = result and round(result.seconds, 3)
     figures |= {"params": about.get("params"), "bytes": out.stat().st_size, "file": str(out)}
     figures = {name: value for name, value in figures.items() if value is not None}
@@ -259,6 +288,8 @@ def summary(figures: dict[str, Any]) -> str:
     parts.append(f"PSNR {figures['psnr']:.2f} dB" if "psnr" in figures else "exact")
     if "ssim" in figures:
         parts.append(f"SSIM {figures['ssim']:.4f}")
+    if "measured" in figures:
+        parts[-1] += f" (of {figures['measured']:.1%} of it, evenly spaced)"
     parts.append(f"{figures['params']:,} parameters")
     parts.append(f"{figures['bytes']:,} bytes")
     parts.append(f"{figures['steps']:,} steps")

@@ -34,7 +34,9 @@ def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
     for name, value in facts.items():
         if isinstance(value, dict):
             lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
-        elif value not in (None, ""):
+        elif value not in (None, "", []):
+            if isinstance(value, float):
+                value = f"{value:.6g}"
             text = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
             lines.append(f"{indent}{name}: {text if len(text) <= 80 else text[:77] + '...'}")
     return lines

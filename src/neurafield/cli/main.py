@@ -1,6 +1,7 @@
 """`neurafield`: parse, dispatch, and turn every failure into one sentence and an exit code."""
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
@@ -13,7 +14,8 @@ from typing import NoReturn
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
 
 _EPILOG = """\
-exit codes: 0 done; 2 bad usage or bad input; 3 numerical failure; 130 interrupted and saved.
+exit codes: 0 done; 2 bad usage or bad input; 3 numerical failure; 130 interrupted, and saved if
+fitting had begun.
 
 examples:
   neurafield fit photo.jpg                        a field in photo.field
@@ -30,14 +32,17 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        _refuse_unknown(parser, arguments.command, unknown)
     warnings.showwarning = _show_warning
     try:
         command = importlib.import_module(f".{arguments.command}", __package__)
         code = command.run(arguments)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        code = _fail(arguments, "interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        code = _fail(arguments, str(error) or "interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output (head, a pager) has gone; that is its right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -51,6 +56,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         text = f"unexpected {type(error).__name__}: {error}; run again with --debug and report it"
         code = _fail(arguments, text, UNEXPECTED)
     sys.exit(code)
+
+
+def _refuse_unknown(parser: argparse.ArgumentParser, command: str, unknown: list[str]) -> NoReturn:
+    """Complain as the command, whose options these should have been, and guess what was meant."""
+    (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    chosen: argparse.ArgumentParser = commands.choices[command]
+    meant = difflib.get_close_matches(unknown[0], chosen._option_string_actions, 1)
+    guess = f"; did you mean {meant[0]}?" if meant else ""
+    chosen.error(f"unrecognized arguments: {' '.join(unknown)}{guess}")
 
 
 def _fail(arguments: argparse.Namespace, text: str, code: int) -> int:
@@ -121,8 +135,13 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--arch", metavar="NAME", help=f"{_ARCHS} (default: what suits the signal, now siren)")
     add("--params", type=_count, metavar="N", help="size of the field (default: by the signal)")
     add("--steps", type=_count, metavar="N", help="stop after N steps (default 2000)")
-    add("--time", type=_positive, metavar="S", help="stop after S seconds of fitting")
-    add("--target-psnr", type=_positive, metavar="DB", help="stop once this PSNR is reached")
+    add(
+        "--time",
+        type=_positive,
+        metavar="S",
+        help="stop after S seconds of fitting in all",
+    )
+    add("--target-psnr", type=_positive, metavar="DB", help="stop once this PSNR is measured")
     add("--seed", type=_seed, metavar="K", help="of parameters and sampling (default 0)")
     add("--lr", type=_positive, metavar="LR", help="learning rate (default: by the architecture)")
     add("--threads", type=_threads, metavar="T", help="processor threads (default: all cores)")
@@ -147,14 +166,18 @@ def _add_render(commands: "argparse._SubParsersAction[_Parser]") -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--scale", type=_positive, metavar="X", help="factor on the size (default 1)")
     size.add_argument(
-        "--size", type=_count, nargs="+", metavar="N", help="rows and columns: H W; volumes: D H W"
+        "--size",
+        type=_count,
+        nargs="+",
+        metavar="N",
+        help="H W; for volumes D H W; for sound the samples",
     )
     add(
         "--region",
         type=float,
         nargs="+",
         metavar="R",
-        help="only rows R0 to R1 and columns C0 to C1 of the original: R0 R1 C0 C1",
+        help="only a part, in samples of the original: R0 R1 C0 C1; sound: S0 S1",
     )
     add("--force", action="store_true", help="overwrite an existing output")
 

@@ -48,12 +48,14 @@ def save_pictures(
             continue
         grey = {"cmap": "gray", "vmin": 0, "vmax": 1} if image.ndim == 2 else {}
         top.imshow(image, **grey)
-        error = np.abs(image - truth)
-        bottom.imshow(error if error.ndim == 2 else error.mean(-1), cmap="magma", vmin=0, vmax=0.2)
         top.axis("off")
         bottom.axis("off")
         if column == 0:
-            bottom.set_title("error: black 0, white 20 % of the range", fontsize=7)
+            text = "error:\nblack none,\nlight yellow 20 %\nof the range or more"
+            bottom.text(0.5, 0.5, text, ha="center", va="center", transform=bottom.transAxes)
+            continue
+        error = np.abs(image - truth)
+        bottom.imshow(error if error.ndim == 2 else error.mean(-1), cmap="magma", vmin=0, vmax=0.2)
     _save(figure, path)
 
 

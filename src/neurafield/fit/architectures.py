@@ -5,6 +5,7 @@ that suits it. `plan` is what the command line uses; a recipe with numbers of it
 field itself.
 """
 
+import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,7 +84,9 @@ def plan(
     """
     arch = DEFAULTS[layout.kind] if arch is None else arch
     if arch not in ARCHITECTURES:
-        raise ValueError(f"arch: expected one of {', '.join(ARCHITECTURES)}, got {arch!r}.")
+        meant = difflib.get_close_matches(arch, ARCHITECTURES, 1)
+        hint = f" Did you mean {meant[0]}?" if meant else ""
+        raise ValueError(f"arch: expected one of {', '.join(ARCHITECTURES)}, got {arch!r}.{hint}")
     chosen = ARCHITECTURES[arch]
     if num_parameters is None:
         width = default_width(layout)

@@ -1,5 +1,6 @@
 """The types of a signal: anything that draws batches, and samples on a regular grid."""
 
+import dataclasses
 import hashlib
 import json
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ..errors import SignalError
+from ..geometry import Grid
 from ._layout import AbstractLayout
 from .sampling import draw_indices
 
@@ -117,6 +119,21 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
         """Normalised values in parts along the first axis, at most `max_samples` each."""
         for start, stop in slab_ranges(self.layout, max_samples):
             yield self.layout.normalise(self.data[start:stop])
+
+    def slices(self, rows: range) -> "AbstractGridSignal[Any]":
+        """Some of the slices along the first axis: frames of a clip, slices of a volume.
+
+        For measuring and showing: traits that depend on the first axis stay those of the whole.
+        """
+        grid = self.layout.grid
+        first = grid.first[0] + rows.start * grid.spacing[0]
+        part = Grid(
+            (len(rows), *grid.shape[1:]),
+            (first, *grid.first[1:]),
+            (rows.step * grid.spacing[0], *grid.spacing[1:]),
+        )
+        data = self.data[rows.start : rows.stop : rows.step]
+        return type(self)(data, dataclasses.replace(self.layout, grid=part))
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(json.dumps(self.layout.spec(), sort_keys=True).encode())

@@ -38,8 +38,9 @@ def load(path: str | Path) -> AbstractGridSignal[Any]:
     if suffix in (".tif", ".tiff"):
         return Volume.load(path) if _num_pages(path) > 1 else Image.load(path)
     if suffix not in _READERS:
+        known = [".nii.gz" if name == ".gz" else name for name in (*_READERS, ".tif", ".tiff")]
         raise SignalError(
-            f"{path}: expected one of {', '.join((*_READERS, '.tif', '.tiff'))}, got "
+            f"{path}: expected one of {', '.join(known)}, got "
             f"{suffix or 'no suffix'!r}. Convert it first."
         )
     return _READERS[suffix].load(path)
