@@ -63,7 +63,7 @@ def _refuse_unknown(parser: argparse.ArgumentParser, command: str, unknown: list
     (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     chosen: argparse.ArgumentParser = commands.choices[command]
     meant = difflib.get_close_matches(unknown[0], chosen._option_string_actions, 1)
-    guess = f"; did you mean {meant[0]}?" if meant else ""
+    guess = f" (did you mean {meant[0]}?)" if meant else ""
     chosen.error(f"unrecognized arguments: {' '.join(unknown)}{guess}")
 
 
