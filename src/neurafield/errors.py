@@ -14,3 +14,7 @@ class SignalError(NeurafieldError):
 
 class FieldFileError(NeurafieldError):
     """A field file or a checkpoint is damaged, foreign, or belongs to another run."""
+
+
+class KernelNotice(UserWarning):
+    """A slower version of an operation runs than the compiled one; said once for each reason."""

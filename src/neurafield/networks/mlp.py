@@ -1,13 +1,15 @@
 """The multilayer perceptron."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
+from ..kernels import fused_mlp
 from . import activations
 from ._base import AbstractNetwork, uniform_linear
 
@@ -75,7 +77,17 @@ class MLP(AbstractNetwork):
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
-        *hidden, last = self.layers
+        layers = cast(Sequence[nn.Linear], self.layers)
+        name = type(self.activation).__name__
+        if activations.BY_NAME.get(name) is type(self.activation):
+            return fused_mlp(
+                x,
+                [layer.weight for layer in layers],
+                [layer.bias for layer in layers],
+                activation=name,
+                scales=[1.0] * self.depth,
+            )
+        *hidden, last = layers
         for layer in hidden:
             x = self.activation(layer(x))
         return last(x)

@@ -2,15 +2,15 @@
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis, check_positive
+from ..kernels import fused_mlp
 from ._base import AbstractNetwork, uniform_linear
 
 
@@ -84,13 +84,14 @@ class Siren(AbstractNetwork):
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
-        *hidden, last = cast(Iterable[nn.Linear], self.layers)
-        factor = self.omega_0
-        for layer in hidden:
-            # omega (W x + b) as (omega W) x + omega b: two passes fewer over the points.
-            x = F.linear(x, factor * layer.weight, factor * layer.bias).sin()
-            factor = self.omega
-        return last(x)
+        layers = cast(Sequence[nn.Linear], self.layers)
+        return fused_mlp(
+            x,
+            [layer.weight for layer in layers],
+            [layer.bias for layer in layers],
+            activation="Sine",
+            scales=[self.omega_0] + [self.omega] * (self.depth - 1),
+        )
 
     def hyperparams(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,161 @@
+// Activations and their derivatives on vectors, to about 1e-7 of the largest value.
+//
+// The polynomials are our own fits, least squares reweighted towards the smallest largest error.
+// Comparisons are written so that NaN comes out as NaN.
+#pragma once
+
+#include <cmath>
+
+#include "simd.hpp"
+
+namespace {
+
+// Beyond this, sine and cosine leave the vector path: the three-part pi below is exact only for so
+// many half turns.
+constexpr float kSineLimit = 8192.0f;
+
+inline void sincos(Vec x, Vec& sine, Vec& cosine) {
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. -ffast-math would
+  // cancel the two additions, so it must stay off.
+  const Vec magic = splat(12582912.0f);
+  const Vec shifted = x * 0.318309886f + magic;
+  const Vec n = shifted - magic;
+  const Vec r = ((x - n * 3.140625f) - n * 9.67502593994140625e-4f) - n * 1.5099579e-7f;
+  const Vec t = r * r;
+  const Vec s = r + r * t * (-0.166666659f +
+                             t * (0.00833323907f + t * (-0.000198224041f + t * 2.63383542e-06f)));
+  const Vec c = 1.0f + t * (-0.5f + t * (0.0416666661f +
+                                         t * (-0.00138888108f +
+                                              t * (2.47858915e-05f + t * -2.65407678e-07f))));
+  // An odd number of half turns changes both signs.
+  const IntVec sign = bits(shifted) << 31;
+  sine = from_bits(bits(s) ^ sign);
+  cosine = from_bits(bits(c) ^ sign);
+}
+
+// e^x, clamped to the normal numbers.
+inline Vec exponential(Vec x) {
+  x = x > 88.0f ? splat(88.0f) : x;
+  x = x < -87.0f ? splat(-87.0f) : x;
+  const Vec magic = splat(12582912.0f);
+  const Vec shifted = x * 1.44269504f + magic;
+  const Vec n = shifted - magic;
+  const Vec r = (x - n * 0.6923828125f) - n * 7.6436806e-4f;
+  const Vec p = 0.5f + r * (0.166666665f +
+                            r * (0.0416664574f +
+                                 r * (0.00833336183f + r * (0.00139344967f + r * 0.000198581269f))));
+  const Vec mantissa = 1.0f + (r + r * r * p);
+  return mantissa * from_bits((bits(shifted) + 127) << 23);
+}
+
+inline Vec sigmoid(Vec x) { return 1.0f / (1.0f + exponential(-x)); }
+
+// e^(-x^2) erfcx(x), the complementary error function, for x >= 0.
+inline Vec erfc_of_positive(Vec x) {
+  const Vec t = 1.0f / (1.0f + 0.5f * x);
+  const Vec p =
+      0.282030463f +
+      t * (0.283524543f +
+           t * (0.233054911f +
+                t * (0.251801859f +
+                     t * (-0.174699873f +
+                          t * (0.564210549f +
+                               t * (-0.842484834f +
+                                    t * (0.55859866f +
+                                         t * (-0.178508481f + t * 0.0224721948f))))))));
+  return exponential(-x * x) * t * p;
+}
+
+// Each has `value(z)`, and `both(z, value, slope)`.
+
+struct SineFunction {
+  static constexpr float limit = kSineLimit;
+  static Vec value(Vec z) {
+    Vec s, c;
+    sincos(z, s, c);
+    return s;
+  }
+  static void both(Vec z, Vec& value, Vec& slope) { sincos(z, value, slope); }
+  static float value_beyond(float z) { return static_cast<float>(std::sin(double(z))); }
+  static float slope_beyond(float z) { return static_cast<float>(std::cos(double(z))); }
+};
+
+// What needs no second path for large arguments.
+struct Unlimited {
+  static constexpr float limit = 0.0f;
+  static float value_beyond(float z) { return z; }
+  static float slope_beyond(float z) { return z; }
+};
+
+struct ReluFunction : Unlimited {
+  static Vec value(Vec z) { return z <= 0.0f ? Vec{} : z; }
+  static void both(Vec z, Vec& value, Vec& slope) {
+    value = z <= 0.0f ? Vec{} : z;
+    slope = z <= 0.0f ? Vec{} : splat(1.0f);
+  }
+};
+
+struct TanhFunction : Unlimited {
+  static Vec value(Vec z) {
+    const Vec a = absolute(z), t = z * z;
+    const Vec p = -0.333333289f +
+                  t * (0.133327701f +
+                       t * (-0.0538509511f + t * (0.0209973488f + t * -0.0060969311f)));
+    const Vec near = z + z * t * p;
+    const Vec far = 1.0f - 2.0f / (exponential(2.0f * a) + 1.0f);
+    const Vec signed_far = from_bits(bits(far) | (bits(z) & INT32_MIN));
+    return a < 0.625f ? near : signed_far;
+  }
+  static void both(Vec z, Vec& value_, Vec& slope) {
+    value_ = value(z);
+    slope = 1.0f - value_ * value_;
+  }
+};
+
+struct SigmoidFunction : Unlimited {
+  static Vec value(Vec z) { return sigmoid(z); }
+  static void both(Vec z, Vec& value, Vec& slope) {
+    value = sigmoid(z);
+    slope = value * (1.0f - value);
+  }
+};
+
+struct SiluFunction : Unlimited {
+  static Vec value(Vec z) { return z * sigmoid(z); }
+  static void both(Vec z, Vec& value, Vec& slope) {
+    const Vec s = sigmoid(z);
+    value = z * s;
+    slope = s * (1.0f + z * (1.0f - s));
+  }
+};
+
+struct SoftplusFunction : Unlimited {
+  // max(z, 0) + log(1 + u) with u = e^-|z|, and log(1 + u) = 2 artanh(u / (2 + u)).
+  static Vec value(Vec z) {
+    const Vec u = exponential(-absolute(z));
+    const Vec s = u / (2.0f + u), t = s * s;
+    const Vec p = 0.333333337f +
+                  t * (0.199998516f + t * (0.142962495f + t * (0.108522668f + t * 0.116167786f)));
+    return ReluFunction::value(z) + 2.0f * (s + s * t * p);
+  }
+  static void both(Vec z, Vec& value_, Vec& slope) {
+    value_ = value(z);
+    slope = sigmoid(z);
+  }
+};
+
+struct GeluFunction : Unlimited {
+  // P(Z <= z) for a standard normal Z.
+  static Vec probability(Vec z) {
+    const Vec half = 0.5f * erfc_of_positive(absolute(z) * 0.707106781f);
+    return z > 0.0f ? 1.0f - half : half;
+  }
+  static Vec value(Vec z) { return z * probability(z); }
+  static void both(Vec z, Vec& value, Vec& slope) {
+    const Vec p = probability(z);
+    value = z * p;
+    slope = p + z * 0.398942280f * exponential(-0.5f * z * z);
+  }
+};
+
+}  // namespace

@@ -1,0 +1,83 @@
+// What the kernels offer: plain functions on raw pointers, one table for each instruction set.
+#pragma once
+
+#include <cstdint>
+
+namespace neurafield {
+
+// Layers of a perceptron, at most.
+constexpr int kMaxLayers = 257;
+
+enum class Activation : int { Sine, ReLU, Tanh, Sigmoid, SiLU, Softplus, GELU };
+
+// h_0 = x, h_l = f(scale_l (W_l h_{l-1} + b_l)), y = W_L h_{L-1} + b_L.
+struct Mlp {
+  std::int64_t num_points;
+  int num_layers;                // affine ones, L >= 1
+  const std::int64_t* dims;      // L + 1 of them: inputs, hidden widths, outputs
+  const float* const* weights;   // L of shape (dims[l + 1], dims[l])
+  const float* const* biases;    // L of shape (dims[l + 1])
+  const float* scales;           // L - 1
+  Activation activation;
+  int threads;
+};
+
+// ---- grids
+
+constexpr int kMaxGridLevels = 64;
+
+// How a vertex of a level finds its row. Dense: each vertex has its own, in row-major order.
+// Tiled: as dense, with the vertex first taken modulo the tile. Hashed: the coordinates, each times
+// a prime, are combined by exclusive or; the lowest bits are the row.
+enum class GridKind : int { Dense, Tiled, Hashed };
+
+struct GridLevel {
+  GridKind kind;
+  std::int64_t offset, size;  // Its rows in the table.
+  std::int64_t cells[4];      // Along each axis, at most 2^24.
+  std::int64_t tile[4];       // Vertices along each axis before rows repeat; dense: all of them.
+};
+
+struct Grid {
+  std::int64_t num_points;
+  int dim, features, num_levels;  // 1 to 4; 1, 2, 4 or 8; at most kMaxGridLevels.
+  const GridLevel* levels;
+  bool smooth;  // Weights w^2 (3 - 2 w) in place of w.
+  int threads;
+};
+
+struct Kernels {
+  // Floats that `forward` keeps for `backward`.
+  std::int64_t (*mlp_saved_size)(const Mlp& mlp);
+  // Values of shape (num_points, dims[L]). `saved` may be null: nothing is kept then.
+  void (*mlp_forward)(const Mlp& mlp, const float* x, float* y, float* saved);
+  // Gradients; `grad_x` may be null, or `grad_weights` and `grad_biases` both.
+  void (*mlp_backward)(const Mlp& mlp, const float* x, const float* saved, const float* grad_y,
+                       float* grad_x, float* const* grad_weights, float* const* grad_biases);
+
+  // Features of shape (num_points, num_levels * features), from a table of rows of features.
+  void (*grid_forward)(const Grid& grid, const float* table, const float* x, float* y);
+  // Adds to `grad_table`.
+  void (*grid_backward_table)(const Grid& grid, const float* x, const float* grad_y,
+                              float* grad_table);
+  // The same for the rows that are touched alone: their numbers, ascending, and their gradients.
+  // Both must have room for min(num_points << dim, size) rows of each level. Returns the number.
+  std::int64_t (*grid_backward_touched)(const Grid& grid, const float* x, const float* grad_y,
+                                        std::int64_t* rows, float* grad_rows);
+  // Overwrites `grad_x`.
+  void (*grid_backward_coords)(const Grid& grid, const float* table, const float* x,
+                               const float* grad_y, float* grad_x);
+};
+
+// One level of instructions: a table, and whether this processor can run it.
+struct Level {
+  const char* name;
+  const Kernels* kernels;
+  bool (*runs_here)();
+};
+
+// All that were compiled in, the slowest first.
+extern const Level levels[];
+extern const int num_levels;
+
+}  // namespace neurafield

@@ -1,0 +1,11 @@
+// One level of instructions: compiled several times, each time with other flags and another
+// NEURAFIELD_LEVEL.
+#include "fused_mlp.hpp"
+#include "kernels.hpp"
+
+namespace neurafield {
+
+extern const Kernels NEURAFIELD_LEVEL;
+const Kernels NEURAFIELD_LEVEL = {mlp_saved_size, mlp_forward, mlp_backward};
+
+}  // namespace neurafield

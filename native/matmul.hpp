@@ -1,0 +1,98 @@
+// Products of a tile with packed weights, in registers: C = A B + bias, or C += A B.
+//
+// A block of C of kRows x (kWide vectors) stays in registers while k runs; each step loads the
+// row of B for that k and one number of A for each row of C.
+#pragma once
+
+#include "simd.hpp"
+
+namespace {
+
+// Columns of a block: two vectors, or one where a product has no more columns than that. Rows: so
+// many that the block, the row of B and a number of A just fit the registers.
+constexpr int kWide = 2;
+constexpr int kPanel = kWide * kLanes;
+constexpr int kRows = kRegisters == 32 ? 12 : 6;
+
+constexpr std::int64_t panel_width(std::int64_t columns) {
+  return columns <= kLanes ? kLanes : kPanel;
+}
+
+// A(m, k): rows of A lie `stride` apart, or, for a product with the transpose of what is stored,
+// its columns do.
+struct Operand {
+  const float* data;
+  std::int64_t stride;
+};
+enum class Stored { AsRows, AsColumns };
+
+struct Panels {
+  const float* data;
+  std::int64_t depth_stride, panel_stride;  // of B(k, panel): panel_width consecutive columns
+};
+
+template <Stored stored, int rows, int wide, bool accumulate>
+inline void block(std::int64_t depth, Operand a, const float* b, std::int64_t b_depth, float* c,
+                  std::int64_t c_row, const float* bias) {
+  Vec sum[rows][wide];
+  for (int m = 0; m < rows; ++m)
+    for (int j = 0; j < wide; ++j) sum[m][j] = bias ? load(bias + j * kLanes) : Vec{};
+  // Every third row has a pointer; the others are reached from it by the stride and twice the
+  // stride, which are addresses that need no register of their own.
+  const float* every_third[(rows + 2) / 3];
+  for (int m = 0; m < rows; m += 3) every_third[m / 3] = a.data + m * a.stride;
+  for (std::int64_t k = 0; k < depth; ++k) {
+    Vec row[wide];
+    for (int j = 0; j < wide; ++j) row[j] = load(b + k * b_depth + j * kLanes);
+#pragma GCC unroll 16
+    for (int m = 0; m < rows; ++m) {
+      const Vec x = splat(stored == Stored::AsRows ? every_third[m / 3][m % 3 * a.stride + k]
+                                                   : a.data[k * a.stride + m]);
+      for (int j = 0; j < wide; ++j) sum[m][j] += x * row[j];
+    }
+  }
+  for (int m = 0; m < rows; ++m)
+    for (int j = 0; j < wide; ++j) {
+      float* to = c + m * c_row + j * kLanes;
+      // Added last: a sum of sums rounds less than one long sum.
+      store(to, accumulate ? load(to) + sum[m][j] : sum[m][j]);
+    }
+}
+
+template <Stored stored, int rows, int wide, bool accumulate>
+inline void rest(std::int64_t count, std::int64_t depth, Operand a, const float* b,
+                 std::int64_t b_depth, float* c, std::int64_t c_row, const float* bias) {
+  if constexpr (rows > 0) {
+    if (count == rows)
+      block<stored, rows, wide, accumulate>(depth, a, b, b_depth, c, c_row, bias);
+    else
+      rest<stored, rows - 1, wide, accumulate>(count, depth, a, b, b_depth, c, c_row, bias);
+  }
+}
+
+template <Stored stored, int wide, bool accumulate>
+void panel(std::int64_t rows, std::int64_t depth, Operand a, const float* b, std::int64_t b_depth,
+           float* c, std::int64_t c_row, const float* bias) {
+  const std::int64_t step = stored == Stored::AsRows ? a.stride : 1;
+  std::int64_t m = 0;
+  for (; m + kRows <= rows; m += kRows)
+    block<stored, kRows, wide, accumulate>(depth, Operand{a.data + m * step, a.stride}, b, b_depth,
+                                           c + m * c_row, c_row, bias);
+  rest<stored, kRows - 1, wide, accumulate>(rows - m, depth, Operand{a.data + m * step, a.stride},
+                                            b, b_depth, c + m * c_row, c_row, bias);
+}
+
+// C of (rows, columns), its rows padded to whole panels. `bias` is padded likewise, or null.
+template <Stored stored, bool accumulate>
+void multiply(std::int64_t rows, std::int64_t columns, std::int64_t depth, Operand a, Panels b,
+              float* c, std::int64_t c_row, const float* bias) {
+  if (panel_width(columns) == kLanes) {
+    panel<stored, 1, accumulate>(rows, depth, a, b.data, b.depth_stride, c, c_row, bias);
+    return;
+  }
+  for (std::int64_t n = 0; n < columns; n += kPanel)
+    panel<stored, kWide, accumulate>(rows, depth, a, b.data + n / kPanel * b.panel_stride,
+                                     b.depth_stride, c + n, c_row, bias ? bias + n : nullptr);
+}
+
+}  // namespace

@@ -1,0 +1,90 @@
+#include "memory.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace neurafield {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+// A kept block that the last so many requests passed over goes back to the system.
+constexpr std::uint64_t kPatience = 32;
+
+// Sits in the 64 bytes before what the caller gets.
+struct Header {
+  void* allocation;
+  std::size_t bytes;
+  std::uint64_t given;  // The number of requests when it was given back.
+};
+static_assert(sizeof(Header) <= kAlignment);
+
+Header* header_of(void* block) {
+  return reinterpret_cast<Header*>(static_cast<char*>(block) - kAlignment);
+}
+
+void free_block(void* block) { std::free(header_of(block)->allocation); }
+
+std::mutex mutex;
+std::uint64_t requests = 0;
+// Never destroyed: blocks come back at any time, also while the process ends.
+std::vector<void*>& kept() {
+  static auto* blocks = new std::vector<void*>;
+  return *blocks;
+}
+
+}  // namespace
+
+void* take_block(std::size_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex);
+  ++requests;
+  auto& blocks = kept();
+  std::size_t best = blocks.size();
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const std::size_t size = header_of(blocks[i])->bytes;
+    // One much too large would be held back from whoever needs it.
+    if (size >= bytes && size / 2 <= bytes &&
+        (best == blocks.size() || size < header_of(blocks[best])->bytes))
+      best = i;
+  }
+  if (best < blocks.size()) {
+    void* block = blocks[best];
+    blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(best));
+    return block;
+  }
+  for (std::size_t i = blocks.size(); i-- > 0;) {
+    if (header_of(blocks[i])->given + kPatience < requests) {
+      free_block(blocks[i]);
+      blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+  if (bytes > SIZE_MAX - 2 * kAlignment) throw std::bad_alloc();
+  void* allocation = std::malloc(bytes + 2 * kAlignment);
+  if (!allocation) throw std::bad_alloc();
+  const auto address = reinterpret_cast<std::uintptr_t>(allocation);
+  void* block = reinterpret_cast<void*>((address / kAlignment + 2) * kAlignment);
+  *header_of(block) = {allocation, bytes, 0};
+  return block;
+}
+
+void give_block(void* block) noexcept {
+  if (!block) return;
+  std::lock_guard<std::mutex> lock(mutex);
+  header_of(block)->given = requests;
+  try {
+    kept().push_back(block);
+  } catch (...) {
+    free_block(block);
+  }
+}
+
+Scratch::Scratch(std::size_t floats) : data_(static_cast<float*>(take_block(4 * floats))) {}
+
+Scratch::~Scratch() { give_block(data_); }
+
+float* Scratch::data() const { return data_; }
+
+}  // namespace neurafield

@@ -1,0 +1,30 @@
+// Large buffers that are kept for the next call.
+//
+// Memory fresh from the system costs a page fault every 4 KiB, more than many kernels cost
+// themselves; a training step asks for the same sizes each time.
+#pragma once
+
+#include <cstddef>
+
+namespace neurafield {
+
+// At least `bytes` bytes, 64-byte aligned, contents arbitrary. Throws std::bad_alloc.
+void* take_block(std::size_t bytes);
+
+// Gives a block back, to be handed out again. Null is ignored.
+void give_block(void* block) noexcept;
+
+// A block for the length of a scope. (Not inline: see simd.hpp.)
+class Scratch {
+ public:
+  explicit Scratch(std::size_t floats);
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  float* data() const;
+
+ private:
+  float* data_;
+};
+
+}  // namespace neurafield

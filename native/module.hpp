@@ -1,0 +1,28 @@
+// What the parts of the Python module share.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <stdexcept>
+
+#include "kernels.hpp"
+
+namespace neurafield {
+
+// C-contiguous float32 on the CPU, of any number of axes; never a copy.
+using Floats = nanobind::ndarray<float, nanobind::c_contig, nanobind::device::cpu>;
+using ConstFloats = nanobind::ndarray<const float, nanobind::c_contig, nanobind::device::cpu>;
+
+// The table of the level in use.
+const Kernels& active_kernels();
+
+// Sizes are checked here, at the border, so that no call can read or write out of bounds. The
+// Python side has already told the user what was wrong; this is for us.
+inline void require(bool condition, const char* what) {
+  if (!condition) throw std::invalid_argument(what);
+}
+
+void bind_fused_mlp(nanobind::module_& module);
+
+}  // namespace neurafield

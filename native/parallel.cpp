@@ -1,0 +1,139 @@
+#include "parallel.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#endif
+
+// torch runs its operations on an OpenMP pool whose idle workers spin for some milliseconds before
+// they sleep. A second pool would have to share the cores with those spinning workers, in every
+// step. So where torch's OpenMP is GNU's, its own entry point is looked up in the running process
+// and its workers do our tasks too. Elsewhere we keep workers of our own, which sleep when idle.
+
+namespace neurafield {
+namespace {
+
+struct Job {
+  std::atomic<std::int64_t> next{0};
+  std::int64_t tasks;
+  void (*body)(void*, std::int64_t);
+  void* context;
+};
+
+void work(void* data) {
+  Job& job = *static_cast<Job*>(data);
+  for (std::int64_t task; (task = job.next.fetch_add(1)) < job.tasks;) job.body(job.context, task);
+}
+
+using GompParallel = void (*)(void (*)(void*), void*, unsigned threads, unsigned flags);
+
+#if defined(__linux__)
+// The GOMP_parallel of the libgomp that is loaded; torch's, if there are several.
+GompParallel find_gomp() {
+  struct Found {
+    char path[4096] = "";
+  } found;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* data) {
+        auto* found = static_cast<Found*>(data);
+        const bool gomp = std::strstr(info->dlpi_name, "libgomp") != nullptr;
+        const bool torchs = gomp && std::strstr(info->dlpi_name, "torch") != nullptr;
+        if (gomp && (torchs || !found->path[0]) && std::strlen(info->dlpi_name) < 4096)
+          std::strcpy(found->path, info->dlpi_name);
+        return torchs ? 1 : 0;
+      },
+      &found);
+  if (!found.path[0]) return nullptr;
+  void* library = dlopen(found.path, RTLD_LAZY | RTLD_NOLOAD);
+  return library ? reinterpret_cast<GompParallel>(dlsym(library, "GOMP_parallel")) : nullptr;
+}
+#else
+GompParallel find_gomp() { return nullptr; }
+#endif
+
+GompParallel gomp() {
+  static const GompParallel found = find_gomp();
+  return found;
+}
+
+// Workers that wait for jobs, one job at a time.
+class Pool {
+ public:
+  void run(Job& job, int threads) {
+    std::lock_guard<std::mutex> one_at_a_time(entry_);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      while (static_cast<int>(workers_.size()) < threads - 1) {
+        const int index = static_cast<int>(workers_.size());
+        workers_.emplace_back([this, index, seen = round_] { serve(index, seen); });
+      }
+      job_ = &job;
+      wanted_ = busy_ = threads - 1;
+      ++round_;
+    }
+    start_.notify_all();
+    work(&job);
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+  }
+
+ private:
+  void serve(int index, std::uint64_t seen) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+      start_.wait(lock, [&] { return round_ != seen; });
+      seen = round_;
+      if (index >= wanted_) continue;
+      Job* job = job_;
+      lock.unlock();
+      work(job);
+      lock.lock();
+      if (--busy_ == 0) done_.notify_one();
+    }
+  }
+
+  std::mutex entry_, mutex_;
+  std::condition_variable start_, done_;
+  std::vector<std::thread> workers_;
+  Job* job_ = nullptr;
+  int wanted_ = 0, busy_ = 0;
+  std::uint64_t round_ = 0;
+};
+
+// Never destroyed: its workers may outlive main. A forked child starts with a fresh one, since
+// threads do not survive a fork.
+Pool* pool = new Pool;
+
+#if defined(__linux__)
+const int at_fork = pthread_atfork(nullptr, nullptr, [] { pool = new Pool; });
+#endif
+
+}  // namespace
+
+void parallel_for(std::int64_t tasks, int threads, void (*body)(void*, std::int64_t),
+                  void* context) {
+  if (tasks <= 0) return;
+  Job job;
+  job.tasks = tasks;
+  job.body = body;
+  job.context = context;
+  if (threads > tasks) threads = static_cast<int>(tasks);
+  if (threads <= 1)
+    work(&job);
+  else if (gomp())
+    gomp()(work, &job, static_cast<unsigned>(threads), 0);
+  else
+    pool->run(job, threads);
+}
+
+const char* thread_pool_name() { return gomp() ? "torch's OpenMP" : "its own"; }
+
+}  // namespace neurafield

@@ -1,0 +1,67 @@
+// Vectors of floats as wide as the instruction set has them.
+//
+// Everything here and in the kernels lives in an unnamed namespace, and uses no template or inline
+// function of the standard library: the same source is compiled for several instruction sets, and
+// the linker may keep any one copy of a function that all of them share, such as the one with
+// AVX-512 in it, for a processor that has none.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kRegisters = 32;
+#elif defined(__AVX__)
+constexpr int kLanes = 8;
+constexpr int kRegisters = 16;
+#elif defined(__aarch64__)
+constexpr int kLanes = 4;
+constexpr int kRegisters = 32;
+#else
+constexpr int kLanes = 4;
+constexpr int kRegisters = 16;
+#endif
+
+// Extensions of GCC and Clang: arithmetic, comparison and selection element by element.
+typedef float Vec __attribute__((vector_size(4 * kLanes)));
+typedef std::int32_t IntVec __attribute__((vector_size(4 * kLanes)));
+
+inline Vec load(const float* from) {
+  Vec v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
+inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
+
+// x - 0 is x for every x, so this is one broadcast; 0 + x would not be: -0 becomes 0.
+inline Vec splat(float x) { return x - Vec{}; }
+
+inline IntVec bits(Vec v) {
+  IntVec i;
+  std::memcpy(&i, &v, sizeof i);
+  return i;
+}
+
+inline Vec from_bits(IntVec i) {
+  Vec v;
+  std::memcpy(&v, &i, sizeof v);
+  return v;
+}
+
+inline Vec absolute(Vec x) { return from_bits(bits(x) & 0x7fffffff); }
+
+inline bool any(IntVec mask) {
+  std::int32_t either = 0;
+  for (int i = 0; i < kLanes; ++i) either |= mask[i];
+  return either != 0;
+}
+
+constexpr std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+constexpr std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
+constexpr std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
+
+}  // namespace

@@ -1,0 +1,124 @@
+"""Which version of an operation runs, and why.
+
+The environment variable `NEURAFIELD_KERNELS` is `reference` (plain torch), `native` (the compiled
+library, an error where it is missing), or unset: native wherever it can serve the input. What
+native cannot serve, the reference does; the user is told once.
+"""
+
+import importlib
+import os
+import warnings
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from ..errors import KernelNotice, NeurafieldError
+
+VARIABLE = "NEURAFIELD_KERNELS"
+_CHOICES = ("reference", "native")
+_told: set[tuple[str, str]] = set()
+
+
+def _import_native() -> tuple[ModuleType | None, str]:
+    try:
+        return importlib.import_module("neurafield._native"), ""
+    except ModuleNotFoundError:
+        return None, "this installation was made without a C++ compiler"
+    except ImportError as error:
+        return None, f"the compiled library cannot be loaded ({error})"
+
+
+_native, _why_not = _import_native()
+
+
+def native() -> ModuleType:
+    """The compiled library; only for callers to whom `use_native` said yes."""
+    assert _native is not None
+    return _native
+
+
+def requested() -> str:
+    """What the environment asks for: a version's name, or "" for the fastest.
+
+    Raises:
+        NeurafieldError: If it asks for what does not exist.
+    """
+    name = os.environ.get(VARIABLE, "")
+    if name and name not in _CHOICES:
+        raise NeurafieldError(f"{VARIABLE}: expected {' or '.join(_CHOICES)}, got {name!r}.")
+    if name == "native" and _native is None:
+        raise NeurafieldError(
+            f"{VARIABLE}: expected kernels to be compiled in, but {_why_not}. Unset it for the "
+            "torch reference, or install again where a C++ compiler (g++ or clang++) is found."
+        )
+    return name
+
+
+def use_native(operation: str, *tensors: Tensor, unserved: str = "") -> bool:
+    """Whether the compiled version of an operation shall run on these tensors.
+
+    Args:
+        operation: Its name, for the notice.
+        tensors: All that it computes with.
+        unserved: Why this input is beyond the compiled version; empty if it is not.
+
+    Returns:
+        False after telling the user once, with the reason, if the input could not be served.
+    """
+    wanted = requested()
+    if wanted == "reference" or _native is None:
+        return False
+    reason = _transformed(tensors)
+    if reason:
+        # Asked for by a transform, which the reference is there for.
+        if wanted == "native":
+            _tell(operation, reason)
+        return False
+    if any(t.dtype != torch.float32 for t in tensors):
+        found = ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors}))
+        _tell(operation, f"the compiled kernels are for float32, these tensors are {found}")
+        return False
+    if unserved:
+        _tell(operation, unserved)
+        return False
+    return True
+
+
+def describe() -> str:
+    """One line for `neurafield doctor`: which kernels run, on what, and why."""
+    if _native is None:
+        return f"reference (torch), because {_why_not}"
+    level, levels = _native.level(), ", ".join(_native.levels())
+    text = f"native, {level} instructions (has {levels}), on {_native.thread_pool()} threads"
+    if requested() == "reference":
+        text = f"reference (torch), because {VARIABLE}=reference; without it {text}"
+    return text
+
+
+def _transformed(tensors: tuple[Tensor, ...]) -> str:
+    """Why only torch's own operations can serve, or "": transforms see through nothing else."""
+    if any(t.device.type != "cpu" for t in tensors):
+        return "the compiled kernels are for the CPU"
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return "torch is tracing"
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "a torch.func transform is running"
+    if torch.autograd.forward_ad._current_level >= 0:
+        return "forward-mode derivatives are taken"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast is on"
+    if any(type(t) not in (Tensor, torch.nn.Parameter) for t in tensors):
+        return "a subclass of Tensor is among the inputs"
+    return ""
+
+
+def _tell(operation: str, reason: str) -> None:
+    if (operation, reason) not in _told:
+        _told.add((operation, reason))
+        warnings.warn(
+            f"{operation}: {reason}, so the torch reference runs, slower and just as right. "
+            "This is said once.",
+            KernelNotice,
+            stacklevel=5,
+        )

@@ -1,0 +1,74 @@
+"""A whole perceptron as one operation."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from .. import dispatch
+from . import native, reference
+
+ACTIVATIONS = tuple(reference.FUNCTIONS)
+"""Names of the activations that every version has."""
+
+MAX_WIDTH, MAX_IN_DIM, MAX_OUT_DIM, MAX_LAYERS = 1024, 512, 64, 257
+"""What the compiled version is made for and tested with; beyond that the reference runs."""
+
+
+def fused_mlp(
+    x: Float[Tensor, "*batch in_dim"],
+    weights: Sequence[Float[Tensor, "_ _"]],
+    biases: Sequence[Float[Tensor, " _"]],
+    *,
+    activation: str,
+    scales: Sequence[float],
+) -> Float[Tensor, "*batch out_dim"]:
+    r"""Affine layers with an elementwise function between them.
+
+    $h_0 = x,\ h_l = f(s_l (W_l h_{l-1} + b_l)),\ y = W_L h_{L-1} + b_L$. Differentiable to any
+    order in everything; first derivatives are compiled, higher ones go through the reference.
+
+    Args:
+        x: Inputs.
+        weights: L matrices of shape `(out, in)`.
+        biases: L vectors.
+        activation: $f$, a name from `ACTIVATIONS`.
+        scales: The L - 1 factors $s_l$ inside $f$.
+
+    Raises:
+        ValueError: If the activation is unknown, or the lists differ in length.
+
+    Example:
+        >>> w, b = [torch.eye(2), torch.ones(1, 2)], [torch.zeros(2), torch.zeros(1)]
+        >>> fused_mlp(torch.tensor([3.0, -4.0]), w, b, activation="ReLU", scales=[1.0])
+        tensor([3.])
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"fused_mlp: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}."
+        )
+    if not len(weights) == len(biases) == len(scales) + 1:
+        raise ValueError(
+            f"fused_mlp: expected as many biases as weights and one scale less, got "
+            f"{len(weights)} weights, {len(biases)} biases and {len(scales)} scales."
+        )
+    fits = (
+        len(weights) <= MAX_LAYERS
+        and weights[0].shape[1] <= MAX_IN_DIM
+        and weights[-1].shape[0] <= MAX_OUT_DIM
+        and all(weight.shape[0] <= MAX_WIDTH for weight in weights)
+    )
+    unserved = (
+        ""
+        if fits
+        else (
+            f"the compiled version is for {MAX_IN_DIM} inputs, width {MAX_WIDTH} and {MAX_OUT_DIM} "
+            "outputs at most"
+        )
+    )
+    chosen = (
+        native
+        if dispatch.use_native("fused_mlp", x, *weights, *biases, unserved=unserved)
+        else reference
+    )
+    return chosen.fused_mlp(x, weights, biases, activation, scales)
