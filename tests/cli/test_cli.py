@@ -14,6 +14,7 @@ from PIL import Image
 
 from neurafield import load, save
 from neurafield.cli.main import build_parser, main
+from neurafield.cli.render import file_layout, file_slabs
 from neurafield.fit import fit
 
 Run = Callable[..., "Outcome"]
@@ -475,6 +476,7 @@ def test_a_rendered_region_is_that_part_of_the_whole(run: Run, fitted: Path) -> 
         (["--out", "x.png", "--region", "0", "3"], ["region", "4 numbers"]),
         (["--out", "x.png", "--size", "3"], ["size"]),
         (["--out", "x.png", "--scale", "1e9"], ["size"]),
+        (["--out", "x.jpg", "--size", "65501", "2"], ["x.jpg", "65,500"]),
         (["--out", "x.wav"], ["x.wav", ".png"]),
         (["--out", "x"], ["x", ".png"]),
         (["--out", "no/x.png"], ["no/x.png"]),
@@ -486,6 +488,16 @@ def test_render_refuses(run: Run, fitted: Path, arguments: list[str], words: lis
     before = sorted(Path().iterdir())
     check_refused(run("render", fitted, *arguments), *words)
     assert sorted(Path().iterdir()) == before
+
+
+def test_the_bar_of_a_huge_rendering_moves_at_once(run: Run, fitted: Path) -> None:
+    file = load(fitted)
+    layout = file_layout(fitted, file).resized(size=(16384, 16384))
+    parts: list[float] = []
+    slabs = file_slabs(file, layout, parts.append)
+    for _ in range(3):
+        next(slabs)
+    assert 0 < parts[0] < parts[1] < 0.005
 
 
 def test_render_of_something_else_is_refused(run: Run, photo: Path, fitted: Path) -> None:

@@ -1,7 +1,9 @@
 """Pictures against other readers and writers: Pillow, tifffile, and PNG from its specification."""
 
 import io
+import sys
 import zlib
+from collections.abc import Iterator
 
 import imagecodecs
 import numpy as np
@@ -316,6 +318,96 @@ def test_no_colour_profile_stays_none(tmp_path) -> None:
     loaded.save(loaded.slabs(), tmp_path / "a.png")
     with PillowImage.open(tmp_path / "a.png") as opened:
         assert "icc_profile" not in opened.info
+
+
+@pytest.mark.parametrize("channels", MODES)
+@pytest.mark.parametrize(
+    ("dtype", "suffix"),
+    [("uint8", ".png"), ("uint16", ".png"), ("uint8", ".tif"), ("float64", ".tif")],
+)
+@pytest.mark.parametrize("cuts", [[], [0, 0, ROWS], [1, 2, 2, 9], range(1, ROWS)], ids=str)
+def test_however_the_rows_come(tmp_path, dtype, suffix, channels, cuts) -> None:
+    # Also as views that are not contiguous.
+    array = np.asfortranarray(picture(channels, dtype))
+    path = tmp_path / f"a{suffix}"
+    Image.from_array(array).layout.write(path, np.split(array, list(cuts)))
+    np.testing.assert_array_equal(read_back(path), array)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_is_what_pillow_makes_of_the_whole(tmp_path, channels) -> None:
+    array = picture(channels)
+    Image.from_array(array).layout.write(tmp_path / "a.jpg", np.split(array, [1, 1, 5]))
+    as_pillow(array).save(tmp_path / "b.jpg", quality=95)
+    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("profile", [b"", b"profile"])
+@pytest.mark.parametrize("channels", MODES)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32", "float64"])
+def test_tiff_is_what_tifffile_makes_of_the_whole(tmp_path, dtype, channels, profile) -> None:
+    array = picture(channels, dtype)
+    layout = Image.from_array(array, icc_profile=profile).layout
+    layout.write(tmp_path / "a.tif", np.split(array, [1, 5]))
+    write_tiff(tmp_path / "b.tif", array, iccprofile=profile or None, metadata=None)
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+
+
+def test_a_tiff_past_4_gigabytes_is_a_bigtiff(tmp_path) -> None:
+    versions = []
+
+    def head() -> Iterator[np.ndarray]:
+        (partial,) = tmp_path.iterdir()
+        with open(partial, "rb") as file:
+            versions.append(int.from_bytes(file.read(4)[2:], sys.byteorder))
+        raise KeyboardInterrupt
+        yield
+
+    layout = Image.from_array(picture(1, "float64")).layout
+    for size in ((2**14, 2**14), (2**14, 2**15)):
+        with pytest.raises(KeyboardInterrupt):
+            layout.resized(size=size).write(tmp_path / "a.tif", head())
+    assert versions == [42, 43]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_png_of_a_photograph_is_about_as_small_as_pillows(tmp_path, mode) -> None:
+    with PillowImage.open(shared_file("images/kodim23.png")) as opened:
+        photo = opened.convert(mode)
+    photo.save(tmp_path / "pillow.png")
+    loaded = Image.load(tmp_path / "pillow.png")
+    loaded.save(loaded.slabs(), tmp_path / "ours.png")
+    sizes = {path.stem: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes["ours"] < 1.15 * sizes["pillow"]
+
+
+@pytest.mark.parametrize(
+    ("size", "suffix", "limit"),
+    [
+        ((65_501, 2), ".jpg", "65,500"),
+        ((2, 65_501), ".jpeg", "65,500"),
+        ((1, 2**31), ".png", "2,147,483,647"),
+    ],
+)
+def test_more_pixels_on_a_side_than_a_format_holds(tmp_path, size, suffix, limit) -> None:
+    layout = Image.from_array(picture(1)).layout.resized(size=size)
+    path = tmp_path / f"a{suffix}"
+    assert_refused(lambda: layout.check_writable(path), path, limit)
+
+    def untouched() -> Iterator[np.ndarray]:
+        raise AssertionError("computed before it was refused")
+        yield
+
+    assert_refused(lambda: layout.write(path, untouched()), path, limit)
+
+
+@pytest.mark.parametrize("shape", [(65_500, 2, 1), (2, 65_500, 3)])
+def test_the_longest_side_of_a_jpeg(tmp_path, shape) -> None:
+    Image.from_array(np.zeros(shape, np.uint8)).layout.write(
+        tmp_path / "a.jpg", [np.zeros(shape, np.uint8)]
+    )
+    assert read_back(tmp_path / "a.jpg").shape == shape
 
 
 @pytest.mark.parametrize(

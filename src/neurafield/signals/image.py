@@ -3,11 +3,10 @@
 import base64
 import io
 import warnings
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 from jaxtyping import Shaped
@@ -15,7 +14,7 @@ from PIL import Image as PillowImage
 from PIL import ImageOps
 
 from .._checks import check_count
-from .._files import write_atomically
+from .._files import atomic_path, write_atomically
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
@@ -28,6 +27,7 @@ from ._files import (
     read_header,
 )
 from ._layout import AbstractLayout, check_suffix, value_range
+from ._png import write_png
 
 MAX_PIXELS = 178_956_970
 """Largest picture that is decoded, Pillow's own limit. What claims more is refused unread."""
@@ -38,6 +38,12 @@ _ORIENTATION = 0x0112  # The number of the EXIF and TIFF tag.
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 _MAX_PROFILE_BYTES = 64 * 1024
+# Those of the formats, but for JPEG, where libjpeg stops before the 65,535 of the format.
+_MAX_SIDES = {
+    ".png": 2**31 - 1,
+    **dict.fromkeys(_JPEG, 65_500),
+    **dict.fromkeys(_TIFF, 2**32 - 1),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,37 +82,64 @@ class ImageLayout(AbstractLayout):
             raise SignalError(
                 f"{path}: JPEG cannot hold {self.dtype} values. Write a .png or .tif instead."
             )
+        if max(self.shape) > _MAX_SIDES[suffix]:
+            raise SignalError(
+                f"{path}: {suffix} holds at most {_MAX_SIDES[suffix]:,} pixels on a side, got "
+                f"{self.shape[1]} x {self.shape[0]}. Write a .tif, or in regions."
+            )
 
     def write(self, path: Path, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> None:
         path = Path(path)
         self.check_writable(path)
-        array = self.assembled(slabs, path)
-        plain = array[..., 0] if self.channels == 1 else array
-        profile = base64.b64decode(self.icc_profile)
-        suffix = path.suffix.lower()
+        slabs = (slab.astype(self.dtype, copy=False) for slab in self.checked(slabs, path))
+        if path.suffix.lower() in _JPEG:
+            write_atomically(path, self._jpeg(slabs))
+            return
+        with atomic_path(path) as partial, open(partial, "wb") as file:
+            if path.suffix.lower() in _TIFF:
+                self._write_tiff(file, slabs, path)
+            else:
+                write_png(
+                    file,
+                    slabs,
+                    shape=(self.shape[0], self.shape[1]),
+                    channels=self.channels,
+                    bits=8 * np.dtype(self.dtype).itemsize,
+                    profile=base64.b64decode(self.icc_profile),
+                )
+
+    def _jpeg(self, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> bytes:
+        picture = PillowImage.new(_MODES[self.channels], (self.shape[1], self.shape[0]))
+        row = 0
+        for slab in slabs:
+            plain = slab[..., 0] if self.channels == 1 else slab
+            picture.paste(PillowImage.fromarray(plain), (0, row))
+            row += len(slab)
         # In memory first: Pillow does not say that the disk is full.
         encoded = io.BytesIO()
-        if suffix in _TIFF:
-            tifffile = import_extra("tifffile", "image", path)
-            tifffile.imwrite(
-                encoded,
-                plain,
-                photometric="rgb" if self.channels >= 3 else "minisblack",
-                extrasamples=["unassalpha"] if self.channels in (2, 4) else None,
-                planarconfig="contig" if self.channels > 1 else None,
-                iccprofile=profile or None,
-                metadata=None,
-            )
-        elif self.dtype == "uint16":
-            codecs = import_extra("imagecodecs", "image", path)
-            encoded.write(_with_profile(codecs.png_encode(plain), profile))
-        else:
-            options: dict[str, Any] = {"quality": 95} if suffix in _JPEG else {}
-            if profile:
-                options["icc_profile"] = profile
-            picture = PillowImage.fromarray(plain)
-            picture.save(encoded, "JPEG" if suffix in _JPEG else "PNG", **options)
-        write_atomically(path, encoded.getvalue())
+        profile = base64.b64decode(self.icc_profile)
+        picture.save(encoded, "JPEG", quality=95, icc_profile=profile or None)
+        return encoded.getvalue()
+
+    def _write_tiff(
+        self, file: BinaryIO, slabs: Iterable[Shaped[np.ndarray, "..."]], path: Path
+    ) -> None:
+        tifffile = import_extra("tifffile", "image", path)
+        # Without values it writes all but them, and says where they belong: all in one block.
+        start, _ = tifffile.imwrite(
+            file,
+            shape=(*self.shape, self.channels) if self.channels > 1 else self.shape,
+            dtype=self.dtype,
+            photometric="rgb" if self.channels >= 3 else "minisblack",
+            extrasamples=["unassalpha"] if self.channels in (2, 4) else None,
+            planarconfig="contig" if self.channels > 1 else None,
+            iccprofile=base64.b64decode(self.icc_profile) or None,
+            metadata=None,
+            returnoffset=True,
+        )
+        file.seek(start)
+        for slab in slabs:
+            file.write(np.ascontiguousarray(slab).data)
 
 
 class Image(AbstractGridSignal[ImageLayout]):
@@ -229,15 +262,6 @@ def _to_plain_mode(picture: PillowImage.Image) -> PillowImage.Image:
     if picture.mode in ("LA", "RGBA", "I;16", "F") or (picture.mode == "RGB" and not alpha):
         return picture
     return picture.convert("RGBA" if alpha else "RGB")
-
-
-def _with_profile(png: bytes, profile: bytes) -> bytes:
-    """Put a colour profile into a PNG, after its first chunk, which always ends at byte 33."""
-    if not profile:
-        return png
-    chunk = b"iCCP" + b"ICC Profile\0\0" + zlib.compress(profile)
-    length, checksum = len(chunk) - 4, zlib.crc32(chunk)
-    return png[:33] + length.to_bytes(4) + chunk + checksum.to_bytes(4) + png[33:]
 
 
 def _read_png16(path: Path) -> Shaped[np.ndarray, "..."]:
