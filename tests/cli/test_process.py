@@ -12,7 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+import neurafield as nf
 
 COMMAND = [sys.executable, "-m", "neurafield"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -159,3 +162,45 @@ def test_a_large_picture_fits_in_two_gigabytes(tmp_path: Path) -> None:
     *_, figures, kilobytes = done.stdout.splitlines()
     assert json.loads(figures)["steps"] == 5
     assert int(kilobytes) * 1024 < 2e9
+
+
+RENDER = """
+import resource, sys
+from neurafield.cli.main import main
+
+def peak_after(out, side):
+    try:
+        main(["render", "f.field", "--out", out, "--size", side, side])
+    except SystemExit as end:
+        assert end.code == 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+small = peak_after("small" + sys.argv[1], "64")
+print(1024 * (peak_after("large" + sys.argv[1], sys.argv[2]) - small))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in kilobytes on Linux")
+@pytest.mark.parametrize(
+    ("channels", "suffix", "side"), [(1, ".png", 12_288), (3, ".png", 8192), (3, ".tif", 8192)]
+)
+def test_a_rendering_takes_no_more_memory_when_larger(
+    tmp_path: Path, channels: int, suffix: str, side: int
+) -> None:
+    # The picture itself, 151 MB of grey or 201 MB of colour, would not fit.
+    net = nf.networks.Siren(
+        2, channels, width=1, depth=1, generator=torch.Generator().manual_seed(0)
+    )
+    signal = nf.signals.Image.from_array(np.zeros((8, 8, channels), np.uint8))
+    nf.save(tmp_path / "f.field", nf.Field(net), signal=signal.layout.spec())
+    done = subprocess.run(
+        [sys.executable, "-c", RENDER, suffix, str(side)],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (tmp_path / f"large{suffix}").stat().st_size > 10_000
+    assert int(done.stdout.splitlines()[-1]) < 60e6
