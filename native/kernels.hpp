@@ -46,6 +46,21 @@ struct Grid {
   int threads;
 };
 
+// ---- optimizer
+
+// One tensor of `rows` of `row_size` numbers, all of it or chosen rows.
+struct Adam {
+  float* parameter;
+  const float* grad;          // of shape (num_rows, row_size)
+  const std::int64_t* rows;   // which rows of the parameter, ascending; null: all
+  std::int64_t num_rows, row_size;
+  float *mean, *square;       // moving averages of the gradient and its square
+  bool lazy;                  // leave numbers alone whose gradient is zero
+  std::int64_t step;          // from 1
+  double lr, beta1, beta2, eps;
+  int threads;
+};
+
 struct Kernels {
   // Floats that `forward` keeps for `backward`.
   std::int64_t (*mlp_saved_size)(const Mlp& mlp);
@@ -67,6 +82,8 @@ struct Kernels {
   // Overwrites `grad_x`.
   void (*grid_backward_coords)(const Grid& grid, const float* table, const float* x,
                                const float* grad_y, float* grad_x);
+
+  void (*adam_step)(const Adam& adam);
 };
 
 // One level of instructions: a table, and whether this processor can run it.

@@ -1,11 +1,17 @@
 // One level of instructions: compiled several times, each time with other flags and another
 // NEURAFIELD_LEVEL.
+#include "adam.hpp"
 #include "fused_mlp.hpp"
 #include "kernels.hpp"
 
 namespace neurafield {
 
 extern const Kernels NEURAFIELD_LEVEL;
-const Kernels NEURAFIELD_LEVEL = {mlp_saved_size, mlp_forward, mlp_backward};
+const Kernels NEURAFIELD_LEVEL = {
+    .mlp_saved_size = mlp_saved_size,
+    .mlp_forward = mlp_forward,
+    .mlp_backward = mlp_backward,
+    .adam_step = adam_step,
+};
 
 }  // namespace neurafield

@@ -65,5 +65,6 @@ NB_MODULE(_native, module) {
   module.def("use_level", &use_level, "Use another one from now on.");
   module.def("thread_pool", &thread_pool_name, "Whose threads the kernels run on.");
   module.def("empty", &empty, "Float32 memory that is kept and handed out again.");
+  bind_adam(module);
   bind_fused_mlp(module);
 }

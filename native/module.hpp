@@ -23,6 +23,7 @@ inline void require(bool condition, const char* what) {
   if (!condition) throw std::invalid_argument(what);
 }
 
+void bind_adam(nanobind::module_& module);
 void bind_fused_mlp(nanobind::module_& module);
 
 }  // namespace neurafield

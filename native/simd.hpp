@@ -9,6 +9,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 namespace {
 
 #if defined(__AVX512F__)
@@ -55,9 +59,13 @@ inline Vec from_bits(IntVec i) {
 inline Vec absolute(Vec x) { return from_bits(bits(x) & 0x7fffffff); }
 
 inline bool any(IntVec mask) {
-  std::int32_t either = 0;
-  for (int i = 0; i < kLanes; ++i) either |= mask[i];
-  return either != 0;
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(mask), reinterpret_cast<__m512i>(mask));
+#elif defined(__AVX__)
+  return !_mm256_testz_si256(reinterpret_cast<__m256i>(mask), reinterpret_cast<__m256i>(mask));
+#else
+  return mask[0] | mask[1] | mask[2] | mask[3];
+#endif
 }
 
 constexpr std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }

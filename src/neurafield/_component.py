@@ -25,5 +25,9 @@ class AbstractComponent(nn.Module, ABC):
     def hyperparams(self) -> dict[str, Any]:
         """The keyword arguments (without `generator`) that build this component again."""
 
+    def tables(self) -> list[nn.Parameter]:
+        """Parameters of which each point reads a few rows only; optimizers treat them so."""
+        return []
+
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self.hyperparams().items())

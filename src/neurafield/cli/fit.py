@@ -34,7 +34,6 @@ from ..fit import (
 from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
 from .progress import bar
 
-CHECKPOINT_EVERY = 50
 MEASURED_SAMPLES = 2**21
 """Clips and volumes with more samples are measured on evenly spaced frames or slices."""
 
@@ -99,7 +98,6 @@ def run(arguments: argparse.Namespace) -> int:
             lr=lr,
             seed=settings.seed,
             checkpoint=checkpoint,
-            checkpoint_every=CHECKPOINT_EVERY,
             resume=going_on,
             settings=dataclasses.asdict(settings),
             callbacks=callbacks,

@@ -7,6 +7,8 @@ from . import architectures as architectures
 from . import losses as losses
 from . import metrics as metrics
 from . import schedule as schedule
+from .adam import Adam as Adam
+from .adam import default_optimizer as default_optimizer
 from .checkpoint import Checkpoint as Checkpoint
 from .checkpoint import read_settings as read_settings
 from .loop import Result as Result

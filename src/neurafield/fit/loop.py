@@ -15,6 +15,7 @@ from torch import nn
 from .._checks import check_count, check_positive
 from ..maps import Identity
 from ..signals import AbstractGridSignal
+from .adam import default_optimizer
 from .checkpoint import Checkpoint, RunState
 from .losses import mse
 from .metrics import evaluate, psnr
@@ -26,6 +27,7 @@ from .step import add_gradients, first_not_finite
 BAD_STEPS_TO_ROLL_BACK = 10
 ROLLBACKS_TO_GIVE_UP = 3
 _SMOOTHING = 0.9
+_CHANGING = ("params", "lr", "initial_lr")
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,16 @@ def fit(
     lr: float = 1e-4,
     schedule: Callable[[float], float] = cosine,
     seed: int = 0,
+    optimizer: Callable[[nn.Module], torch.optim.Optimizer] = default_optimizer,
     micro_batch: int = 8192,
     checkpoint: str | Path | None = None,
-    checkpoint_every: int = 50,
+    checkpoint_every: int | None = None,
     resume: bool = False,
     settings: dict[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] | None = None,
 ) -> Result:
-    """Train a field until it satisfies its constraints, with Adam.
+    """Train a field until it satisfies its constraints.
 
     Args:
         field: Any module from coordinates to values; its parameters are changed in place.
@@ -80,14 +83,17 @@ def fit(
         target_psnr: Stop once the field reproduces its signal this well, in dB: suspected from
             the batches, then measured on all samples. For a single constraint on the values of a
             signal on a grid.
-        lr: Learning rate of Adam, before the schedule.
+        lr: Learning rate, before the schedule.
         schedule: Factor on the learning rate, from the part of `steps` or `time` that is done.
         seed: Of the sampling. Same field, problem, seed, machine and threads: same bytes.
+        optimizer: Makes the optimizer of the field. Every group gets the learning rate of the
+            schedule, times the group's `"lr_factor"` if it has one.
         micro_batch: Samples that pass through the field at a time; a batch is cut into such
             parts. Bounds the memory of activations (coordinates and targets of the whole batch,
             some 50 bytes a sample, are made first), and 8,192 fits the caches.
         checkpoint: File to go on from after a crash.
-        checkpoint_every: Steps between checkpoints.
+        checkpoint_every: Steps between checkpoints; None for 50, or more for a field of over a
+            million parameters, so that they stay cheap.
         resume: Go on from `checkpoint` if it exists.
         settings: JSON values kept in the checkpoint for whoever resumes.
         callbacks: Called with a `Progress` after each step.
@@ -110,19 +116,21 @@ def fit(
     """
     constraints = [problem] if isinstance(problem, Constraint) else list(problem)
     _check_arguments(constraints, steps, time, target_psnr, lr, micro_batch, checkpoint_every)
-    optimizer = torch.optim.Adam(field.parameters(), lr=lr, fused=True)
+    if checkpoint_every is None:
+        checkpoint_every = max(50, sum(p.numel() for p in field.parameters()) // 20_000)
+    chosen = optimizer(field)
     measured = _measured_signal(constraints)
     if target_psnr is not None and measured is None:
         raise ValueError(
             "fit: expected one constraint on the values of a signal on a grid for target_psnr, "
             "got another problem. Stop by steps or time instead."
         )
-    identity = _identity(field, constraints, seed, micro_batch)
+    identity = _identity(field, constraints, chosen, seed, micro_batch)
     path = None if checkpoint is None else Path(checkpoint)
     state = RunState()
     if path is not None and resume and path.exists():
         loaded = Checkpoint.load(path, identity, field)
-        state = loaded.restore(field, optimizer)
+        state = loaded.restore(field, chosen)
         if state.rollbacks >= ROLLBACKS_TO_GIVE_UP:
             # It diverged; whoever goes on from there chose another learning rate.
             state.rollbacks, state.lr_factor = 0, 1.0
@@ -135,7 +143,7 @@ def fit(
         )
 
     def keep(*, or_fail: bool = False) -> Checkpoint:
-        taken = Checkpoint.take(field, optimizer, state)
+        taken = Checkpoint.take(field, chosen, state)
         if path is not None:
             try:
                 taken.save(path, identity, settings or {})
@@ -170,16 +178,16 @@ def fit(
 
         fraction = _fraction(state, steps, time)
         rate = lr * state.lr_factor * schedule(fraction)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.zero_grad(set_to_none=False)
+        for group in chosen.param_groups:
+            group["lr"] = rate * group.get("lr_factor", 1.0)
+        chosen.zero_grad(set_to_none=True)
         terms = add_gradients(
             field, constraints, seed=seed, step=state.step, micro_batch=micro_batch
         )
         culprit = first_not_finite(terms, field)
         state.step += 1
         if culprit is None:
-            optimizer.step()
+            chosen.step()
             state.bad_in_a_row = 0
             loss = sum(c.weight * terms[c.name] for c in constraints)
             if measured is not None:
@@ -195,7 +203,7 @@ def fit(
         if state.bad_in_a_row == BAD_STEPS_TO_ROLL_BACK:
             skipped, rollbacks, seconds = state.skipped, state.rollbacks + 1, state.seconds
             factor = state.lr_factor / 2
-            state = last_good.restore(field, optimizer)
+            state = last_good.restore(field, chosen)
             state.skipped, state.rollbacks, state.seconds = skipped, rollbacks, seconds
             state.lr_factor, state.bad_in_a_row = factor, 0
             last_good = keep(or_fail=rollbacks == ROLLBACKS_TO_GIVE_UP)
@@ -217,7 +225,7 @@ def _check_arguments(
     target_psnr: float | None,
     lr: float,
     micro_batch: int,
-    checkpoint_every: int,
+    checkpoint_every: int | None,
 ) -> None:
     if not constraints:
         raise ValueError("fit: expected at least one constraint, got an empty list.")
@@ -230,7 +238,9 @@ def _check_arguments(
         check_count("fit", steps=steps, low=0, high=2**40)
     bounds = {"time": time, "target_psnr": target_psnr}
     check_positive("fit", lr=lr, **{k: v for k, v in bounds.items() if v is not None})
-    check_count("fit", micro_batch=micro_batch, checkpoint_every=checkpoint_every, high=2**40)
+    check_count("fit", micro_batch=micro_batch, high=2**40)
+    if checkpoint_every is not None:
+        check_count("fit", checkpoint_every=checkpoint_every, high=2**40)
 
 
 def _measured_signal(constraints: list[Constraint]) -> AbstractGridSignal[Any] | None:
@@ -243,7 +253,11 @@ def _measured_signal(constraints: list[Constraint]) -> AbstractGridSignal[Any] |
 
 
 def _identity(
-    field: nn.Module, constraints: list[Constraint], seed: int, micro_batch: int
+    field: nn.Module,
+    constraints: list[Constraint],
+    optimizer: torch.optim.Optimizer,
+    seed: int,
+    micro_batch: int,
 ) -> dict[str, Any]:
     # What every batch and every gradient depend on. Bounds and the learning rate may change
     # between the parts of a run; these may not. The field is told by its printed form, which
@@ -256,6 +270,11 @@ def _identity(
         "problem": [
             [c.name, c.weight, c.batch_size, type(c.map).__name__, getattr(c.loss, "__name__", "")]
             for c in constraints
+        ],
+        "optimizer": [type(optimizer).__name__]
+        + [
+            [len(group["params"]), *(f"{k}={v}" for k, v in group.items() if k not in _CHANGING)]
+            for group in optimizer.param_groups
         ],
         "micro-batch": micro_batch,
     }

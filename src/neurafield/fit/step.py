@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .problem import Constraint
 
@@ -52,10 +52,14 @@ def first_not_finite(terms: dict[str, float], field: nn.Module) -> str | None:
     for name, value in terms.items():
         if not math.isfinite(value):
             return f"the loss of constraint {name!r}"
-    gradients = [p.grad for p in field.parameters() if p.grad is not None]
+    gradients = [_numbers(p.grad) for p in field.parameters() if p.grad is not None]
     if torch.nn.utils.get_total_norm(gradients).isfinite():
         return None
     for name, parameter in field.named_parameters():
-        if parameter.grad is not None and not parameter.grad.isfinite().all():
+        if parameter.grad is not None and not _numbers(parameter.grad).isfinite().all():
             return f"the gradient of {name}"
     return "the norm of the gradient"
+
+
+def _numbers(gradient: Tensor) -> Tensor:
+    return gradient.coalesce().values() if gradient.is_sparse else gradient

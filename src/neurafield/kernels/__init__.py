@@ -5,5 +5,6 @@ library; `__init__.py` is the one function that chooses. How it chooses is in `d
 Nothing above `geometry` may be imported here.
 """
 
+from . import adam as adam
 from . import dispatch as dispatch
-from .fused_mlp import fused_mlp as fused_mlp
+from . import fused_mlp as fused_mlp

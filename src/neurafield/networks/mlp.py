@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
-from ..kernels import fused_mlp
+from ..kernels.fused_mlp import fused_mlp
 from . import activations
 from ._base import AbstractNetwork, uniform_linear
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis, check_positive
-from ..kernels import fused_mlp
+from ..kernels.fused_mlp import fused_mlp
 from ._base import AbstractNetwork, uniform_linear
 
 

@@ -1,0 +1,107 @@
+"""Adam, and how the loop sets it up if it is not given another optimizer."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from .._checks import check_positive
+from .._component import AbstractComponent
+from ..kernels.adam import adam_step
+
+
+class Adam(torch.optim.Optimizer):
+    """Adam on the compiled kernels, for dense and sparse gradients.
+
+    Args:
+        parameters: Tensors, or groups of them as for any optimizer of torch. A group may have
+            its own options.
+        lr: Learning rate.
+        betas: Decay of the two moving averages, each in [0, 1).
+        eps: Added to the root in the denominator. Tables have tiny gradients, for which 1e-15
+            is the custom.
+        lazy: Leave numbers alone whose gradient is zero: for tables, of which a batch touches
+            few entries. Sparse gradients leave rows alone in any case.
+
+    Raises:
+        ValueError: If an option is out of range.
+
+    Example:
+        >>> p = torch.nn.Parameter(torch.ones(3))
+        >>> optimizer = Adam([p], lr=0.1)
+        >>> p.square().sum().backward()
+        >>> optimizer.step()
+        >>> p.detach()
+        tensor([0.9000, 0.9000, 0.9000])
+
+    Reference:
+        Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, algorithm 1.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]],
+        *,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        lazy: bool = False,
+    ) -> None:
+        check_positive(self, lr=lr, eps=eps)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"Adam: expected betas in [0, 1), got {betas}.")
+        super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps, "lazy": lazy})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """Update all parameters that have a gradient."""
+        if closure is not None:
+            raise ValueError("Adam: expected no closure, got one. Call backward before step.")
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                if not state:
+                    state["step"] = torch.tensor(0)
+                    state["mean"] = torch.zeros_like(
+                        parameter, memory_format=torch.contiguous_format
+                    )
+                    state["square"] = torch.zeros_like(state["mean"])
+                state["step"] += 1
+                adam_step(
+                    parameter,
+                    parameter.grad,
+                    state["mean"],
+                    state["square"],
+                    step=int(state["step"]),
+                    lr=group["lr"],
+                    betas=group["betas"],
+                    eps=group["eps"],
+                    lazy=group["lazy"],
+                )
+
+
+def default_optimizer(field: nn.Module) -> Adam:
+    """The loop's own choice: plain Adam for networks; for tables, what became the custom with them.
+
+    A table's rows are read by few points each, so their gradients are small and rare: steps are
+    lazy, the square's average is shorter (0.99), and eps does not damp them (1e-15).
+
+    Reference:
+        Müller et al., Instant Neural Graphics Primitives, SIGGRAPH 2022, section 4, for tables.
+    """
+    tables = [
+        table
+        for module in field.modules()
+        if isinstance(module, AbstractComponent)
+        for table in module.tables()
+    ]
+    known = {id(table) for table in tables}
+    others = [parameter for parameter in field.parameters() if id(parameter) not in known]
+    groups: list[dict[str, Any]] = [
+        {"params": others},
+        {"params": tables, "betas": (0.9, 0.99), "eps": 1e-15, "lazy": True},
+    ]
+    return Adam([group for group in groups if group["params"]])

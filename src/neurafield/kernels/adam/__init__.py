@@ -1,0 +1,66 @@
+"""One step of Adam on one tensor, in one pass over it."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from .. import dispatch
+from . import native, reference
+
+
+def adam_step(
+    parameter: Float[Tensor, "*shape"],
+    grad: Float[Tensor, "*shape"],
+    mean: Float[Tensor, "*shape"],
+    square: Float[Tensor, "*shape"],
+    *,
+    step: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    lazy: bool,
+) -> None:
+    r"""Change a parameter and its moving averages in place.
+
+    $m \leftarrow \beta_1 m + (1 - \beta_1) g,\ v \leftarrow \beta_2 v + (1 - \beta_2) g^2,\
+    p \leftarrow p - \eta\,\hat m / (\sqrt{\hat v} + \epsilon)$ with $\hat m = m/(1 - \beta_1^t)$
+    and $\hat v = v/(1 - \beta_2^t)$.
+
+    Args:
+        parameter: $p$.
+        grad: $g$, dense, or sparse along the first axis; rows that a sparse one leaves out are
+            not touched.
+        mean: $m$, zeros at first.
+        square: $v$, zeros at first.
+        step: $t$, from 1.
+        lr: $\eta$.
+        betas: $\beta_1, \beta_2$.
+        eps: $\epsilon$.
+        lazy: Leave numbers alone whose gradient is zero, their averages too. So a dense gradient
+            of a table does what a sparse one does.
+
+    Example:
+        >>> p, g, m, v = torch.zeros(1), torch.ones(1), torch.zeros(1), torch.zeros(1)
+        >>> adam_step(p, g, m, v, step=1, lr=0.1, betas=(0.9, 0.99), eps=1e-8, lazy=False)
+        >>> p
+        tensor([-0.1000])
+
+    Reference:
+        Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, algorithm 1. Lazy
+        steps: Müller et al., Instant Neural Graphics Primitives, 2022, section 4.
+    """
+    rows = None
+    if grad.is_sparse:
+        grad = grad.coalesce()
+        rows, grad = grad.indices()[0], grad.values()
+    # A strided state would be copied, and the copy updated.
+    strided = not all(t.is_contiguous() for t in (parameter, mean, square))
+    chosen = (
+        native
+        if dispatch.use_native(
+            "adam_step",
+            *(parameter.detach(), grad, mean, square),
+            unserved="a parameter is not contiguous" if strided else "",
+        )
+        else reference
+    )
+    chosen.adam_step(parameter.detach(), grad, rows, mean, square, step, lr, betas, eps, lazy)
