@@ -123,9 +123,10 @@ struct SigmoidFunction : Unlimited {
 struct SiluFunction : Unlimited {
   static Vec value(Vec z) { return z * sigmoid(z); }
   static void both(Vec z, Vec& value, Vec& slope) {
-    const Vec s = sigmoid(z);
+    // 1 - s as e^-z s: no cancellation for large z.
+    const Vec e = exponential(-z), s = 1.0f / (1.0f + e);
     value = z * s;
-    slope = s * (1.0f + z * (1.0f - s));
+    slope = s * (1.0f + z * (e * s));
   }
 };
 

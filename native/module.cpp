@@ -63,6 +63,7 @@ NB_MODULE(_native, module) {
   module.def("compiled_levels", [] { return level_names(false); }, "Instruction sets built in.");
   module.def("level", [] { return std::string(active().load()->name); }, "The one in use.");
   module.def("use_level", &use_level, "Use another one from now on.");
+  module.def("use_own_threads", &use_own_threads, "Leave torch's workers alone; for tests.");
   module.def("thread_pool", &thread_pool_name, "Whose threads the kernels run on.");
   module.def("empty", &empty, "Float32 memory that is kept and handed out again.");
   bind_adam(module);

@@ -59,9 +59,11 @@ GompParallel find_gomp() {
 GompParallel find_gomp() { return nullptr; }
 #endif
 
+std::atomic<bool> own_threads{false};
+
 GompParallel gomp() {
   static const GompParallel found = find_gomp();
-  return found;
+  return own_threads ? nullptr : found;
 }
 
 // Workers that wait for jobs, one job at a time.
@@ -133,6 +135,8 @@ void parallel_for(std::int64_t tasks, int threads, void (*body)(void*, std::int6
   else
     pool->run(job, threads);
 }
+
+void use_own_threads(bool own) { own_threads = own; }
 
 const char* thread_pool_name() { return gomp() ? "torch's OpenMP" : "its own"; }
 

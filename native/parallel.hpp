@@ -11,7 +11,10 @@ namespace neurafield {
 void parallel_for(std::int64_t tasks, int threads, void (*body)(void* context, std::int64_t task),
                   void* context);
 
-// "OpenMP of ...": the pool that parallel_for uses, for people.
+// Whether to run on workers of our own even where torch's could be used; for tests.
+void use_own_threads(bool own);
+
+// Whose workers they are, for people.
 const char* thread_pool_name();
 
 }  // namespace neurafield

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 
 from .. import system
+from ..kernels import dispatch
 from .main import DONE
 
 _EXTRAS = {
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one fact a line; what is missing comes with the command that installs it."""
     for name, value in system.describe().items():
         print(f"{name + ':':<14}{'none' if value is None else value}")
-    print(f"{'kernels:':<14}torch (this version has no others)")
+    print(f"{'kernels:':<14}{dispatch.describe()}")
     for extra, modules in _EXTRAS.items():
         missing = [name for name in modules if importlib.util.find_spec(name) is None]
         if missing:

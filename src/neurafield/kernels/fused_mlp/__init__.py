@@ -36,7 +36,7 @@ def fused_mlp(
         scales: The L - 1 factors $s_l$ inside $f$.
 
     Raises:
-        ValueError: If the activation is unknown, or the lists differ in length.
+        ValueError: If the activation is unknown, or the lists or shapes do not fit.
 
     Example:
         >>> w, b = [torch.eye(2), torch.ones(1, 2)], [torch.zeros(2), torch.zeros(1)]
@@ -52,6 +52,14 @@ def fused_mlp(
             f"fused_mlp: expected as many biases as weights and one scale less, got "
             f"{len(weights)} weights, {len(biases)} biases and {len(scales)} scales."
         )
+    in_dim = x.shape[-1]
+    for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        if weight.shape != (*bias.shape, in_dim) or bias.ndim != 1:
+            raise ValueError(
+                f"fused_mlp: expected weight and bias of layer {index} to have shapes "
+                f"(_, {in_dim}) and (_), got {tuple(weight.shape)} and {tuple(bias.shape)}."
+            )
+        in_dim = len(bias)
     fits = (
         len(weights) <= MAX_LAYERS
         and weights[0].shape[1] <= MAX_IN_DIM
