@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SETUP_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test sanitize bench lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m recipes.demo
@@ -17,6 +17,17 @@ test: $(VENV)/.test
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -m "not compiled" --jaxtyping-packages=neurafield,tests.shapecheck.check
 	$(BIN)/python -m pytest -m compiled
+
+# The tests of the compiled kernels under AddressSanitizer and UndefinedBehaviorSanitizer, on an
+# installation of its own. -S keeps the editable one out of the way.
+SANITIZED := build/sanitized
+sanitize: $(VENV)/.test
+	rm -rf $(SANITIZED)
+	$(PIP) install --quiet --no-deps --target $(SANITIZED) \
+	  --config-settings=cmake.define.NEURAFIELD_SANITIZE=address,undefined .
+	NEURAFIELD_SANITIZERS=address,undefined ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" \
+	  PYTHONPATH=$(SANITIZED):$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+	  $(BIN)/python -S -m pytest -o pythonpath= -p no:cacheprovider -n 2 -m "not slow and not compiled" tests/kernels
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.run

@@ -66,6 +66,11 @@ NB_MODULE(_native, module) {
   module.def("use_own_threads", &use_own_threads, "Leave torch's workers alone; for tests.");
   module.def("thread_pool", &thread_pool_name, "Whose threads the kernels run on.");
   module.def("empty", &empty, "Float32 memory that is kept and handed out again.");
+#if defined(NEURAFIELD_SANITIZERS)
+  module.attr("sanitizers") = NEURAFIELD_SANITIZERS;
+#else
+  module.attr("sanitizers") = "";
+#endif
   bind_adam(module);
   bind_fused_mlp(module);
 }

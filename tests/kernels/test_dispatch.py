@@ -1,5 +1,6 @@
 """Which version runs: never silently another than asked for."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -92,6 +93,11 @@ def test_levels_that_the_processor_lacks_are_refused() -> None:
 
 
 @needs_native
+def test_the_sanitized_build_is_tested_where_it_is_meant() -> None:
+    assert dispatch.native().sanitizers == os.environ.get("NEURAFIELD_SANITIZERS", "")
+
+
+@needs_native
 def test_many_python_threads_at_once() -> None:
     net = Siren(2, 1, width=32, depth=2)
     x = torch.rand(3000, 2)
@@ -114,7 +120,7 @@ def test_many_python_threads_at_once() -> None:
 
 
 @needs_native
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("own_pool", [False, True], ids=["openmp", "own-pool"])
 def test_a_forked_child_can_work(own_pool: bool) -> None:
     # GNU's OpenMP cannot go on in a child once the parent has used it, nor can torch; our own can.
