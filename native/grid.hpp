@@ -23,17 +23,15 @@ typedef std::uint32_t UintVec __attribute__((vector_size(4 * kLanes)));
 constexpr int kGridBlock = 256;
 static_assert(kGridBlock % kLanes == 0);
 
-// Points of a task, at most: a level's rows are loaded once for so many.
-#ifndef FWDPTS
-#define FWDPTS 8192
-#endif
-constexpr std::int64_t kForwardPoints = FWDPTS;
+// Points of a task, at most: a level's rows come into the cache once for so many, and their values
+// leave it once.
+constexpr std::int64_t kGridTaskPoints = 4096;
 
-// Coordinates of a block, one axis after the other, inside the box. The rest of the last vector is
-// filled up with points in the first cell.
+// Coordinates of a block, one axis after the other. The rest of the last vector is filled up with
+// zeros.
 template <int D>
 struct GridCoords {
-  alignas(64) float inside[D][kGridBlock];
+  alignas(64) float axis[D][kGridBlock];
   bool any_nan;
 };
 
@@ -46,19 +44,21 @@ bool is_nan(const float* x) {
 
 template <int D>
 void read_coords(const float* x, int count, GridCoords<D>& coords) {
-  bool nan = false;
-  for (int p = 0; p < count; ++p) {
+  for (int p = 0; p < count; ++p)
+    for (int a = 0; a < D; ++a) coords.axis[a][p] = x[p * D + a];
+  for (int p = count; p % kLanes != 0; ++p)
+    for (int a = 0; a < D; ++a) coords.axis[a][p] = 0.0f;
+  IntVec nan = {};
+  for (int p = 0; p < count; p += kLanes) {
     for (int a = 0; a < D; ++a) {
-      const float value = x[p * D + a];
+      const Vec value = load(coords.axis[a] + p);
       nan |= value != value;
       // NaN goes to the border too, so that every index is in range.
-      const float above = value > -1.0f ? value : -1.0f;
-      coords.inside[a][p] = above < 1.0f ? above : 1.0f;
+      const Vec above = value > -1.0f ? value : splat(-1.0f);
+      store(coords.axis[a] + p, above < 1.0f ? above : splat(1.0f));
     }
   }
-  for (int p = count; p % kLanes != 0; ++p)
-    for (int a = 0; a < D; ++a) coords.inside[a][p] = -1.0f;
-  coords.any_nan = nan;
+  coords.any_nan = any(nan);
 }
 
 // x * slope + constant, rounded once: a position at 512 cells an axis, rounded to float32, would be
@@ -179,7 +179,7 @@ void find_corners_of_kind(const GridLevel& level, bool smooth, const GridCoords<
     IntVec cells[D];
     Vec weights[1 << D];
     for (int a = 0; a < D; ++a) {
-      const Cells found = find_cells(load(coords.inside[a] + p), level.cells[a]);
+      const Cells found = find_cells(load(coords.axis[a] + p), level.cells[a]);
       cells[a] = found.cell;
       const Vec high = smooth ? smooth_weight(found.place) : found.place;
       const Vec low = 1.0f - high;
@@ -231,16 +231,45 @@ void find_corners(const Grid& grid, const GridLevel& level, const GridCoords<D>&
 
 bool has_wide_rows(const GridLevel& level) { return level.size > std::int64_t{1} << 32; }
 
-// The features of a row.
+// Keeps the compiler from adding the offset again for each row.
+template <typename T>
+T* fixed(T* pointer) {
+  asm("" : "+r"(pointer));
+  return pointer;
+}
+
+// The features of a row, as a vector. Two are held in a vector of four: there the processor can
+// repeat a weight while it loads it.
 template <int F>
 struct Features {
-  typedef float Type __attribute__((vector_size(4 * F)));
-  static Type load(const float* from) {
-    Type v;
-    std::memcpy(&v, from, sizeof v);
-    return v;
+  typedef float Type __attribute__((vector_size(F == 2 ? 16 : 4 * F)));
+
+  static void load(const float* from, Type& to) {
+    if constexpr (F == 2) {
+      typedef double Pair __attribute__((vector_size(16)));
+      double both;
+      std::memcpy(&both, from, sizeof both);
+      to = (Type)Pair{both, 0.0};
+    } else {
+      std::memcpy(&to, from, sizeof to);
+    }
   }
-  static void store(float* to, Type v) { std::memcpy(to, &v, sizeof v); }
+
+  static void store(float* to, const Type& from) { std::memcpy(to, &from, 4 * F); }
+
+  // sum += weight * row
+  static void add(Type& sum, float weight, const float* row) {
+    Type features;
+    load(row, features);
+    sum += weight * features;
+  }
+
+  // row += weight * grad
+  static void add_to(float* row, float weight, const Type& grad) {
+    Type features;
+    load(row, features);
+    store(row, features + weight * grad);
+  }
 };
 
 // ---- values
@@ -256,7 +285,7 @@ template <int D, int F, typename Row>
 void read_level(const GridForward& job, int l, std::int64_t begin, std::int64_t end) {
   const Grid& grid = *job.grid;
   const GridLevel& level = grid.levels[l];
-  const float* table = job.table + level.offset * F;
+  const float* table = fixed(job.table + level.offset * F);
   const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
   GridCoords<D> coords;
   Corners<D, Row> corners;
@@ -266,11 +295,12 @@ void read_level(const GridForward& job, int l, std::int64_t begin, std::int64_t 
     find_corners(grid, level, coords, count, corners, static_cast<AxisWeights<D>*>(nullptr));
     float* y = job.y + first * width + l * F;
     for (int p = 0; p < count; ++p) {
-      typename Features<F>::Type sum = {};
+      // Two sums, because each addition waits for the one before.
+      typename Features<F>::Type sums[2] = {};
       for (int c = 0; c < 1 << D; ++c)
-        sum += corners.weights[c][p] *
-               Features<F>::load(table + static_cast<std::size_t>(corners.rows[c][p]) * F);
-      Features<F>::store(y + p * width, sum);
+        Features<F>::add(sums[c & 1], corners.weights[c][p],
+                         table + static_cast<std::size_t>(corners.rows[c][p]) * F);
+      Features<F>::store(y + p * width, sums[0] + sums[1]);
     }
     if (!coords.any_nan) continue;
     for (int p = 0; p < count; ++p)
@@ -280,7 +310,7 @@ void read_level(const GridForward& job, int l, std::int64_t begin, std::int64_t 
 }
 
 template <int D, int F>
-void forward_task(void* context, std::int64_t task) {
+void grid_forward_task(void* context, std::int64_t task) {
   const GridForward& job = *static_cast<GridForward*>(context);
   const std::int64_t begin = task * job.task_points;
   const std::int64_t end = smaller(begin + job.task_points, job.grid->num_points);
@@ -324,7 +354,7 @@ template <int D, int F, typename Row>
 void add_to_level(const GridTableGradient& job, int l, std::int64_t part) {
   const Grid& grid = *job.grid;
   const GridLevel& level = grid.levels[l];
-  float* table = job.grad_table + level.offset * F;
+  float* table = fixed(job.grad_table + level.offset * F);
   const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
   const Row begin = static_cast<Row>(part * (level.size / job.parts));
   const Row size =
@@ -341,11 +371,11 @@ void add_to_level(const GridTableGradient& job, int l, std::int64_t part) {
                coords.any_nan);
     if (job.parts == 1) {
       for (int p = 0; p < count; ++p) {
-        const auto grad = Features<F>::load(grads.data + p * grads.stride);
-        for (int c = 0; c < 1 << D; ++c) {
-          float* row = table + static_cast<std::size_t>(corners.rows[c][p]) * F;
-          Features<F>::store(row, Features<F>::load(row) + corners.weights[c][p] * grad);
-        }
+        typename Features<F>::Type grad;
+        Features<F>::load(grads.data + p * grads.stride, grad);
+        for (int c = 0; c < 1 << D; ++c)
+          Features<F>::add_to(table + static_cast<std::size_t>(corners.rows[c][p]) * F,
+                              corners.weights[c][p], grad);
       }
       continue;
     }
@@ -358,9 +388,10 @@ void add_to_level(const GridTableGradient& job, int l, std::int64_t part) {
     }
     for (int i = 0; i < found; ++i) {
       const int p = static_cast<int>(mine[i] >> D), c = static_cast<int>(mine[i] & ((1 << D) - 1));
-      float* row = table + static_cast<std::size_t>(corners.rows[c][p]) * F;
-      for (int f = 0; f < F; ++f)
-        row[f] += corners.weights[c][p] * grads.data[p * grads.stride + f];
+      typename Features<F>::Type grad;
+      Features<F>::load(grads.data + p * grads.stride, grad);
+      Features<F>::add_to(table + static_cast<std::size_t>(corners.rows[c][p]) * F,
+                          corners.weights[c][p], grad);
     }
   }
 }
@@ -390,7 +421,7 @@ void differentiate_level(const GridCoordsGradient& job, int l, std::int64_t begi
                          std::int64_t end) {
   const Grid& grid = *job.grid;
   const GridLevel& level = grid.levels[l];
-  const float* table = job.table + level.offset * F;
+  const float* table = fixed(job.table + level.offset * F);
   const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
   GridCoords<D> coords;
   Corners<D, Row> corners;
@@ -528,14 +559,14 @@ void touch_level(const GridTouchedGradient& job, int l, char* scratch) {
   std::int64_t found = 0;
   for (std::int64_t i = 0; i < touched; ++found, grad_row += F) {
     const std::uint64_t row = pairs[i] >> place_bits;
-    float sum[F] = {};
+    typename Features<F>::Type sum = {};
     for (; i < touched && pairs[i] >> place_bits == row; ++i) {
       const std::uint64_t place = pairs[i] & ((std::uint64_t{1} << place_bits) - 1);
-      const float* grad = job.grad_y + static_cast<std::int64_t>(place >> D) * width + l * F;
-      for (int f = 0; f < F; ++f) sum[f] += weights[place] * grad[f];
+      Features<F>::add(sum, weights[place],
+                       job.grad_y + static_cast<std::int64_t>(place >> D) * width + l * F);
     }
     rows[found] = static_cast<std::int64_t>(row) + level.offset;
-    for (int f = 0; f < F; ++f) grad_row[f] = sum[f];
+    Features<F>::store(grad_row, sum);
   }
   job.count[l] = found;
 }
@@ -564,7 +595,7 @@ struct GridTasks {
 };
 
 template <int D, int F>
-constexpr GridTasks grid_tasks = {forward_task<D, F>, table_gradient_task<D, F>,
+constexpr GridTasks grid_tasks = {grid_forward_task<D, F>, table_gradient_task<D, F>,
                                   touched_gradient_task<D, F>, coords_gradient_task<D, F>};
 
 template <int D>
@@ -594,21 +625,21 @@ const GridTasks& grid_tasks_for(const Grid& grid) {
   }
 }
 
-// Points of a task: a level's rows are loaded once for so many.
-std::int64_t grid_task_points(const Grid& grid, std::int64_t most) {
+// Points of a task: some tasks for each thread.
+std::int64_t grid_task_points(const Grid& grid) {
   const std::int64_t share = (grid.num_points + 4 * grid.threads - 1) / (4 * grid.threads);
-  return smaller(round_up(larger(share, 1), kGridBlock), most);
+  return smaller(round_up(larger(share, 1), kGridBlock), kGridTaskPoints);
 }
 
 void grid_forward(const Grid& grid, const float* table, const float* x, float* y) {
-  GridForward job{&grid, table, x, y, grid_task_points(grid, kForwardPoints)};
+  GridForward job{&grid, table, x, y, grid_task_points(grid)};
   neurafield::parallel_for((grid.num_points + job.task_points - 1) / job.task_points, grid.threads,
                            grid_tasks_for(grid).forward, &job);
 }
 
 void grid_backward_coords(const Grid& grid, const float* table, const float* x,
                           const float* grad_y, float* grad_x) {
-  GridCoordsGradient job{&grid, table, x, grad_y, grad_x, grid_task_points(grid, kForwardPoints)};
+  GridCoordsGradient job{&grid, table, x, grad_y, grad_x, grid_task_points(grid)};
   neurafield::parallel_for((grid.num_points + job.task_points - 1) / job.task_points, grid.threads,
                            grid_tasks_for(grid).coords_gradient, &job);
 }
@@ -617,8 +648,8 @@ void grid_backward_coords(const Grid& grid, const float* table, const float* x,
 void grid_backward_table(const Grid& grid, const float* x, const float* grad_y,
                          float* grad_table) {
   if (grid.num_points == 0) return;
-  const std::int64_t parts = grid.threads == 1 ? 1 : grid.threads / grid.num_levels;
-  GridTableGradient job{&grid, x, grad_y, grad_table, smaller(larger(parts, 1), 64)};
+  const std::int64_t parts = (grid.threads + grid.num_levels - 1) / grid.num_levels;
+  GridTableGradient job{&grid, x, grad_y, grad_table, smaller(parts, 64)};
   neurafield::parallel_for(grid.num_levels * job.parts, grid.threads,
                            grid_tasks_for(grid).table_gradient, &job);
 }

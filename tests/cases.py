@@ -5,12 +5,13 @@ Sizes are different primes, so that swapped axes cannot pass.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from neurafield import Field
-from neurafield.encodings import Positional, RandomFourier
+from neurafield.encodings import DenseGrid, HashGrid, Positional, RandomFourier
 from neurafield.networks import MLP, Siren, activations
 
 
@@ -33,10 +34,33 @@ class Case:
         return self.name
 
 
+def hash_grid(in_dim: int, **options: Any) -> HashGrid:
+    """A small one whose coarse levels are dense and whose fine ones overflow."""
+    return HashGrid(
+        in_dim,
+        num_levels=5,
+        log2_table_size=7,
+        base_resolution=[3, 2, 5][:in_dim],
+        finest_resolution=[31, 37, 41][:in_dim],
+        **options,
+    )
+
+
 ENCODING_CASES = [
     Case("positional", lambda g: Positional(3, 5), 3, 33),
     Case("positional-bare", lambda g: Positional(2, 3, include_input=False), 2, 12),
     Case("random-fourier", lambda g: RandomFourier(3, 7, sigma=1.5, generator=g), 3, 14),
+    Case("dense-grid", lambda g: DenseGrid(2, resolution=[5, 7], generator=g), 2, 2),
+    Case(
+        "dense-grid-smoothstep",
+        lambda g: DenseGrid(
+            3, resolution=[2, 3, 5], features=4, interpolation="smoothstep", generator=g
+        ),
+        3,
+        4,
+    ),
+    Case("hash-grid", lambda g: hash_grid(3, generator=g), 3, 10),
+    Case("hash-grid-tiled", lambda g: hash_grid(2, overflow="tiled", generator=g), 2, 10),
 ]
 
 NETWORK_CASES = [

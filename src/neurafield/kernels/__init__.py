@@ -8,3 +8,4 @@ Nothing above `geometry` may be imported here.
 from . import adam as adam
 from . import dispatch as dispatch
 from . import fused_mlp as fused_mlp
+from . import grid as grid

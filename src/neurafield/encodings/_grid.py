@@ -1,0 +1,72 @@
+"""What encodings on grids share: sizes along each axis, and the table's first values."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from .._checks import check_count, owner_name
+from ..kernels.grid import FEATURES, INTERPOLATIONS, MAX_CELLS, MAX_DIM, Levels
+
+MAX_ROWS = 2**36
+"""Rows of a table, at most: beyond any memory, and indices stay far from 64 bits."""
+
+
+def check_grid(
+    owner: object, *, in_dim: object, features: object, interpolation: object, sparse: object
+) -> None:
+    """Check the arguments that every grid has."""
+    check_count(owner, in_dim=in_dim, high=MAX_DIM)
+    check_count(owner, features=features, high=max(FEATURES))
+    if features not in FEATURES:
+        raise ValueError(
+            f"{owner_name(owner)}: expected features to be one of "
+            f"{', '.join(map(str, FEATURES))}, got {features}."
+        )
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(
+            f"{owner_name(owner)}: expected interpolation to be {' or '.join(INTERPOLATIONS)}, "
+            f"got {interpolation!r}."
+        )
+    if not isinstance(sparse, bool):
+        raise TypeError(f"{owner_name(owner)}: expected sparse to be a bool, got {sparse!r}.")
+
+
+def resolution_per_axis(
+    owner: object, in_dim: int, name: str, resolution: int | Sequence[int]
+) -> tuple[int, ...]:
+    """Cells along each axis, from one number for all or one for each."""
+    if isinstance(resolution, int):
+        resolution = [resolution] * in_dim
+    elif not isinstance(resolution, list | tuple):
+        raise TypeError(
+            f"{owner_name(owner)}: expected {name} to be an int or {in_dim} of them, "
+            f"got {resolution!r}."
+        )
+    if len(resolution) != in_dim:
+        raise ValueError(
+            f"{owner_name(owner)}: expected {name} to have {in_dim} numbers, one for each axis, "
+            f"got {len(resolution)}."
+        )
+    for cells in resolution:
+        check_count(owner, high=MAX_CELLS, **{name: cells})
+    return tuple(resolution)
+
+
+def plain(resolution: int | Sequence[int]) -> int | list[int]:
+    """A resolution as the caller gave it, in JSON."""
+    return resolution if isinstance(resolution, int) else list(resolution)
+
+
+def new_table(
+    owner: object, levels: Levels, features: int, generator: torch.Generator | None
+) -> nn.Parameter:
+    """Rows drawn from U(-1e-4, 1e-4), as instant-ngp's."""
+    if levels.num_rows > MAX_ROWS:
+        raise ValueError(
+            f"{owner_name(owner)}: expected at most {MAX_ROWS} rows, got {levels.num_rows}. "
+            "Take fewer cells."
+        )
+    return nn.Parameter(
+        torch.empty(levels.num_rows, features).uniform_(-1e-4, 1e-4, generator=generator)
+    )

@@ -1,0 +1,125 @@
+"""Interpolation in multiresolution grids as one operation."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .. import dispatch
+from . import native, reference
+from .levels import KINDS as KINDS
+from .levels import MAX_CELLS as MAX_CELLS
+from .levels import Level as Level
+from .levels import Levels as Levels
+from .levels import make_levels as make_levels
+
+INTERPOLATIONS = reference.INTERPOLATIONS
+"""Names of the interpolations that every version has."""
+
+FEATURES = (1, 2, 4, 8)
+"""Features of a row that the compiled version is made for; others run on the reference."""
+
+MAX_DIM, MAX_LEVELS = 4, 64
+"""Coordinates and levels that the compiled version is made for."""
+
+
+def grid_interpolate(
+    x: Float[Tensor, "*batch dim"],
+    table: Float[Tensor, "rows features"],
+    levels: Levels,
+    *,
+    interpolation: str = "linear",
+    sparse: bool = False,
+) -> Float[Tensor, "*batch out_dim"]:
+    r"""Features of every level at every point, interpolated between the vertices of its cell.
+
+    $y_l(x) = \sum_c \prod_a w_{c,a}(x)\, T[\mathrm{row}_l(c)]$ over the $2^d$ corners $c$ of the
+    cell of level $l$ around $x$. Along axis $a$, at place $t \in [0, 1]$ in the cell, the corner
+    ahead has the weight $t$ (linear) or $t^2 (3 - 2t)$ (smoothstep), the one behind the rest.
+
+    Beyond [-1, 1] the border's value goes on, with gradient zero; on the border and on the faces
+    of cells the derivative is that of the cell ahead, or of the last one. A point with a NaN
+    coordinate has NaN features and adds nothing to any gradient.
+
+    Differentiable to any order in both tensors; first derivatives are compiled, higher ones go
+    through the reference. Linear interpolation has no second derivative along a single axis,
+    smoothstep one that jumps at the faces of cells. Each row's gradient is summed in the order of
+    the points, whatever the number of threads.
+
+    Args:
+        x: Coordinates in [-1, 1].
+        table: All levels' rows, one level after the other.
+        levels: How the rows make grids; see `make_levels`.
+        interpolation: A name from `INTERPOLATIONS`.
+        sparse: Whether the table's gradient is a sparse tensor of the rows that were touched. With
+            the compiled version its cost does not depend on the size of the table. Gradients that
+            are to be differentiated again are dense, and so are those of `torch.func` and
+            `torch.compile`.
+
+    Returns:
+        `len(levels.levels) * features` channels, level by level.
+
+    Raises:
+        ValueError: If shapes do not fit the levels, or the interpolation is unknown.
+
+    Example:
+        >>> levels = make_levels([[2]], max_rows=None)
+        >>> table = torch.tensor([[0.0], [10.0], [30.0]])
+        >>> grid_interpolate(torch.tensor([[-1.0], [0.0], [0.5]]), table, levels).flatten()
+        tensor([ 0., 10., 20.])
+    """
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(
+            f"grid_interpolate: expected interpolation to be {' or '.join(INTERPOLATIONS)}, got "
+            f"{interpolation!r}."
+        )
+    if not x.ndim or x.shape[-1] != levels.dim:
+        raise ValueError(
+            f"grid_interpolate: expected coordinates of shape (..., {levels.dim}), got "
+            f"{tuple(x.shape)}."
+        )
+    if table.ndim != 2 or table.shape[0] != levels.num_rows or not table.shape[1]:
+        raise ValueError(
+            f"grid_interpolate: expected a table of shape ({levels.num_rows}, features), got "
+            f"{tuple(table.shape)}."
+        )
+    fits = table.shape[1] in FEATURES and levels.dim <= MAX_DIM and len(levels.levels) <= MAX_LEVELS
+    unserved = (
+        ""
+        if fits
+        else (
+            f"the compiled version is for {MAX_DIM} coordinates and {MAX_LEVELS} levels at most, "
+            f"with {', '.join(map(str, FEATURES))} features"
+        )
+    )
+    if dispatch.use_native("grid_interpolate", x, table, unserved=unserved):
+        return native.grid_interpolate(x, table, levels, interpolation, sparse)
+    if sparse and not _transformed():
+        table = _SparseGradient.apply(table)
+    return reference.grid_interpolate(x, table, levels, interpolation)
+
+
+def _transformed() -> bool:
+    """Whether something other than plain autograd will see the operations."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or torch.autograd.forward_ad._current_level >= 0
+    )
+
+
+class _SparseGradient(torch.autograd.Function):
+    """The same table, whose gradient is turned into a sparse tensor of the rows that have any."""
+
+    @staticmethod
+    def forward(ctx: object, table: Tensor) -> Tensor:
+        return table.view_as(table)
+
+    @staticmethod
+    def backward(ctx: object, *grad_outputs: Tensor) -> Tensor:
+        (grad,) = grad_outputs
+        if torch.is_grad_enabled():
+            return grad
+        rows = grad.ne(0).any(-1).nonzero().squeeze(-1)
+        return torch.sparse_coo_tensor(
+            rows.unsqueeze(0), grad[rows], grad.shape, is_coalesced=True, check_invariants=False
+        )

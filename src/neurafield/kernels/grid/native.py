@@ -1,0 +1,98 @@
+"""The compiled version for CPUs, float32. Source: `native/grid.hpp`."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..dispatch import native
+from . import reference
+from .levels import Levels
+
+
+def grid_interpolate(
+    x: Tensor, table: Tensor, levels: Levels, interpolation: str, sparse: bool
+) -> Tensor:
+    """See the dispatching function."""
+    flat = x.reshape(-1, x.shape[-1]).contiguous()
+    table = table.contiguous()
+    if torch.is_grad_enabled() and (flat.requires_grad or table.requires_grad):
+        y = _GridInterpolate.apply(flat, table, levels, interpolation, sparse)
+    else:
+        y = _forward(flat, table, levels, interpolation)
+    return y.reshape(*x.shape[:-1], y.shape[-1])
+
+
+def _grid(levels: Levels, interpolation: str) -> tuple[Any, bool, int]:
+    return levels.columns, interpolation == "smoothstep", torch.get_num_threads()
+
+
+def _forward(x: Tensor, table: Tensor, levels: Levels, interpolation: str) -> Tensor:
+    y = x.new_empty(len(x), len(levels.levels) * table.shape[1])
+    native().grid_forward(*_grid(levels, interpolation), table.detach(), x.detach(), y)
+    return y
+
+
+class _GridInterpolate(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, table: Tensor, levels: Levels, interpolation: str, sparse: bool
+    ) -> Tensor:
+        ctx.save_for_backward(x, table)
+        ctx.levels, ctx.interpolation, ctx.sparse = levels, interpolation, sparse
+        return _forward(x, table, levels, interpolation)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        (grad_y,) = grad_outputs
+        x, table = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[:2]
+        if torch.is_grad_enabled():
+            grads = _differentiable_backward(ctx, x, table, grad_y, wanted)
+        else:
+            grads = _backward(ctx, x, table, grad_y.contiguous(), wanted)
+        return (*grads, None, None, None)
+
+
+def _backward(
+    ctx: Any, x: Tensor, table: Tensor, grad_y: Tensor, wanted: tuple[bool, bool]
+) -> list[Tensor | None]:
+    grid = _grid(ctx.levels, ctx.interpolation)
+    x, table, grad_y = x.detach(), table.detach(), grad_y.detach()
+    grad_x = grad_table = None
+    if wanted[0]:
+        grad_x = torch.empty_like(x)
+        native().grid_backward_coords(*grid, table, x, grad_y, grad_x)
+    if wanted[1] and ctx.sparse:
+        grad_table = _touched_rows(ctx.levels, grid, x, table, grad_y)
+    elif wanted[1]:
+        grad_table = torch.zeros_like(table)
+        native().grid_backward_table(*grid, x, grad_y, grad_table)
+    return [grad_x, grad_table]
+
+
+def _touched_rows(
+    levels: Levels, grid: tuple[Any, bool, int], x: Tensor, table: Tensor, grad_y: Tensor
+) -> Tensor:
+    """The gradient of the table as a coalesced sparse tensor, at the cost of its rows alone."""
+    corners = len(x) << x.shape[1]
+    most = sum(min(corners, level.size) for level in levels.levels)
+    rows, grad_rows = torch.empty(most, dtype=torch.int64), table.new_empty(most, table.shape[1])
+    count = native().grid_backward_touched(*grid, x, grad_y, rows, grad_rows)
+    return torch.sparse_coo_tensor(
+        rows[:count].unsqueeze(0),
+        grad_rows[:count],
+        table.shape,
+        is_coalesced=True,
+        check_invariants=False,
+    )
+
+
+def _differentiable_backward(
+    ctx: Any, x: Tensor, table: Tensor, grad_y: Tensor, wanted: tuple[bool, bool]
+) -> list[Tensor | None]:
+    """Gradients that can be differentiated again: autograd's, through the reference; dense."""
+    y = reference.grid_interpolate(x, table, ctx.levels, ctx.interpolation)
+    asked = [tensor for tensor, need in zip((x, table), wanted, strict=True) if need]
+    found = iter(torch.autograd.grad(y, asked, grad_y, create_graph=True))
+    return [next(found) if need else None for need in wanted]

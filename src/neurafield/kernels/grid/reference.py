@@ -1,0 +1,80 @@
+"""The truth: plain torch, any device and precision, differentiable to any order.
+
+Notation: a level has `cells` cells along an axis, so `cells + 1` vertices; a coordinate x in
+[-1, 1] is at position (x + 1) / 2 * cells, in cell floor(position), at `place` in [0, 1] inside it.
+A corner of a cell is one of its 2^dim vertices.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .levels import PRIMES, Level, Levels
+
+INTERPOLATIONS = ("linear", "smoothstep")
+
+
+def grid_interpolate(x: Tensor, table: Tensor, levels: Levels, interpolation: str) -> Tensor:
+    """See the dispatching function."""
+    nan = x.isnan()
+    inside = torch.where(nan, 0, x).clamp(-1, 1)
+    # In float32 a position at 512 cells would be off by 3e-5 of a cell. (MPS has no float64.)
+    wide = torch.float32 if x.device.type == "mps" else torch.float64
+    coords = inside.to(wide).unbind(-1)
+    rows = table.split([level.size for level in levels.levels])
+    features = [
+        _interpolate_level(coords, own, level, interpolation, x.dtype)
+        for own, level in zip(rows, levels.levels, strict=True)
+    ]
+    y = torch.cat(features, dim=-1)
+    return torch.where(nan.any(-1, keepdim=True), torch.nan, y)
+
+
+def _interpolate_level(
+    coords: Sequence[Tensor], rows: Tensor, level: Level, interpolation: str, dtype: torch.dtype
+) -> Tensor:
+    low_cells, high_weights = [], []
+    for coord, cells in zip(coords, level.cells, strict=True):
+        position = (coord + 1) * (cells / 2)
+        cell = position.detach().floor().clamp(max=cells - 1)
+        place = (position - cell).to(dtype)
+        if interpolation == "smoothstep":
+            place = place * place * (3 - 2 * place)
+        low_cells.append(cell.long())
+        high_weights.append(place)
+    index = corner_rows(low_cells, level)
+    found = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, rows.shape[-1])
+    return (corner_weights(high_weights).unsqueeze(-1) * found).sum(0)
+
+
+def corner_rows(low_cells: Sequence[Tensor], level: Level) -> Tensor:
+    """Rows, within the level, of the corners of cells; corners on a new first axis."""
+    hashed = level.kind == "hashed"
+    index: Tensor | None = None
+    for axis, low in enumerate(low_cells):
+        vertex = torch.stack([low, low + 1])
+        if hashed:
+            # Wraps around at 64 bits, which leaves the lowest 32 as they are.
+            vertex = vertex * PRIMES[len(low_cells) - 1 - axis]
+            index = vertex if index is None else (index.unsqueeze(1) ^ vertex).flatten(0, 1)
+        else:
+            if level.kind == "tiled":
+                vertex = vertex % level.tile[axis]
+            index = (
+                vertex
+                if index is None
+                else (index.unsqueeze(1) * level.tile[axis] + vertex).flatten(0, 1)
+            )
+    assert index is not None
+    return index & (level.size - 1) if hashed else index
+
+
+def corner_weights(high_weights: Sequence[Tensor]) -> Tensor:
+    """Products over the axes of each side's weight; corners on a new first axis."""
+    weights: Tensor | None = None
+    for high in high_weights:
+        sides = torch.stack([1 - high, high])
+        weights = sides if weights is None else (weights.unsqueeze(1) * sides).flatten(0, 1)
+    assert weights is not None
+    return weights
