@@ -19,7 +19,8 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest -m compiled
 
 # The tests of the compiled kernels under AddressSanitizer and UndefinedBehaviorSanitizer, on an
-# installation of its own. -S keeps the editable one out of the way.
+# installation of its own. -S keeps the editable one out of the way (and -n, whose workers start
+# without it, would bring it back).
 SANITIZED := build/sanitized
 sanitize: $(VENV)/.test
 	rm -rf $(SANITIZED)
@@ -27,7 +28,7 @@ sanitize: $(VENV)/.test
 	  --config-settings=cmake.define.NEURAFIELD_SANITIZE=address,undefined .
 	NEURAFIELD_SANITIZERS=address,undefined ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" \
 	  PYTHONPATH=$(SANITIZED):$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
-	  $(BIN)/python -S -m pytest -o pythonpath= -p no:cacheprovider -n 2 -m "not slow and not compiled" tests/kernels
+	  $(BIN)/python -S -m pytest -o pythonpath= -p no:cacheprovider -m "not slow and not compiled" tests/kernels
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.run
