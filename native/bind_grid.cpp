@@ -35,8 +35,9 @@ GridLevel read_level(const std::int64_t* column, int dim) {
       rows *= level.tile[a];
     }
   }
-  require(level.kind != GridKind::Hashed || (level.size & (level.size - 1)) == 0,
-          "grid: size of a hashed level");
+  require(level.kind == GridKind::Hashed ? (level.size & (level.size - 1)) == 0
+                                         : level.size == rows,
+          "grid: size of a level");
   return level;
 }
 
@@ -152,14 +153,16 @@ void backward_coords(const LevelArray& levels, bool smooth, int threads, const C
 
 void bind_grid(nb::module_& module) {
   using namespace nb::literals;
-  module.def("grid_forward", &forward, "levels"_a, "smooth"_a, "threads"_a, "table"_a, "x"_a,
-             "y"_a);
-  module.def("grid_backward_table", &backward_table, "levels"_a, "smooth"_a, "threads"_a, "x"_a,
-             "grad_y"_a, "grad_table"_a);
-  module.def("grid_backward_touched", &backward_touched, "levels"_a, "smooth"_a, "threads"_a,
-             "x"_a, "grad_y"_a, "rows"_a, "grad_rows"_a);
-  module.def("grid_backward_coords", &backward_coords, "levels"_a, "smooth"_a, "threads"_a,
-             "table"_a, "x"_a, "grad_y"_a, "grad_x"_a);
+  // Never converted: what is written into a converted copy would be lost.
+  const auto array = [](const char* name) { return nb::arg(name).noconvert(); };
+  module.def("grid_forward", &forward, array("levels"), "smooth"_a, "threads"_a, array("table"),
+             array("x"), array("y"));
+  module.def("grid_backward_table", &backward_table, array("levels"), "smooth"_a, "threads"_a,
+             array("x"), array("grad_y"), array("grad_table"));
+  module.def("grid_backward_touched", &backward_touched, array("levels"), "smooth"_a, "threads"_a,
+             array("x"), array("grad_y"), array("rows"), array("grad_rows"));
+  module.def("grid_backward_coords", &backward_coords, array("levels"), "smooth"_a, "threads"_a,
+             array("table"), array("x"), array("grad_y"), array("grad_x"));
 }
 
 }  // namespace neurafield
