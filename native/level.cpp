@@ -2,6 +2,7 @@
 // NEURAFIELD_LEVEL.
 #include "adam.hpp"
 #include "fused_mlp.hpp"
+#include "grid.hpp"
 #include "kernels.hpp"
 
 namespace neurafield {
@@ -11,6 +12,10 @@ const Kernels NEURAFIELD_LEVEL = {
     .mlp_saved_size = mlp_saved_size,
     .mlp_forward = mlp_forward,
     .mlp_backward = mlp_backward,
+    .grid_forward = grid_forward,
+    .grid_backward_table = grid_backward_table,
+    .grid_backward_touched = grid_backward_touched,
+    .grid_backward_coords = grid_backward_coords,
     .adam_step = adam_step,
 };
 

@@ -73,4 +73,5 @@ NB_MODULE(_native, module) {
 #endif
   bind_adam(module);
   bind_fused_mlp(module);
+  bind_grid(module);
 }

@@ -66,39 +66,41 @@ GompParallel gomp() {
   return own_threads ? nullptr : found;
 }
 
-// Workers that wait for jobs, one job at a time.
+// Workers that wait for jobs, one job at a time. Whoever brings a job works on it too, and waits for
+// no worker that has not begun: on a busy machine it may do everything itself.
 class Pool {
  public:
   void run(Job& job, int threads) {
     std::lock_guard<std::mutex> one_at_a_time(entry_);
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      while (static_cast<int>(workers_.size()) < threads - 1) {
-        const int index = static_cast<int>(workers_.size());
-        workers_.emplace_back([this, index, seen = round_] { serve(index, seen); });
-      }
+      while (static_cast<int>(workers_.size()) < threads - 1)
+        workers_.emplace_back([this, seen = round_] { serve(seen); });
       job_ = &job;
-      wanted_ = busy_ = threads - 1;
+      places_ = threads - 1;
       ++round_;
     }
     start_.notify_all();
     work(&job);
     std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return busy_ == 0; });
+    job_ = nullptr;
+    done_.wait(lock, [this] { return active_ == 0; });
   }
 
  private:
-  void serve(int index, std::uint64_t seen) {
+  void serve(std::uint64_t seen) {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
       start_.wait(lock, [&] { return round_ != seen; });
       seen = round_;
-      if (index >= wanted_) continue;
+      if (!job_ || places_ == 0) continue;
       Job* job = job_;
+      --places_;
+      ++active_;
       lock.unlock();
       work(job);
       lock.lock();
-      if (--busy_ == 0) done_.notify_one();
+      if (--active_ == 0) done_.notify_one();
     }
   }
 
@@ -106,7 +108,7 @@ class Pool {
   std::condition_variable start_, done_;
   std::vector<std::thread> workers_;
   Job* job_ = nullptr;
-  int wanted_ = 0, busy_ = 0;
+  int places_ = 0, active_ = 0;
   std::uint64_t round_ = 0;
 };
 

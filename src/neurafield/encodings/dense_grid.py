@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._checks import check_last_axis
 from ..kernels.grid import grid_interpolate, make_levels
@@ -79,6 +79,9 @@ class DenseGrid(AbstractEncoding):
         return grid_interpolate(
             x, self.table, self.levels, interpolation=self.interpolation, sparse=self.sparse
         )
+
+    def tables(self) -> list[nn.Parameter]:
+        return [self.table]
 
     def hyperparams(self) -> dict[str, Any]:
         return {

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
 from ..kernels.grid import MAX_LEVELS, grid_interpolate, make_levels
@@ -106,6 +106,9 @@ class HashGrid(AbstractEncoding):
         return grid_interpolate(
             x, self.table, self.levels, interpolation=self.interpolation, sparse=self.sparse
         )
+
+    def tables(self) -> list[nn.Parameter]:
+        return [self.table]
 
     def hyperparams(self) -> dict[str, Any]:
         return {
