@@ -55,7 +55,7 @@ def resolution_per_axis(
 
 def plain(resolution: int | Sequence[int]) -> int | list[int]:
     """A resolution as the caller gave it, in JSON."""
-    return resolution if isinstance(resolution, int) else list(resolution)
+    return [*resolution] if isinstance(resolution, Sequence) else resolution
 
 
 def new_table(
