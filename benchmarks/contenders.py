@@ -12,6 +12,8 @@ import torch
 from siren_pytorch import SirenNet
 from torch import Tensor, nn
 
+from neurafield.encodings import HashGrid
+
 
 class EagerSiren(nn.Module):
     """2-256-256-256-256-1 as a plain module."""
@@ -33,6 +35,44 @@ class EagerSiren(nn.Module):
         for layer in hidden:
             x = torch.sin(30 * layer(x))
         return last(x)
+
+
+class EagerMLP(nn.Sequential):
+    """32-64-64-64-3 with ReLU, or another size, as a plain module."""
+
+    def __init__(self, in_dim: int, out_dim: int, width: int = 64, hidden: int = 2) -> None:
+        sizes = [in_dim] + [width] * (hidden + 1)
+        parts = [
+            part for a, b in itertools.pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())
+        ]
+        super().__init__(*parts, nn.Linear(width, out_dim))
+
+
+def eager_hash_grid(encoding: HashGrid, x: Tensor) -> Tensor:
+    """What people write in plain torch, in float32, on the levels and the table of an encoding."""
+    primes = (1, 2654435761, 805459861, 3674653429)
+    dim = x.shape[-1]
+    corners = torch.tensor(list(itertools.product((0, 1), repeat=dim)))
+    outputs = []
+    for level in encoding.levels.levels:
+        cells = torch.tensor(level.cells)
+        position = (x + 1) / 2 * cells
+        cell = position.floor().long().clamp(max=cells - 1)
+        place = position - cell
+        vertices = cell[:, None, :] + corners
+        if level.kind == "hashed":
+            index = vertices[..., -1] * primes[0]
+            for axis in range(1, dim):
+                index = index ^ (vertices[..., -1 - axis] * primes[axis])
+            index = index & (level.size - 1)
+        else:
+            index = vertices[..., 0]
+            for axis in range(1, dim):
+                index = index * (level.cells[axis] + 1) + vertices[..., axis]
+        found = nn.functional.embedding(index + level.offset, encoding.table)
+        sides = torch.where(corners.bool(), place[:, None, :], 1 - place[:, None, :])
+        outputs.append((found * sides.prod(-1, keepdim=True)).sum(1))
+    return torch.cat(outputs, -1)
 
 
 def siren_pytorch(width: int = 256) -> nn.Module:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("siren_step", "time_to_35_db")
+BENCHMARKS = ("kernels", "siren_step", "time_to_35_db")
 
 
 def main() -> None:
