@@ -16,6 +16,7 @@ namespace {
 using neurafield::Grid;
 using neurafield::GridKind;
 using neurafield::GridLevel;
+using neurafield::Scratch;
 
 typedef std::uint32_t UintVec __attribute__((vector_size(4 * kLanes)));
 
@@ -27,14 +28,6 @@ static_assert(kGridBlock % kLanes == 0);
 // leave it once.
 constexpr std::int64_t kGridTaskPoints = 4096;
 
-// Coordinates of a block, one axis after the other. The rest of the last vector is filled up with
-// zeros.
-template <int D>
-struct GridCoords {
-  alignas(64) float axis[D][kGridBlock];
-  bool any_nan;
-};
-
 template <int D>
 bool is_nan(const float* x) {
   bool nan = false;
@@ -42,23 +35,25 @@ bool is_nan(const float* x) {
   return nan;
 }
 
+// Coordinates inside the box, one axis after the other, `stride` apart. The rest of the last vector
+// is filled up with zeros. Returns whether any is NaN.
 template <int D>
-void read_coords(const float* x, int count, GridCoords<D>& coords) {
-  for (int p = 0; p < count; ++p)
-    for (int a = 0; a < D; ++a) coords.axis[a][p] = x[p * D + a];
-  for (int p = count; p % kLanes != 0; ++p)
-    for (int a = 0; a < D; ++a) coords.axis[a][p] = 0.0f;
+bool read_coords(const float* x, std::int64_t count, float* axes, std::int64_t stride) {
+  for (std::int64_t p = 0; p < count; ++p)
+    for (int a = 0; a < D; ++a) axes[a * stride + p] = x[p * D + a];
   IntVec nan = {};
-  for (int p = 0; p < count; p += kLanes) {
-    for (int a = 0; a < D; ++a) {
-      const Vec value = load(coords.axis[a] + p);
+  for (int a = 0; a < D; ++a) {
+    float* axis = axes + a * stride;
+    for (std::int64_t p = count; p % kLanes != 0; ++p) axis[p] = 0.0f;
+    for (std::int64_t p = 0; p < count; p += kLanes) {
+      const Vec value = load(axis + p);
       nan |= value != value;
       // NaN goes to the border too, so that every index is in range.
       const Vec above = value > -1.0f ? value : splat(-1.0f);
-      store(coords.axis[a] + p, above < 1.0f ? above : splat(1.0f));
+      store(axis + p, above < 1.0f ? above : splat(1.0f));
     }
   }
-  coords.any_nan = any(nan);
+  return any(nan);
 }
 
 // x * slope + constant, rounded once: a position at 512 cells an axis, rounded to float32, would be
@@ -172,14 +167,15 @@ struct AxisWeights {
 };
 
 template <int D, GridKind kind, typename Row>
-void find_corners_of_kind(const GridLevel& level, bool smooth, const GridCoords<D>& coords,
-                          int count, Corners<D, Row>& corners, AxisWeights<D>* axes) {
+void find_corners_of_kind(const GridLevel& level, bool smooth, const float* coords,
+                          std::int64_t stride, int count, Corners<D, Row>& corners,
+                          AxisWeights<D>* axes) {
   const Rows<D> rows(level);
   for (int p = 0; p < count; p += kLanes) {
     IntVec cells[D];
     Vec weights[1 << D];
     for (int a = 0; a < D; ++a) {
-      const Cells found = find_cells(load(coords.axis[a] + p), level.cells[a]);
+      const Cells found = find_cells(load(coords + a * stride + p), level.cells[a]);
       cells[a] = found.cell;
       const Vec high = smooth ? smooth_weight(found.place) : found.place;
       const Vec low = 1.0f - high;
@@ -218,15 +214,16 @@ void find_corners_of_kind(const GridLevel& level, bool smooth, const GridCoords<
 }
 
 template <int D, typename Row>
-void find_corners(const Grid& grid, const GridLevel& level, const GridCoords<D>& coords, int count,
-                  Corners<D, Row>& corners, AxisWeights<D>* axes) {
+void find_corners(const Grid& grid, const GridLevel& level, const float* coords,
+                  std::int64_t stride, int count, Corners<D, Row>& corners,
+                  AxisWeights<D>* axes = nullptr) {
   const bool smooth = grid.smooth;
   if (level.kind == GridKind::Dense || sizeof(Row) == 8)
-    find_corners_of_kind<D, GridKind::Dense>(level, smooth, coords, count, corners, axes);
+    find_corners_of_kind<D, GridKind::Dense>(level, smooth, coords, stride, count, corners, axes);
   else if (level.kind == GridKind::Tiled)
-    find_corners_of_kind<D, GridKind::Tiled>(level, smooth, coords, count, corners, axes);
+    find_corners_of_kind<D, GridKind::Tiled>(level, smooth, coords, stride, count, corners, axes);
   else
-    find_corners_of_kind<D, GridKind::Hashed>(level, smooth, coords, count, corners, axes);
+    find_corners_of_kind<D, GridKind::Hashed>(level, smooth, coords, stride, count, corners, axes);
 }
 
 bool has_wide_rows(const GridLevel& level) { return level.size > std::int64_t{1} << 32; }
@@ -282,17 +279,16 @@ struct GridForward {
 };
 
 template <int D, int F, typename Row>
-void read_level(const GridForward& job, int l, std::int64_t begin, std::int64_t end) {
+void read_level(const GridForward& job, int l, const float* coords, std::int64_t begin,
+                std::int64_t end) {
   const Grid& grid = *job.grid;
   const GridLevel& level = grid.levels[l];
   const float* table = fixed(job.table + level.offset * F);
   const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
-  GridCoords<D> coords;
   Corners<D, Row> corners;
   for (std::int64_t first = begin; first < end; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, end - first));
-    read_coords(job.x + first * D, count, coords);
-    find_corners(grid, level, coords, count, corners, static_cast<AxisWeights<D>*>(nullptr));
+    find_corners<D>(grid, level, coords + first - begin, kGridTaskPoints, count, corners);
     float* y = job.y + first * width + l * F;
     for (int p = 0; p < count; ++p) {
       // Two sums, because each addition waits for the one before.
@@ -302,77 +298,87 @@ void read_level(const GridForward& job, int l, std::int64_t begin, std::int64_t 
                          table + static_cast<std::size_t>(corners.rows[c][p]) * F);
       Features<F>::store(y + p * width, sums[0] + sums[1]);
     }
-    if (!coords.any_nan) continue;
-    for (int p = 0; p < count; ++p)
-      if (is_nan<D>(job.x + (first + p) * D))
-        for (int f = 0; f < F; ++f) y[p * width + f] = __builtin_nanf("");
   }
 }
 
 template <int D, int F>
 void grid_forward_task(void* context, std::int64_t task) {
   const GridForward& job = *static_cast<GridForward*>(context);
+  const Grid& grid = *job.grid;
   const std::int64_t begin = task * job.task_points;
-  const std::int64_t end = smaller(begin + job.task_points, job.grid->num_points);
-  for (int l = 0; l < job.grid->num_levels; ++l) {
-    if (has_wide_rows(job.grid->levels[l]))
-      read_level<D, F, std::uint64_t>(job, l, begin, end);
+  const std::int64_t end = smaller(begin + job.task_points, grid.num_points);
+  alignas(64) float coords[D * kGridTaskPoints];
+  const bool nan = read_coords<D>(job.x + begin * D, end - begin, coords, kGridTaskPoints);
+  for (int l = 0; l < grid.num_levels; ++l) {
+    if (has_wide_rows(grid.levels[l]))
+      read_level<D, F, std::uint64_t>(job, l, coords, begin, end);
     else
-      read_level<D, F, std::uint32_t>(job, l, begin, end);
+      read_level<D, F, std::uint32_t>(job, l, coords, begin, end);
   }
+  if (!nan) return;
+  const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
+  for (std::int64_t p = begin; p < end; ++p)
+    if (is_nan<D>(job.x + p * D))
+      for (std::int64_t i = 0; i < width; ++i) job.y[p * width + i] = __builtin_nanf("");
 }
 
 // ---- gradients of the table
 
-struct GridTableGradient {
+// What gradients are added up from, in the order in which levels read it.
+struct GridSource {
   const Grid* grid;
   const float *x, *grad_y;
+  float* coords;    // One axis after the other, `stride` apart.
+  float* by_level;  // grad_y, one level after the other.
+  std::int64_t stride, task_points;
+};
+
+// Read from where they are, each line of memory with gradients would come into the cache once for
+// every level that has a part of it. Points that are NaN get zeros.
+template <int D, int F>
+void gather_task(void* context, std::int64_t task) {
+  const GridSource& job = *static_cast<GridSource*>(context);
+  const Grid& grid = *job.grid;
+  const std::int64_t begin = task * job.task_points;
+  const std::int64_t end = smaller(begin + job.task_points, grid.num_points);
+  const bool any_nan =
+      read_coords<D>(job.x + begin * D, end - begin, job.coords + begin, job.stride);
+  for (std::int64_t p = begin; p < end; ++p) {
+    const float* from = job.grad_y + p * grid.num_levels * F;
+    float* to = job.by_level + p * F;
+    const bool nan = any_nan && is_nan<D>(job.x + p * D);
+    for (int l = 0; l < grid.num_levels; ++l)
+      for (int f = 0; f < F; ++f) to[l * grid.num_points * F + f] = nan ? 0.0f : from[l * F + f];
+  }
+}
+
+struct GridTableGradient {
+  const GridSource* source;
   float* grad_table;
   std::int64_t parts;  // Of each level's rows, so that there are enough tasks.
 };
 
-// The gradients of a block's features at one level; those of points that are NaN are left out.
-template <int D, int F>
-struct FeatureGradients {
-  const float* data;
-  std::int64_t stride;
-  float clean[kGridBlock * F];
-
-  void read(const float* grad_y, std::int64_t width, const float* x, int count, bool any_nan) {
-    data = grad_y;
-    stride = width;
-    if (!any_nan) return;
-    for (int p = 0; p < count; ++p)
-      for (int f = 0; f < F; ++f)
-        clean[p * F + f] = is_nan<D>(x + p * D) ? 0.0f : grad_y[p * width + f];
-    data = clean;
-    stride = F;
-  }
-};
-
 template <int D, int F, typename Row>
 void add_to_level(const GridTableGradient& job, int l, std::int64_t part) {
-  const Grid& grid = *job.grid;
+  const GridSource& source = *job.source;
+  const Grid& grid = *source.grid;
   const GridLevel& level = grid.levels[l];
   float* table = fixed(job.grad_table + level.offset * F);
-  const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
   const Row begin = static_cast<Row>(part * (level.size / job.parts));
   const Row size =
       static_cast<Row>(part + 1 == job.parts ? level.size - begin : level.size / job.parts);
-  GridCoords<D> coords;
+  std::memset(table + static_cast<std::size_t>(begin) * F, 0,
+              4 * F * static_cast<std::size_t>(job.parts == 1 ? level.size : size));
   Corners<D, Row> corners;
-  FeatureGradients<D, F> grads;
   std::uint32_t mine[kGridBlock << D];
   for (std::int64_t first = 0; first < grid.num_points; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, grid.num_points - first));
-    read_coords(job.x + first * D, count, coords);
-    find_corners(grid, level, coords, count, corners, static_cast<AxisWeights<D>*>(nullptr));
-    grads.read(job.grad_y + first * width + l * F, width, job.x + first * D, count,
-               coords.any_nan);
+    find_corners<D>(grid, level, source.coords + first, source.stride, count, corners);
+    const float* grads = source.by_level + (l * grid.num_points + first) * F;
+    typename Features<F>::Type grad;
     if (job.parts == 1) {
       for (int p = 0; p < count; ++p) {
-        typename Features<F>::Type grad;
-        Features<F>::load(grads.data + p * grads.stride, grad);
+        Features<F>::load(grads + p * F, grad);
         for (int c = 0; c < 1 << D; ++c)
           Features<F>::add_to(table + static_cast<std::size_t>(corners.rows[c][p]) * F,
                               corners.weights[c][p], grad);
@@ -388,8 +394,7 @@ void add_to_level(const GridTableGradient& job, int l, std::int64_t part) {
     }
     for (int i = 0; i < found; ++i) {
       const int p = static_cast<int>(mine[i] >> D), c = static_cast<int>(mine[i] & ((1 << D) - 1));
-      typename Features<F>::Type grad;
-      Features<F>::load(grads.data + p * grads.stride, grad);
+      Features<F>::load(grads + p * F, grad);
       Features<F>::add_to(table + static_cast<std::size_t>(corners.rows[c][p]) * F,
                           corners.weights[c][p], grad);
     }
@@ -400,8 +405,8 @@ template <int D, int F>
 void table_gradient_task(void* context, std::int64_t task) {
   const GridTableGradient& job = *static_cast<GridTableGradient*>(context);
   // The finest levels take longest, so they are begun first.
-  const int l = job.grid->num_levels - 1 - static_cast<int>(task / job.parts);
-  if (has_wide_rows(job.grid->levels[l]))
+  const int l = job.source->grid->num_levels - 1 - static_cast<int>(task / job.parts);
+  if (has_wide_rows(job.source->grid->levels[l]))
     add_to_level<D, F, std::uint64_t>(job, l, task % job.parts);
   else
     add_to_level<D, F, std::uint32_t>(job, l, task % job.parts);
@@ -417,21 +422,19 @@ struct GridCoordsGradient {
 };
 
 template <int D, int F, typename Row>
-void differentiate_level(const GridCoordsGradient& job, int l, std::int64_t begin,
-                         std::int64_t end) {
+void differentiate_level(const GridCoordsGradient& job, int l, const float* coords,
+                         std::int64_t begin, std::int64_t end) {
   const Grid& grid = *job.grid;
   const GridLevel& level = grid.levels[l];
   const float* table = fixed(job.table + level.offset * F);
   const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
-  GridCoords<D> coords;
   Corners<D, Row> corners;
   AxisWeights<D> axes;
   alignas(64) float products[1 << D][kGridBlock];
   alignas(64) float slopes[D][kGridBlock];
   for (std::int64_t first = begin; first < end; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, end - first));
-    read_coords(job.x + first * D, count, coords);
-    find_corners(grid, level, coords, count, corners, &axes);
+    find_corners<D>(grid, level, coords + first - begin, kGridTaskPoints, count, corners, &axes);
     const float* grad_y = job.grad_y + first * width + l * F;
     for (int p = 0; p < count; ++p) {
       for (int c = 0; c < 1 << D; ++c) {
@@ -469,11 +472,13 @@ void coords_gradient_task(void* context, std::int64_t task) {
   const GridCoordsGradient& job = *static_cast<GridCoordsGradient*>(context);
   const std::int64_t begin = task * job.task_points;
   const std::int64_t end = smaller(begin + job.task_points, job.grid->num_points);
+  alignas(64) float coords[D * kGridTaskPoints];
+  read_coords<D>(job.x + begin * D, end - begin, coords, kGridTaskPoints);
   for (int l = 0; l < job.grid->num_levels; ++l) {
     if (has_wide_rows(job.grid->levels[l]))
-      differentiate_level<D, F, std::uint64_t>(job, l, begin, end);
+      differentiate_level<D, F, std::uint64_t>(job, l, coords, begin, end);
     else
-      differentiate_level<D, F, std::uint32_t>(job, l, begin, end);
+      differentiate_level<D, F, std::uint32_t>(job, l, coords, begin, end);
   }
   // Nothing changes outside the box, nor for NaN.
   for (std::int64_t p = begin; p < end; ++p) {
@@ -488,17 +493,19 @@ void coords_gradient_task(void* context, std::int64_t task) {
 
 // Memory for one level at a time: pairs of (row, corner), sorted from one half into the other, and
 // the corners' weights.
-std::int64_t touch_bytes(const Grid& grid) { return 20 * (grid.num_points << grid.dim) + 64; }
+std::int64_t touch_size(const Grid& grid) {
+  return round_up(5 * (grid.num_points << grid.dim), 16);  // Floats; a pair is as large as two.
+}
 
 struct GridTouchedGradient {
-  const Grid* grid;
-  const float *x, *grad_y;
-  std::int64_t* rows;   // Each level has its own stretch of these two,
+  const GridSource* source;
+  std::int64_t* rows;  // Each level has its own stretch of these two,
   float* grad_rows;
-  std::int64_t* begin;  // which begins here
-  std::int64_t* count;  // and has so many rows.
-  char* scratch;        // One share for each thread.
-  int* taken;           // Whether a share is in use.
+  const std::int64_t* begin;  // which begins here
+  std::int64_t* count;        // and has so many rows.
+  float* scratch;  // One share for each thread.
+  int* taken;      // Whether a share is in use.
+  int shares;
 };
 
 int bit_length(std::uint64_t value) { return value ? 64 - __builtin_clzll(value) : 0; }
@@ -528,24 +535,22 @@ std::uint64_t* sort_by_bits(std::uint64_t* from, std::uint64_t* to, std::int64_t
 }
 
 template <int D, int F, typename Row>
-void touch_level(const GridTouchedGradient& job, int l, char* scratch) {
-  const Grid& grid = *job.grid;
+void touch_level(const GridTouchedGradient& job, int l, float* scratch) {
+  const GridSource& source = *job.source;
+  const Grid& grid = *source.grid;
   const GridLevel& level = grid.levels[l];
-  const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
   const std::int64_t most = grid.num_points << D;
   const int place_bits = bit_length(static_cast<std::uint64_t>(most - 1));
   const int row_bits = bit_length(static_cast<std::uint64_t>(level.size - 1));
   std::uint64_t* pairs = reinterpret_cast<std::uint64_t*>(scratch);
   float* weights = reinterpret_cast<float*>(pairs + 2 * most);
-  GridCoords<D> coords;
   Corners<D, Row> corners;
   std::int64_t touched = 0;
   for (std::int64_t first = 0; first < grid.num_points; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, grid.num_points - first));
-    read_coords(job.x + first * D, count, coords);
-    find_corners(grid, level, coords, count, corners, static_cast<AxisWeights<D>*>(nullptr));
+    find_corners<D>(grid, level, source.coords + first, source.stride, count, corners);
     for (int p = 0; p < count; ++p) {
-      if (coords.any_nan && is_nan<D>(job.x + (first + p) * D)) continue;
+      if (is_nan<D>(source.x + (first + p) * D)) continue;
       for (int c = 0; c < 1 << D; ++c) {
         const std::uint64_t place = static_cast<std::uint64_t>(first + p) << D | c;
         pairs[touched++] = static_cast<std::uint64_t>(corners.rows[c][p]) << place_bits | place;
@@ -554,6 +559,7 @@ void touch_level(const GridTouchedGradient& job, int l, char* scratch) {
     }
   }
   pairs = sort_by_bits(pairs, pairs + most, touched, place_bits, place_bits + row_bits);
+  const float* grads = source.by_level + l * grid.num_points * F;
   std::int64_t* rows = job.rows + job.begin[l];
   float* grad_row = job.grad_rows + job.begin[l] * F;
   std::int64_t found = 0;
@@ -563,7 +569,7 @@ void touch_level(const GridTouchedGradient& job, int l, char* scratch) {
     for (; i < touched && pairs[i] >> place_bits == row; ++i) {
       const std::uint64_t place = pairs[i] & ((std::uint64_t{1} << place_bits) - 1);
       Features<F>::add(sum, weights[place],
-                       job.grad_y + static_cast<std::int64_t>(place >> D) * width + l * F);
+                       grads + static_cast<std::int64_t>(place >> D) * F);
     }
     rows[found] = static_cast<std::int64_t>(row) + level.offset;
     Features<F>::store(grad_row, sum);
@@ -574,11 +580,13 @@ void touch_level(const GridTouchedGradient& job, int l, char* scratch) {
 template <int D, int F>
 void touched_gradient_task(void* context, std::int64_t task) {
   const GridTouchedGradient& job = *static_cast<GridTouchedGradient*>(context);
-  const int l = job.grid->num_levels - 1 - static_cast<int>(task);
+  const Grid& grid = *job.source->grid;
+  const int l = grid.num_levels - 1 - static_cast<int>(task);
   int share = 0;
-  while (__atomic_exchange_n(&job.taken[share], 1, __ATOMIC_ACQUIRE)) ++share;
-  char* scratch = job.scratch + share * touch_bytes(*job.grid);
-  if (has_wide_rows(job.grid->levels[l]))
+  while (__atomic_exchange_n(&job.taken[share], 1, __ATOMIC_ACQUIRE))
+    share = (share + 1) % job.shares;
+  float* scratch = job.scratch + share * touch_size(grid);
+  if (has_wide_rows(grid.levels[l]))
     touch_level<D, F, std::uint64_t>(job, l, scratch);
   else
     touch_level<D, F, std::uint32_t>(job, l, scratch);
@@ -589,14 +597,16 @@ void touched_gradient_task(void* context, std::int64_t task) {
 
 struct GridTasks {
   void (*forward)(void* context, std::int64_t task);
+  void (*gather)(void* context, std::int64_t task);
   void (*table_gradient)(void* context, std::int64_t task);
   void (*touched_gradient)(void* context, std::int64_t task);
   void (*coords_gradient)(void* context, std::int64_t task);
 };
 
 template <int D, int F>
-constexpr GridTasks grid_tasks = {grid_forward_task<D, F>, table_gradient_task<D, F>,
-                                  touched_gradient_task<D, F>, coords_gradient_task<D, F>};
+constexpr GridTasks grid_tasks = {
+    grid_forward_task<D, F>, gather_task<D, F>, table_gradient_task<D, F>,
+    touched_gradient_task<D, F>, coords_gradient_task<D, F>};
 
 template <int D>
 const GridTasks& grid_tasks_for(int features) {
@@ -631,50 +641,66 @@ std::int64_t grid_task_points(const Grid& grid) {
   return smaller(round_up(larger(share, 1), kGridBlock), kGridTaskPoints);
 }
 
+// A task for each `points` points.
+void for_points(const Grid& grid, std::int64_t points, void (*task)(void*, std::int64_t),
+                void* job) {
+  neurafield::parallel_for((grid.num_points + points - 1) / points, grid.threads, task, job);
+}
+
 void grid_forward(const Grid& grid, const float* table, const float* x, float* y) {
   GridForward job{&grid, table, x, y, grid_task_points(grid)};
-  neurafield::parallel_for((grid.num_points + job.task_points - 1) / job.task_points, grid.threads,
-                           grid_tasks_for(grid).forward, &job);
+  for_points(grid, job.task_points, grid_tasks_for(grid).forward, &job);
 }
 
 void grid_backward_coords(const Grid& grid, const float* table, const float* x,
                           const float* grad_y, float* grad_x) {
   GridCoordsGradient job{&grid, table, x, grad_y, grad_x, grid_task_points(grid)};
-  neurafield::parallel_for((grid.num_points + job.task_points - 1) / job.task_points, grid.threads,
-                           grid_tasks_for(grid).coords_gradient, &job);
+  for_points(grid, job.task_points, grid_tasks_for(grid).coords_gradient, &job);
+}
+
+std::int64_t coords_stride(const Grid& grid) { return round_up(grid.num_points, kGridBlock); }
+
+std::int64_t source_size(const Grid& grid) {
+  return coords_stride(grid) * grid.dim + grid.num_points * grid.num_levels * grid.features;
+}
+
+// `memory` has room for source_size floats.
+GridSource gather(const Grid& grid, const float* x, const float* grad_y, float* memory) {
+  const std::int64_t stride = coords_stride(grid);
+  GridSource source{&grid,  x, grad_y, memory, memory + stride * grid.dim, stride,
+                    grid_task_points(grid)};
+  for_points(grid, source.task_points, grid_tasks_for(grid).gather, &source);
+  return source;
 }
 
 // Each row's terms are added up in the order of the points, however many parts there are.
 void grid_backward_table(const Grid& grid, const float* x, const float* grad_y,
                          float* grad_table) {
-  if (grid.num_points == 0) return;
+  const Scratch memory(static_cast<std::size_t>(source_size(grid)));
+  const GridSource source = gather(grid, x, grad_y, memory.data());
   const std::int64_t parts = (grid.threads + grid.num_levels - 1) / grid.num_levels;
-  GridTableGradient job{&grid, x, grad_y, grad_table, smaller(parts, 64)};
+  GridTableGradient job{&source, grad_table, smaller(parts, 64)};
   neurafield::parallel_for(grid.num_levels * job.parts, grid.threads,
                            grid_tasks_for(grid).table_gradient, &job);
-}
-
-std::int64_t grid_most_touched(const Grid& grid, int level) {
-  return smaller(grid.num_points << grid.dim, grid.levels[level].size);
 }
 
 std::int64_t grid_backward_touched(const Grid& grid, const float* x, const float* grad_y,
                                    std::int64_t* rows, float* grad_rows) {
   if (grid.num_points == 0) return 0;
-  const std::int64_t shares = smaller(grid.threads, grid.num_levels);
+  const int shares = static_cast<int>(smaller(grid.threads, grid.num_levels));
+  const Scratch memory(static_cast<std::size_t>(source_size(grid)));
+  const Scratch touched(static_cast<std::size_t>(shares * touch_size(grid)));
+  const GridSource source = gather(grid, x, grad_y, memory.data());
   std::int64_t begin[neurafield::kMaxGridLevels], count[neurafield::kMaxGridLevels];
   int taken[neurafield::kMaxGridLevels] = {};
   std::int64_t end = 0;
   for (int l = 0; l < grid.num_levels; ++l) {
     begin[l] = end;
-    end += grid_most_touched(grid, l);
+    end += smaller(grid.num_points << grid.dim, grid.levels[l].size);
   }
-  char* scratch =
-      static_cast<char*>(neurafield::take_block(static_cast<std::size_t>(shares * touch_bytes(grid))));
-  GridTouchedGradient job{&grid, x, grad_y, rows, grad_rows, begin, count, scratch, taken};
-  neurafield::parallel_for(grid.num_levels, static_cast<int>(shares),
+  GridTouchedGradient job{&source, rows, grad_rows, begin, count, touched.data(), taken, shares};
+  neurafield::parallel_for(grid.num_levels, shares,
                            grid_tasks_for(grid).touched_gradient, &job);
-  neurafield::give_block(scratch);
   std::int64_t total = 0;
   for (int l = 0; l < grid.num_levels; ++l) {
     std::memmove(rows + total, rows + begin[l], static_cast<std::size_t>(count[l]) * 8);

@@ -72,7 +72,7 @@ struct Kernels {
 
   // Features of shape (num_points, num_levels * features), from a table of rows of features.
   void (*grid_forward)(const Grid& grid, const float* table, const float* x, float* y);
-  // Adds to `grad_table`.
+  // Overwrites `grad_table`.
   void (*grid_backward_table)(const Grid& grid, const float* x, const float* grad_y,
                               float* grad_table);
   // The same for the rows that are touched alone: their numbers, ascending, and their gradients.

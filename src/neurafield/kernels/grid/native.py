@@ -27,8 +27,16 @@ def _grid(levels: Levels, interpolation: str) -> tuple[Any, bool, int]:
     return levels.columns, interpolation == "smoothstep", torch.get_num_threads()
 
 
+def _kept(rows: int, columns: int) -> Tensor:
+    """Memory that comes back to the library, for the next step, when the last tensor on it is gone.
+
+    Memory fresh from the system costs more than the kernel, in page faults.
+    """
+    return torch.from_dlpack(native().empty(rows * columns)).view(rows, columns)
+
+
 def _forward(x: Tensor, table: Tensor, levels: Levels, interpolation: str) -> Tensor:
-    y = x.new_empty(len(x), len(levels.levels) * table.shape[1])
+    y = _kept(len(x), len(levels.levels) * table.shape[1])
     native().grid_forward(*_grid(levels, interpolation), table.detach(), x.detach(), y)
     return y
 
@@ -61,12 +69,12 @@ def _backward(
     x, table, grad_y = x.detach(), table.detach(), grad_y.detach()
     grad_x = grad_table = None
     if wanted[0]:
-        grad_x = torch.empty_like(x)
+        grad_x = _kept(*x.shape)
         native().grid_backward_coords(*grid, table, x, grad_y, grad_x)
     if wanted[1] and ctx.sparse:
         grad_table = _touched_rows(ctx.levels, grid, x, table, grad_y)
     elif wanted[1]:
-        grad_table = torch.zeros_like(table)
+        grad_table = _kept(*table.shape)
         native().grid_backward_table(*grid, x, grad_y, grad_table)
     return [grad_x, grad_table]
 
