@@ -329,8 +329,8 @@ struct GridSource {
   const Grid* grid;
   const float *x, *grad_y;
   float* coords;    // One axis after the other, `stride` apart.
-  float* by_level;  // grad_y, one level after the other.
-  std::int64_t stride, task_points;
+  float* by_level;  // grad_y, one level after the other, `level_stride` apart.
+  std::int64_t stride, level_stride, task_points;
 };
 
 // Read from where they are, each line of memory with gradients would come into the cache once for
@@ -348,7 +348,7 @@ void gather_task(void* context, std::int64_t task) {
     float* to = job.by_level + p * F;
     const bool nan = any_nan && is_nan<D>(job.x + p * D);
     for (int l = 0; l < grid.num_levels; ++l)
-      for (int f = 0; f < F; ++f) to[l * grid.num_points * F + f] = nan ? 0.0f : from[l * F + f];
+      for (int f = 0; f < F; ++f) to[l * job.level_stride + f] = nan ? 0.0f : from[l * F + f];
   }
 }
 
@@ -374,7 +374,7 @@ void add_to_level(const GridTableGradient& job, int l, std::int64_t part) {
   for (std::int64_t first = 0; first < grid.num_points; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, grid.num_points - first));
     find_corners<D>(grid, level, source.coords + first, source.stride, count, corners);
-    const float* grads = source.by_level + (l * grid.num_points + first) * F;
+    const float* grads = source.by_level + l * source.level_stride + first * F;
     typename Features<F>::Type grad;
     if (job.parts == 1) {
       for (int p = 0; p < count; ++p) {
@@ -559,7 +559,7 @@ void touch_level(const GridTouchedGradient& job, int l, float* scratch) {
     }
   }
   pairs = sort_by_bits(pairs, pairs + most, touched, place_bits, place_bits + row_bits);
-  const float* grads = source.by_level + l * grid.num_points * F;
+  const float* grads = source.by_level + l * source.level_stride;
   std::int64_t* rows = job.rows + job.begin[l];
   float* grad_row = job.grad_rows + job.begin[l] * F;
   std::int64_t found = 0;
@@ -660,14 +660,22 @@ void grid_backward_coords(const Grid& grid, const float* table, const float* x,
 
 std::int64_t coords_stride(const Grid& grid) { return round_up(grid.num_points, kGridBlock); }
 
+// Levels a power of two apart would fall on the same few lines of the cache.
+std::int64_t level_stride(const Grid& grid) {
+  return round_up(grid.num_points * grid.features, 1024) + 16;
+}
+
 std::int64_t source_size(const Grid& grid) {
-  return coords_stride(grid) * grid.dim + grid.num_points * grid.num_levels * grid.features;
+  return coords_stride(grid) * grid.dim + level_stride(grid) * grid.num_levels;
 }
 
 // `memory` has room for source_size floats.
 GridSource gather(const Grid& grid, const float* x, const float* grad_y, float* memory) {
   const std::int64_t stride = coords_stride(grid);
-  GridSource source{&grid,  x, grad_y, memory, memory + stride * grid.dim, stride,
+  GridSource source{&grid,  x,
+                    grad_y, memory,
+                    memory + stride * grid.dim,
+                    stride, level_stride(grid),
                     grid_task_points(grid)};
   for_points(grid, source.task_points, grid_tasks_for(grid).gather, &source);
   return source;
