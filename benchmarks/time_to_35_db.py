@@ -32,6 +32,7 @@ def ours(seed: int) -> float:
         steps=plan.steps,
         target_psnr=TARGET,
         lr=plan.lr,
+        micro_batch=plan.micro_batch,
         seed=seed,
     )
     elapsed = 1e3 * (time.perf_counter() - begun)

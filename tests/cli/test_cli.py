@@ -357,7 +357,8 @@ def test_bad_usage_is_one_sentence(run: Run, arguments: list[str]) -> None:
 
 
 def test_an_unknown_architecture_lists_the_known(run: Run, photo: Path) -> None:
-    check_refused(run("fit", photo, "--arch", "vgg"), "siren, fourier, positional, relu", "vgg")
+    known = "hash, siren, fourier, positional, relu"
+    check_refused(run("fit", photo, "--arch", "vgg"), known, "vgg")
 
 
 def test_typing_errors_get_a_guess(run: Run, photo: Path) -> None:
@@ -379,7 +380,7 @@ def test_the_input_is_looked_at_before_the_output(run: Run) -> None:
 def test_a_finished_run_is_not_taken_for_another(run: Run, photo: Path) -> None:
     assert run("fit", photo, "--steps", 3).code == 0
     check_refused(run("fit", photo, "--resume", "--steps", 50), "photo.field", "steps 3")
-    check_refused(run("fit", photo, "--resume", "--arch", "relu"), "photo.field", "siren")
+    check_refused(run("fit", photo, "--resume", "--arch", "relu"), "photo.field", "hash")
 
 
 def test_a_limit_can_be_lifted_when_resuming(run: Run, photo: Path, interrupted: Path) -> None:
@@ -521,11 +522,11 @@ def test_sound_comes_back_as_sound(run: Run) -> None:
 
 def test_info(run: Run, fitted: Path) -> None:
     facts = run("info", fitted, "--json").json
-    assert facts["network"]["type"] == "Siren"
+    assert (facts["encoding"]["type"], facts["network"]["type"]) == ("HashGrid", "MLP")
     assert facts["signal"]["kind"] == "image"
     assert facts["fit"]["steps"] == 30
     text = run("info", fitted).out
-    assert "Siren" in text
+    assert "HashGrid" in text
     assert "psnr" in text
 
 
