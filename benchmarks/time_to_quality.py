@@ -1,0 +1,99 @@
+"""A whole fit against one step: seconds to a quality, beside one full-batch step of published SIREN.
+
+Ours is what `neurafield fit --target-psnr` does with its defaults, from the first step to the last
+measurement of every pixel. Theirs is a single Adam step of the published network, 256x3 between
+input and output, on all pixels in eager torch.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import skimage.data
+import torch
+
+from neurafield import signals
+from neurafield.fit import Constraint, architectures, fit
+
+from .contenders import EagerSiren, full_batch_step
+from .harness import compare, write_result
+
+
+def ours(signal: signals.Image, target: float, seed: int) -> float:
+    """Milliseconds of a fit to `target` dB, measured on every pixel."""
+    plan = architectures.plan(signal.layout, seed=seed)
+    begun = time.perf_counter()
+    result = fit(
+        plan.field,
+        Constraint(signal=signal, batch_size=plan.batch_size),
+        steps=plan.steps,
+        target_psnr=target,
+        lr=plan.lr,
+        micro_batch=plan.micro_batch,
+        seed=seed,
+    )
+    if result.status != "target_psnr":
+        raise RuntimeError(f"stopped by {result.status} after {result.step} steps")
+    return 1e3 * (time.perf_counter() - begun)
+
+
+def side_by_side(signal: signals.Image, target: float, rounds: int) -> dict[str, dict[str, float]]:
+    """Whole fits from other seeds, and steps of the published recipe, in turns."""
+    coords, values = signal.batch(None, seed=0, step=0)
+    step = full_batch_step(EagerSiren(out_dim=signal.out_dim), coords, values)
+    step()
+    times: dict[str, list[float]] = {f"neurafield fit to {target:g} dB": [], "one eager step": []}
+    for seed in range(rounds):
+        times[f"neurafield fit to {target:g} dB"].append(ours(signal, target, seed))
+        begun = time.perf_counter()
+        step()
+        times["one eager step"].append(1e3 * (time.perf_counter() - begun))
+        print(*(f"{name}: {row[-1]:.0f} ms" for name, row in times.items()), flush=True)
+    return compare(times)
+
+
+def in_a_minute(path: Path) -> dict[str, float]:
+    """PSNR after 60 s of the command line, and the peak memory of its process, in MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "picture.field"
+        command = [sys.executable, "-m", "neurafield", "fit", str(path), "--out", str(out)]
+        command += ["--time", "60", "--json"]
+        report = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        facts = json.loads(report.splitlines()[-1])
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return {
+        "psnr": round(facts["psnr"], 2),
+        "steps": facts["steps"],
+        "params": facts["params"],
+        "peak_mb": round(peak / 1e6),
+    }
+
+
+def main() -> None:
+    """The camera picture, and others from a folder of test pictures if it is given."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--pictures", type=Path, help="folder with kodim23.png and albert.jpg")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    figures = {}
+    if arguments.pictures:
+        # First: the peak is that of all children.
+        figures["albert.jpg, 60 s"] = in_a_minute(arguments.pictures / "albert.jpg")
+    camera = signals.Image.from_array(skimage.data.camera())
+    for name, row in side_by_side(camera, 40.0, arguments.rounds).items():
+        figures[f"camera 512x512: {name}"] = row
+    if arguments.pictures:
+        kodim = signals.Image.load(arguments.pictures / "kodim23.png")
+        for name, row in side_by_side(kodim, 35.0, arguments.rounds).items():
+            figures[f"kodim23: {name}"] = row
+    write_result("time_to_quality", figures)
+
+
+if __name__ == "__main__":
+    main()
