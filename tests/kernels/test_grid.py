@@ -462,7 +462,6 @@ def check_threads_do_not_matter(levels: Levels, sparse: bool) -> None:
 def test_threads_do_not_change_a_byte(level: str, sparse: bool) -> None:  # noqa: F811
     check_threads_do_not_matter(some_levels(2), sparse)
     check_threads_do_not_matter(some_levels(3, "tiled"), sparse)
-    # One level: threads share its rows.
     check_threads_do_not_matter(make_levels([[7, 5]], max_rows=None), sparse)
 
 

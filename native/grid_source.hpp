@@ -1,0 +1,98 @@
+// What the kernels of grids share: rows as vectors, tasks over points, and the gradients of the
+// features in the order in which levels read them.
+#pragma once
+
+#include "grid_corners.hpp"
+#include "memory.hpp"
+#include "parallel.hpp"
+
+namespace {
+
+using neurafield::Scratch;
+
+// Keeps the compiler from adding the offset again for each row.
+template <typename T>
+T* fixed(T* pointer) {
+  asm("" : "+r"(pointer));
+  return pointer;
+}
+
+// The features of a row, as a vector. Two are held in a vector of four: there the processor can
+// repeat a weight while it loads it.
+template <int F>
+struct Features {
+  typedef float Type __attribute__((vector_size(F == 2 ? 16 : 4 * F)));
+
+  static void load(const float* from, Type& to) {
+    if constexpr (F == 2) {
+      typedef double Pair __attribute__((vector_size(16)));
+      double both;
+      std::memcpy(&both, from, sizeof both);
+      to = (Type)Pair{both, 0.0};
+    } else {
+      std::memcpy(&to, from, sizeof to);
+    }
+  }
+
+  static void store(float* to, const Type& from) { std::memcpy(to, &from, 4 * F); }
+
+  // sum += weight * row
+  static void add(Type& sum, float weight, const float* row) {
+    Type features;
+    load(row, features);
+    sum += weight * features;
+  }
+
+  // row += weight * grad
+  static void add_to(float* row, float weight, const Type& grad) {
+    Type features;
+    load(row, features);
+    store(row, features + weight * grad);
+  }
+};
+
+// Points of a task, at most: a level's rows come into the cache once for so many, and their values
+// leave it once.
+constexpr std::int64_t kGridTaskPoints = 4096;
+
+// Points of a task: some tasks for each thread.
+std::int64_t grid_task_points(const Grid& grid) {
+  const std::int64_t share = (grid.num_points + 4 * grid.threads - 1) / (4 * grid.threads);
+  return smaller(round_up(larger(share, 1), kGridBlock), kGridTaskPoints);
+}
+
+// A task for each `points` points.
+void for_points(const Grid& grid, std::int64_t points, void (*task)(void*, std::int64_t),
+                void* job) {
+  neurafield::parallel_for((grid.num_points + points - 1) / points, grid.threads, task, job);
+}
+
+// What gradients are added up from, in the order in which levels read it.
+struct GridSource {
+  const Grid* grid;
+  const float *x, *grad_y;
+  float* coords;    // One axis after the other, `stride` apart.
+  float* by_level;  // grad_y, one level after the other, `level_stride` apart.
+  std::int64_t stride, level_stride, task_points;
+};
+
+// Read from where they are, each line of memory with gradients would come into the cache once for
+// every level that has a part of it. Points that are NaN get zeros.
+template <int D, int F>
+void gather_task(void* context, std::int64_t task) {
+  const GridSource& job = *static_cast<GridSource*>(context);
+  const Grid& grid = *job.grid;
+  const std::int64_t begin = task * job.task_points;
+  const std::int64_t end = smaller(begin + job.task_points, grid.num_points);
+  const bool any_nan =
+      read_coords<D>(job.x + begin * D, end - begin, job.coords + begin, job.stride);
+  for (std::int64_t p = begin; p < end; ++p) {
+    const float* from = job.grad_y + p * grid.num_levels * F;
+    float* to = job.by_level + p * F;
+    const bool nan = any_nan && is_nan<D>(job.x + p * D);
+    for (int l = 0; l < grid.num_levels; ++l)
+      for (int f = 0; f < F; ++f) to[l * job.level_stride + f] = nan ? 0.0f : from[l * F + f];
+  }
+}
+
+}  // namespace
