@@ -37,7 +37,7 @@ def photo(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     path = tmp_path / "photo.png"
     # More pixels than a batch, so that every step draws at random.
-    Image.fromarray(rng.integers(0, 256, (80, 80), dtype=np.uint8)).save(path)
+    Image.fromarray(rng.integers(0, 256, (120, 120), dtype=np.uint8)).save(path)
     return path
 
 
@@ -80,26 +80,29 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-STEPS = 400
+STEPS = {"siren": 400, "hash": 150}
 
 
-def start_fit(folder: Path, photo: Path) -> subprocess.Popen[str]:
-    options = ("--steps", STEPS, "--params", 3000, "--log", folder.with_suffix(".jsonl"))
-    return start(folder, "fit", photo, "--out", "f.field", "--resume", *options)
+def start_fit(folder: Path, photo: Path, arch: str) -> subprocess.Popen[str]:
+    options = ("--arch", arch, "--steps", STEPS[arch], "--params", 9000)
+    log = folder.with_suffix(".jsonl")
+    if arch == "hash":
+        options = (*options, "--threads", 2)
+    return start(folder, "fit", photo, "--out", "f.field", "--resume", "--log", log, *options)
 
 
-def finish(folder: Path, photo: Path) -> str:
+def finish(folder: Path, photo: Path, arch: str) -> str:
     """Run to the end; return the hash of the field. Nothing else may be left behind."""
-    process = start_fit(folder, photo)
+    process = start_fit(folder, photo, arch)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert [path.name for path in folder.iterdir()] == ["f.field"]
     return hashlib.sha256((folder / "f.field").read_bytes()).hexdigest()
 
 
-def kill(folder: Path, photo: Path, step: int, delay: float) -> bool:
+def kill(folder: Path, photo: Path, arch: str, step: int, delay: float) -> bool:
     """Start, and kill some time after the log has come to a step. Return whether it still ran."""
-    process = start_fit(folder, photo)
+    process = start_fit(folder, photo, arch)
     log = folder.with_suffix(".jsonl")
     while step and process.poll() is None:
         if log.exists() and len(log.read_text().splitlines()) >= step // 10:
@@ -113,27 +116,30 @@ def kill(folder: Path, photo: Path, step: int, delay: float) -> bool:
 
 
 @pytest.mark.slow
-def test_killed_20_times_and_resumed_ends_20_times_in_the_same_bytes(
-    tmp_path: Path, photo: Path
+@pytest.mark.parametrize(("arch", "times"), [("hash", 20), ("siren", 5)])
+def test_killed_many_times_and_resumed_ends_in_the_same_bytes(
+    tmp_path: Path, photo: Path, arch: str, times: int
 ) -> None:
     rng = random.Random(0)
     whole = tmp_path / "whole"
     whole.mkdir()
     digests, kills, midway = set(), 0, 0
-    expected = finish(whole, photo)
+    expected = finish(whole, photo, arch)
     for index in range(40):
         folder = tmp_path / str(index)
         folder.mkdir()
         # Anywhere from the start of the process to the moment of the last writes.
-        killed = kill(folder, photo, rng.randrange(0, STEPS + 10, 10), rng.uniform(0, 0.1))
+        killed = kill(
+            folder, photo, arch, rng.randrange(0, STEPS[arch] + 10, 10), rng.uniform(0, 0.1)
+        )
         kills += killed
         midway += killed and (folder / "f.field.checkpoint").exists()
-        digests.add(finish(folder, photo))
-        if kills == 20:
+        digests.add(finish(folder, photo, arch))
+        if kills == times:
             break
     assert digests == {expected}
-    assert kills == 20
-    assert midway >= 15
+    assert kills == times
+    assert midway >= 0.7 * times
 
 
 @pytest.mark.slow
@@ -150,7 +156,7 @@ def test_a_large_picture_fits_in_two_gigabytes(tmp_path: Path) -> None:
         "finally:\n"
         "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
-    arguments = ["fit", "large.png", "--steps", "5", "--params", "2000", "--json"]
+    arguments = ["fit", "large.png", "--steps", "5", "--json"]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=tmp_path,
