@@ -1,4 +1,4 @@
-"""A whole fit against one step: seconds to a quality, beside one full-batch step of published SIREN.
+"""Seconds of a whole fit to a quality, beside one full-batch step of the published SIREN.
 
 Ours is what `neurafield fit --target-psnr` does with its defaults, from the first step to the last
 measurement of every pixel. Theirs is a single Adam step of the published network, 256x3 between

@@ -1,11 +1,16 @@
 """Named architectures: every one builds, and matches a budget."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 
 from neurafield.cli.main import build_parser
 from neurafield.fit import architectures
 from neurafield.fit.architectures import ARCHITECTURES, DEFAULTS, plan
+from neurafield.fit.grid_size import default_size
+from neurafield.geometry import Grid
 from neurafield.signals import AbstractLayout, Audio, Image, Video, Volume
 
 LAYOUTS = {
@@ -36,17 +41,44 @@ def test_width_grows_with_the_signal() -> None:
     assert architectures.default_width(small) < architectures.default_width(large)
 
 
+@pytest.mark.parametrize("kind", LAYOUTS)
+def test_the_grid_tells_samples_apart_and_stays_within_its_table(kind: str) -> None:
+    layout: AbstractLayout = LAYOUTS[kind]
+    size = default_size(layout)
+    assert all(f > n for f, n in zip(size.finest_resolution, layout.shape, strict=True))
+    assert max(size.base_resolution) <= 32
+    assert size.num_parameters <= 16 * 2 * 2**size.log2_table_size
+    field = plan(layout, "hash").field
+    assert field.encoding.table.numel() == size.num_parameters
+
+
+def test_the_table_grows_with_the_signal_up_to_a_limit() -> None:
+    sizes = [Grid.centres((n, n)) for n in (16, 256, 1024, 8192, 16384)]
+    rows = [
+        default_size(dataclasses.replace(LAYOUTS["image"], grid=grid)).log2_table_size
+        for grid in sizes
+    ]
+    assert rows == [8, 12, 16, 19, 19]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (2, 3)])
+def test_odd_pictures_have_a_plan(shape: tuple[int, int]) -> None:
+    picture = Image.from_array(np.zeros(shape, np.uint8))
+    field = plan(picture.layout).field
+    assert field(torch.zeros(3, 2)).shape == (3, 1)
+
+
 def test_the_seed_decides_the_parameters() -> None:
     first, second, other = (plan(LAYOUTS["image"], seed=s).field.state_dict() for s in (0, 0, 1))
-    name = "network.layers.0.weight"
-    assert (first[name] == second[name]).all()
-    assert (first[name] != other[name]).any()
+    for name in ("network.layers.0.weight", "encoding.table"):
+        assert (first[name] == second[name]).all()
+        assert (first[name] != other[name]).any()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"arch": "resnet50"}, "siren, fourier, positional, relu, got 'resnet50'"),
+        ({"arch": "resnet50"}, "hash, siren, fourier, positional, relu, got 'resnet50'"),
         ({"num_parameters": 3}, "expected .* for this architecture, got 3"),
         ({"num_parameters": 10**12}, "between 1 and|expected .* for this architecture"),
     ],
@@ -61,5 +93,5 @@ def test_help_names_every_architecture() -> None:
     text = " ".join(
         build_parser()._subparsers._group_actions[0].choices["fit"].format_help().split()
     )
-    assert "siren, fourier, positional or relu" in text
-    assert list(ARCHITECTURES) == ["siren", "fourier", "positional", "relu"]
+    assert "hash, siren, fourier, positional or relu" in text
+    assert list(ARCHITECTURES) == ["hash", "siren", "fourier", "positional", "relu"]

@@ -103,6 +103,7 @@ def _run_one(
             Constraint(signal=signal, batch_size=plan.batch_size),
             steps=arguments.steps,
             lr=plan.lr,
+            micro_batch=plan.micro_batch,
             seed=arguments.seed,
             callbacks=[bar, record],
         )

@@ -96,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
             time=settings.time,
             target_psnr=settings.target_psnr,
             lr=lr,
+            micro_batch=plan.micro_batch,
             seed=settings.seed,
             checkpoint=checkpoint,
             resume=going_on,

@@ -107,7 +107,7 @@ class _Version(argparse.Action):
         parser.exit(DONE)
 
 
-_ARCHS = "siren, fourier, positional or relu"
+_ARCHS = "hash, siren, fourier, positional or relu"
 
 
 def _add_command(
@@ -132,9 +132,18 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add = parser.add_argument
     add("input", type=Path, metavar="INPUT", help="the file to fit")
     add("--out", type=Path, metavar="F.field", help="the field file (default: INPUT's name, here)")
-    add("--arch", metavar="NAME", help=f"{_ARCHS} (default: what suits the signal, now siren)")
+    add(
+        "--arch",
+        metavar="NAME",
+        help=f"{_ARCHS} (default: hash for pictures, video and volumes, siren for sound)",
+    )
     add("--params", type=_count, metavar="N", help="size of the field (default: by the signal)")
-    add("--steps", type=_count, metavar="N", help="stop after N steps (default 2000)")
+    add(
+        "--steps",
+        type=_count,
+        metavar="N",
+        help="stop after N steps (default: 1000 or 2000, by the signal)",
+    )
     add(
         "--time",
         type=_positive,

@@ -6,37 +6,49 @@ field itself.
 """
 
 import difflib
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from .._checks import check_count
-from ..encodings import Positional, RandomFourier
+from ..encodings import HashGrid, Positional, RandomFourier
 from ..field import Field
 from ..networks import MLP, Siren
 from ..signals import AbstractLayout
+from .grid_size import FEATURES, GridSize, default_size, matching_size
 
 MAX_WIDTH = 4096
-_BATCH_SIZE = 4096
 _DEPTH = 4
 _NUM_FREQUENCIES = 128
-
-Build = Callable[[AbstractLayout, int, torch.Generator | None], Field]
+_HASH_WIDTH, _HASH_DEPTH = 64, 2
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A way to build a field for a signal.
+    """A way to build a field for a signal, and to train it.
 
     Args:
-        build: From the signal's layout, a width and a generator to a field.
-        lr: Learning rate of Adam that suits it, under the cosine schedule.
+        build: From the signal's layout, a size and a generator to a field. What a size is, is the
+            architecture's own: a width, or the sizes of a grid.
+        default_size: The size that suits a layout.
+        matching_size: The size whose field comes closest to a number of parameters.
+        lr: Learning rate that suits it, under the cosine schedule.
+        batch_size: From the number of samples to those of a step.
+        micro_batch: Samples at a time, so many that what is kept for the backward pass stays small.
+        steps: From the number of samples to the steps that suit it.
     """
 
-    build: Build
+    build: Callable[[AbstractLayout, Any, torch.Generator | None], Field]
+    default_size: Callable[[AbstractLayout], Any]
+    matching_size: Callable[[AbstractLayout, int], Any]
     lr: float
+    batch_size: Callable[[int], int]
+    micro_batch: int
+    steps: Callable[[int], int]
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class Plan:
         arch: Name of its architecture.
         lr: Learning rate.
         batch_size: Samples a step; None for all of them.
+        micro_batch: Samples at a time.
         steps: How many, if nobody says otherwise.
     """
 
@@ -55,6 +68,7 @@ class Plan:
     arch: str
     lr: float
     batch_size: int | None
+    micro_batch: int
     steps: int
 
 
@@ -70,8 +84,8 @@ def plan(
     Args:
         layout: Of the signal.
         arch: A name from `ARCHITECTURES`; None for the one that suits this kind of signal.
-        num_parameters: Size of the field, met as closely as a whole width allows; None for a
-            width that follows from the number of samples.
+        num_parameters: Size of the field, met as closely as the architecture allows; None for a
+            size that follows from the number of samples.
         seed: Of the initial parameters.
 
     Raises:
@@ -89,16 +103,19 @@ def plan(
         raise ValueError(f"arch: expected one of {', '.join(ARCHITECTURES)}, got {arch!r}.{hint}")
     chosen = ARCHITECTURES[arch]
     if num_parameters is None:
-        width = default_width(layout)
+        size = chosen.default_size(layout)
     else:
-        width = matching_width(chosen.build, layout, num_parameters)
-    generator = torch.Generator().manual_seed(seed)
+        check_count("params", params=num_parameters, high=2**40)
+        size = chosen.matching_size(layout, num_parameters)
+    num_samples = layout.grid.num_samples
+    batch_size = chosen.batch_size(num_samples)
     return Plan(
-        field=chosen.build(layout, width, generator),
+        field=chosen.build(layout, size, torch.Generator().manual_seed(seed)),
         arch=arch,
         lr=chosen.lr,
-        batch_size=None if layout.grid.num_samples <= _BATCH_SIZE else _BATCH_SIZE,
-        steps=2000,
+        batch_size=None if num_samples <= batch_size else batch_size,
+        micro_batch=chosen.micro_batch,
+        steps=chosen.steps(num_samples),
     )
 
 
@@ -108,13 +125,16 @@ def default_width(layout: AbstractLayout) -> int:
     return 64 if values < 2**14 else 128 if values < 2**21 else 256
 
 
-def matching_width(build: Build, layout: AbstractLayout, num_parameters: int) -> int:
+def matching_width(
+    build: Callable[[AbstractLayout, int, torch.Generator | None], Field],
+    layout: AbstractLayout,
+    num_parameters: int,
+) -> int:
     """The width whose field comes closest to a number of parameters.
 
     Raises:
         ValueError: If even a width of 1 has more, or the widest has fewer.
     """
-    check_count("params", params=num_parameters, high=2**40)
 
     def size(width: int) -> int:
         with torch.device("meta"):
@@ -176,13 +196,65 @@ def _perceptron(
     return MLP(in_dim, layout.channels, width=width, depth=_DEPTH, generator=generator)
 
 
+def _hash(layout: AbstractLayout, size: GridSize, generator: torch.Generator | None) -> Field:
+    encoding = HashGrid(
+        layout.in_dim,
+        num_levels=size.num_levels,
+        features=FEATURES,
+        log2_table_size=size.log2_table_size,
+        base_resolution=list(size.base_resolution),
+        finest_resolution=list(size.finest_resolution),
+        generator=generator,
+    )
+    network = MLP(
+        encoding.out_dim,
+        layout.channels,
+        width=_HASH_WIDTH,
+        depth=_HASH_DEPTH,
+        generator=generator,
+    )
+    return Field(network, encoding=encoding)
+
+
+def _matching_grid(layout: AbstractLayout, num_parameters: int) -> GridSize:
+    def network(num_levels: int) -> int:
+        sizes = [num_levels * FEATURES] + [_HASH_WIDTH] * _HASH_DEPTH + [layout.channels]
+        return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
+
+    return matching_size(layout, num_parameters, network)
+
+
+def _network(build: Callable[[AbstractLayout, int, torch.Generator | None], Field]) -> Architecture:
+    """A network alone, whose size is its width."""
+    return Architecture(
+        build=build,
+        default_size=default_width,
+        matching_size=lambda layout, num_parameters: matching_width(build, layout, num_parameters),
+        lr=1e-3,
+        batch_size=lambda num_samples: 4096,
+        micro_batch=8192,
+        steps=lambda num_samples: 2000,
+    )
+
+
 ARCHITECTURES: dict[str, Architecture] = {
-    "siren": Architecture(_siren, 1e-3),
-    "fourier": Architecture(_fourier, 1e-3),
-    "positional": Architecture(_positional, 1e-3),
-    "relu": Architecture(_relu, 1e-3),
+    "hash": Architecture(
+        build=_hash,
+        default_size=default_size,
+        matching_size=_matching_grid,
+        lr=1e-2,
+        # Small batches learn more from as many samples; but each step passes over the tables,
+        # and those are larger for large signals.
+        batch_size=lambda num_samples: 8192 if num_samples < 2**21 else 16_384,
+        micro_batch=2**16,
+        steps=lambda num_samples: 1000 if num_samples < 2**21 else 2000,
+    ),
+    "siren": _network(_siren),
+    "fourier": _network(_fourier),
+    "positional": _network(_positional),
+    "relu": _network(_relu),
 }
 """All that `--arch` knows."""
 
-DEFAULTS = {"image": "siren", "audio": "siren", "video": "siren", "volume": "siren"}
+DEFAULTS = {"image": "hash", "audio": "siren", "video": "hash", "volume": "hash"}
 """What `--arch` is when it is not given, by kind of signal."""

@@ -1,0 +1,101 @@
+"""How large a hash grid should be: from the signal's size, or to meet a number of parameters.
+
+The rule, measured on nine pictures of 0.26 to 14 megapixels (docs/benchmarks.md):
+
+- 16 levels of 2 features, from 32 cells along the longest axis to 1.5 cells a sample. The finest
+  level then tells any two samples apart.
+- A table of a sixteenth as many rows a level as there are samples, between 2^8 and 2^19. A field
+  then has about as many parameters as the signal has values, or fewer.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..encodings.hash_grid import growing_resolutions
+from ..kernels.grid import make_levels
+from ..signals import AbstractLayout
+
+FEATURES = 2
+_COARSEST = 32
+_NUM_LEVELS = 16
+_CELLS_A_SAMPLE = 1.5
+_SAMPLES_A_ROW = 16
+_LOG2_ROWS = (8, 19)
+
+
+@dataclass(frozen=True)
+class GridSize:
+    """Sizes of a hash grid.
+
+    Args:
+        log2_table_size: Rows of a level, at most.
+        num_levels: Levels.
+        base_resolution: Cells of the coarsest along each axis.
+        finest_resolution: Cells of the finest along each axis.
+    """
+
+    log2_table_size: int
+    num_levels: int
+    base_resolution: tuple[int, ...]
+    finest_resolution: tuple[int, ...]
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers in the tables."""
+        resolutions = growing_resolutions(
+            self.base_resolution, self.finest_resolution, self.num_levels
+        )
+        return FEATURES * make_levels(resolutions, max_rows=2**self.log2_table_size).num_rows
+
+
+def default_size(layout: AbstractLayout) -> GridSize:
+    """What suits a signal."""
+    low, high = _LOG2_ROWS
+    log2_rows = round(math.log2(layout.grid.num_samples / _SAMPLES_A_ROW))
+    return _sized(layout, min(high, max(low, log2_rows)))
+
+
+def matching_size(
+    layout: AbstractLayout, num_parameters: int, network: Callable[[int], int]
+) -> GridSize:
+    """What comes closest to a number of parameters, to a percent; of equals the most usual.
+
+    Args:
+        layout: Of the signal.
+        num_parameters: Of the whole field.
+        network: From the number of levels to the parameters of the network on top.
+
+    Raises:
+        ValueError: If it is out of reach.
+    """
+    candidates = [
+        _sized(layout, log2_rows, num_levels, scale)
+        for scale, num_levels, log2_rows in itertools.product(
+            (1.0, 1.25, 0.8, 1.6, 0.6, 2.5, 4.0, 8.0), range(_NUM_LEVELS, 3, -1), range(1, 25)
+        )
+    ]
+    sizes = [c.num_parameters + network(c.num_levels) for c in candidates]
+    if not min(sizes) <= num_parameters <= max(sizes):
+        raise ValueError(
+            f"params: expected {min(sizes):,} to {max(sizes):,} for this architecture, "
+            f"got {num_parameters:,}."
+        )
+    return min(
+        zip(candidates, sizes, strict=True),
+        key=lambda pair: round(abs(pair[1] / num_parameters - 1), 2),
+    )[0]
+
+
+def _sized(
+    layout: AbstractLayout,
+    log2_rows: int,
+    num_levels: int = _NUM_LEVELS,
+    scale: float = 1.0,
+) -> GridSize:
+    finest = tuple(max(2, round(_CELLS_A_SAMPLE * scale * n)) for n in layout.shape)
+    # The same shape of cells at every level.
+    shrink = min(1.0, _COARSEST / max(finest))
+    base = tuple(max(1, round(shrink * n)) for n in finest)
+    return GridSize(log2_rows, num_levels, base, finest)
