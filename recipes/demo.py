@@ -13,7 +13,6 @@ import skimage.data
 from PIL import Image
 
 OUT = Path("out/demo")
-SECONDS = 60.0
 
 
 def neurafield(*arguments: object) -> None:
@@ -51,13 +50,14 @@ def overview(original: Path, large: Path, error: Image.Image) -> Image.Image:
 def main() -> None:
     """Leave field, renderings and error map in `out/demo/`."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--time", type=float, default=SECONDS, help="seconds of fitting")
+    parser.add_argument("--time", type=float, help="seconds of fitting, not the default steps")
     seconds = parser.parse_args().time
+    bound = () if seconds is None else ("--time", f"{seconds:g}")
     OUT.mkdir(parents=True, exist_ok=True)
     photo, field = OUT / "camera.png", OUT / "camera.field"
     small, large = OUT / "camera-1x.png", OUT / "camera-4x.png"
     Image.fromarray(skimage.data.camera()).save(photo)
-    neurafield("fit", photo, "--out", field, "--time", f"{seconds:g}", "--force")
+    neurafield("fit", photo, "--out", field, "--force", *bound)
     neurafield("render", field, "--out", small, "--force")
     neurafield("render", field, "--out", large, "--scale", 4, "--force")
     error = error_map(photo, small)
