@@ -39,8 +39,8 @@ void step(const Floats& parameter, const ConstFloats& grad, const std::optional<
 
 void bind_adam(nb::module_& module) {
   using namespace nb::literals;
-  module.def("adam_step", &step, "parameter"_a, "grad"_a, "rows"_a.none(), "row_size"_a, "mean"_a,
-             "square"_a, "lazy"_a, "step"_a, "lr"_a, "beta1"_a, "beta2"_a, "eps"_a, "threads"_a);
+  module.def("adam_step", &step, "parameter"_a.noconvert(), "grad"_a.noconvert(), "rows"_a.noconvert().none(),
+             "row_size"_a, "mean"_a.noconvert(), "square"_a.noconvert(), "lazy"_a, "step"_a, "lr"_a, "beta1"_a, "beta2"_a, "eps"_a, "threads"_a);
 }
 
 }  // namespace neurafield

@@ -20,7 +20,8 @@ struct Description {
 
   Description(std::int64_t num_points, const std::vector<ConstFloats>& weight_arrays,
               const std::vector<ConstFloats>& bias_arrays, std::vector<float> scale_list,
-              int activation, int threads)
+              int activation, bool bfloat16,
+              int threads)
       : scales(std::move(scale_list)) {
     const std::size_t layers = weight_arrays.size();
     require(layers >= 1 && layers <= kMaxLayers, "fused_mlp: number of layers");
@@ -44,7 +45,7 @@ struct Description {
     }
     mlp = {num_points,    static_cast<int>(layers), dims.data(),
            weights.data(), biases.data(),           scales.data(),
-           static_cast<Activation>(activation),     threads};
+           static_cast<Activation>(activation),     bfloat16, threads};
   }
 };
 
@@ -62,15 +63,15 @@ std::int64_t saved_size(const ConstFloats& x, const std::vector<ConstFloats>& we
                         const std::vector<ConstFloats>& biases, std::vector<float> scales,
                         int activation) {
   const Description d(points(x, in_dim(weights)), weights, biases, std::move(scales), activation,
-                      1);
+                      false, 1);
   return active_kernels().mlp_saved_size(d.mlp);
 }
 
 void forward(const ConstFloats& x, const std::vector<ConstFloats>& weights,
              const std::vector<ConstFloats>& biases, std::vector<float> scales, int activation,
-             int threads, const Floats& y, const std::optional<Floats>& saved) {
+             bool bfloat16, int threads, const Floats& y, const std::optional<Floats>& saved) {
   const Description d(points(x, in_dim(weights)), weights, biases, std::move(scales), activation,
-                      threads);
+                      bfloat16, threads);
   const Kernels& kernels = active_kernels();
   require(y.ndim() == 2 && static_cast<std::int64_t>(y.shape(0)) == d.mlp.num_points &&
               static_cast<std::int64_t>(y.shape(1)) == d.dims.back(),
@@ -83,11 +84,11 @@ void forward(const ConstFloats& x, const std::vector<ConstFloats>& weights,
 
 void backward(const ConstFloats& x, const std::vector<ConstFloats>& weights,
               const std::vector<ConstFloats>& biases, std::vector<float> scales, int activation,
-              int threads, const ConstFloats& saved, const ConstFloats& grad_y,
+              bool bfloat16, int threads, const ConstFloats& saved, const ConstFloats& grad_y,
               const std::optional<Floats>& grad_x, const std::vector<Floats>& grad_weights,
               const std::vector<Floats>& grad_biases) {
   const Description d(points(x, in_dim(weights)), weights, biases, std::move(scales), activation,
-                      threads);
+                      bfloat16, threads);
   const Kernels& kernels = active_kernels();
   require(static_cast<std::int64_t>(saved.size()) >= kernels.mlp_saved_size(d.mlp),
           "fused_mlp: size of saved");
@@ -120,13 +121,16 @@ void backward(const ConstFloats& x, const std::vector<ConstFloats>& weights,
 
 void bind_fused_mlp(nb::module_& module) {
   using namespace nb::literals;
-  module.def("mlp_saved_size", &saved_size, "x"_a, "weights"_a, "biases"_a, "scales"_a,
-             "activation"_a);
-  module.def("mlp_forward", &forward, "x"_a, "weights"_a, "biases"_a, "scales"_a, "activation"_a,
-             "threads"_a, "y"_a, "saved"_a.none());
-  module.def("mlp_backward", &backward, "x"_a, "weights"_a, "biases"_a, "scales"_a, "activation"_a,
-             "threads"_a, "saved"_a, "grad_y"_a, "grad_x"_a.none(), "grad_weights"_a,
-             "grad_biases"_a);
+  // Never converted: what is written into a copy would be lost.
+  module.def("mlp_saved_size", &saved_size, "x"_a.noconvert(), "weights"_a.noconvert(),
+             "biases"_a.noconvert(), "scales"_a, "activation"_a);
+  module.def("mlp_forward", &forward, "x"_a.noconvert(), "weights"_a.noconvert(),
+             "biases"_a.noconvert(), "scales"_a, "activation"_a, "bfloat16"_a, "threads"_a,
+             "y"_a.noconvert(), "saved"_a.noconvert().none());
+  module.def("mlp_backward", &backward, "x"_a.noconvert(), "weights"_a.noconvert(),
+             "biases"_a.noconvert(), "scales"_a, "activation"_a, "bfloat16"_a, "threads"_a,
+             "saved"_a.noconvert(), "grad_y"_a.noconvert(), "grad_x"_a.noconvert().none(),
+             "grad_weights"_a.noconvert(), "grad_biases"_a.noconvert());
 }
 
 }  // namespace neurafield

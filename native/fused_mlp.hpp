@@ -52,13 +52,29 @@ std::int64_t packed_size(const Mlp& mlp) {
   std::int64_t size = 0;
   for (int l = 0; l < mlp.num_layers; ++l) {
     const std::int64_t in = mlp.dims[l], out = mlp.dims[l + 1];
-    size += larger(in * padded(out), out * padded(in)) + padded(out);
+    size += padded(in) * padded(out) + padded(out);
   }
   return size;
 }
 
 float scale_of(const Mlp& mlp, int layer) {
   return layer < mlp.num_layers - 1 ? mlp.scales[layer] : 1.0f;
+}
+
+// Whether a layer's products are of bfloat16: those between hidden layers, which hold nearly all the
+// work. Coordinates and values keep their precision.
+//
+// Column k of a matrix and column k + depth / 2 share a word then, so that words are made of whole
+// vectors. The depth is that of padded columns; what is packed for the padding is zero.
+bool paired(const Mlp& mlp, int layer) {
+  return mlp.bfloat16 && layer > 0 && layer < mlp.num_layers - 1;
+}
+
+float packed_pair(float first, float second) {
+  Vec a = {}, b = {};
+  a[0] = first;
+  b[0] = second;
+  return pair(a, b)[0];
 }
 
 // The weights as panels: panel p holds columns [p * width, ...) of the matrix B(k, n) that a
@@ -69,11 +85,21 @@ void pack_layer(const Mlp& mlp, int layer, float* to) {
   const float scale = scale_of(mlp, layer);
   const std::int64_t in = mlp.dims[layer], out = mlp.dims[layer + 1];
   const std::int64_t depth = backward ? out : in, columns = backward ? in : out;
-  const std::int64_t width = panel_width(columns);
-  for (std::int64_t first = 0; first < columns; first += width)
-    for (std::int64_t k = 0; k < depth; ++k)
-      for (std::int64_t n = first; n < first + width; ++n)
-        *to++ = n < columns ? scale * (backward ? weight[k * in + n] : weight[n * in + k]) : 0.0f;
+  const std::int64_t width = panel_width(columns), half = padded(depth) / 2;
+  const auto number = [&](std::int64_t k, std::int64_t n) {
+    if (k >= depth || n >= columns) return 0.0f;
+    return scale * (backward ? weight[k * in + n] : weight[n * in + k]);
+  };
+  for (std::int64_t first = 0; first < columns; first += width) {
+    if (paired(mlp, layer)) {
+      for (std::int64_t k = 0; k < half; ++k)
+        for (std::int64_t n = first; n < first + width; ++n)
+          *to++ = packed_pair(number(k, n), number(k + half, n));
+    } else {
+      for (std::int64_t k = 0; k < depth; ++k)
+        for (std::int64_t n = first; n < first + width; ++n) *to++ = number(k, n);
+    }
+  }
 }
 
 struct PackJob {
@@ -87,7 +113,7 @@ Packed pack(const Mlp& mlp, float* buffer, bool backward) {
   for (int l = 0; l < mlp.num_layers; ++l) {
     const std::int64_t in = mlp.dims[l], out = mlp.dims[l + 1];
     packed.forward[l] = packed.backward[l] = buffer;
-    buffer += larger(in * padded(out), out * padded(in));
+    buffer += padded(in) * padded(out);
     packed.bias[l] = buffer;
     buffer += padded(out);
   }
@@ -180,6 +206,46 @@ void copy_rows(std::int64_t rows, std::int64_t columns, const float* from, std::
     std::memcpy(to + m * to_row, from + m * from_row, 4 * static_cast<std::size_t>(columns));
 }
 
+// A tile's rows for a product along its columns: words of columns k and k + padded / 2.
+void pair_columns(std::int64_t rows, std::int64_t columns, const float* from, std::int64_t row,
+                  float* to) {
+  const std::int64_t half = padded(columns) / 2;
+  for (std::int64_t m = 0; m < rows; ++m)
+    for (std::int64_t k = 0; k < half; k += kLanes)
+      store(to + m * row_stride(half) + k,
+            pair(load(from + m * row + k), load(from + m * row + k + half)));
+}
+
+// A tile's rows for a product along its points: words of points 2 m and 2 m + 1.
+void pair_points(std::int64_t rows, std::int64_t columns, const float* from, std::int64_t row,
+                 float* to) {
+  for (std::int64_t m = 0; m < rows; m += 2)
+    for (std::int64_t n = 0; n < padded(columns); n += kLanes)
+      store(to + m / 2 * row + n, pair(load(from + m * row + n),
+                                       m + 1 < rows ? load(from + (m + 1) * row + n) : Vec{}));
+}
+
+// C = A B + bias for A a tile's rows, (rows, depth), and B a layer's packed weights. `words` is
+// room for the rows as pairs.
+void multiply_rows(const Mlp& mlp, int layer, std::int64_t rows, std::int64_t columns,
+                   std::int64_t depth, Operand a, const float* packed, float* c,
+                   std::int64_t c_row, const float* bias, float* words) {
+  const std::int64_t width = panel_width(columns);
+  if (!paired(mlp, layer)) {
+    multiply<Numbers, Stored::AsRows, false>(rows, columns, depth, a,
+                                             Panels{packed, width, depth * width}, c, c_row, bias);
+    return;
+  }
+  const std::int64_t half = padded(depth) / 2;
+  pair_columns(rows, depth, a.data, a.stride, words);
+  multiply<Bfloat16Pairs, Stored::AsRows, false>(rows, columns, half,
+                                                 Operand{words, row_stride(half)},
+                                                 Panels{packed, width, half * width}, c, c_row,
+                                                 bias);
+}
+
+constexpr int kForwardTiles = 3;
+
 struct ForwardJob {
   const Mlp* mlp;
   const Packed* packed;
@@ -192,7 +258,8 @@ void forward_tile(const ForwardJob& job, std::int64_t index, float* scratch) {
   const Mlp& mlp = *job.mlp;
   const std::int64_t first = index * kTile, rows = smaller(kTile, mlp.num_points - first);
   const Activate apply = activate_with<false>(mlp.activation);
-  float *activation = scratch, *temporary = scratch + kTile * widest(mlp);
+  const std::int64_t buffer = kTile * widest(mlp);
+  float *activation = scratch, *temporary = scratch + buffer, *words = scratch + 2 * buffer;
   float* kept = job.saved ? job.saved + index * saved_tile_size(mlp) : nullptr;
   Operand input{job.x + first * mlp.dims[0], mlp.dims[0]};
   for (int l = 0; l < mlp.num_layers; ++l) {
@@ -200,9 +267,8 @@ void forward_tile(const ForwardJob& job, std::int64_t index, float* scratch) {
     const bool last = l == mlp.num_layers - 1;
     const std::int64_t z_row = padded(out);
     float* z = kept && !last ? kept : temporary;
-    multiply<Stored::AsRows, false>(rows, out, in, input,
-                    Panels{job.packed->forward[l], panel_width(out), in * panel_width(out)}, z,
-                    z_row, job.packed->bias[l]);
+    multiply_rows(mlp, l, rows, out, in, input, job.packed->forward[l], z, z_row,
+                  job.packed->bias[l], words);
     if (last) {
       copy_rows(rows, out, z, z_row, job.y + first * out, out);
     } else {
@@ -215,7 +281,7 @@ void forward_tile(const ForwardJob& job, std::int64_t index, float* scratch) {
 
 void mlp_forward(const Mlp& mlp, const float* x, float* y, float* saved) {
   const std::int64_t lanes = larger(1, smaller(mlp.threads, num_tiles(mlp)));
-  const std::int64_t lane_size = 2 * kTile * widest(mlp);
+  const std::int64_t lane_size = kForwardTiles * kTile * widest(mlp);
   const Scratch weights(static_cast<std::size_t>(packed_size(mlp)));
   const Scratch scratch(static_cast<std::size_t>(lanes * lane_size));
   const Packed packed = pack(mlp, weights.data(), false);
@@ -225,7 +291,7 @@ void mlp_forward(const Mlp& mlp, const float* x, float* y, float* saved) {
       [](void* context, std::int64_t lane) {
         ForwardJob& job = *static_cast<ForwardJob*>(context);
         const Mlp& mlp = *job.mlp;
-        float* scratch = job.scratch + lane * 2 * kTile * widest(mlp);
+        float* scratch = job.scratch + lane * kForwardTiles * kTile * widest(mlp);
         // Tiles do not depend on each other, so a lane takes the next one that is left.
         for (;;) {
           const std::int64_t tile = __atomic_fetch_add(&job.next_tile, 1, __ATOMIC_RELAXED);
@@ -263,7 +329,7 @@ struct BackwardJob {
   std::int64_t lanes;
 };
 
-constexpr int kBackwardTiles = 4;
+constexpr int kBackwardTiles = 5;
 
 void multiply_by_slope(std::int64_t rows, std::int64_t columns, const float* slope, float* grad,
                        std::int64_t row) {
@@ -281,6 +347,26 @@ void add_rows(std::int64_t rows, std::int64_t columns, const float* grad, std::i
   }
 }
 
+// sum += A' B for two tiles of points: A of the narrow side, whose columns make the rows. `words` is
+// room for both as pairs.
+void multiply_tiles(const Mlp& mlp, int layer, std::int64_t points, std::int64_t narrow,
+                    std::int64_t wide, const float* a, std::int64_t a_row, const float* b,
+                    std::int64_t b_row, float* sum, float* words) {
+  if (!paired(mlp, layer)) {
+    multiply<Numbers, Stored::AsColumns, true>(narrow, wide, points, Operand{a, a_row},
+                                               Panels{b, b_row, kPanel}, sum, padded(wide),
+                                               nullptr);
+    return;
+  }
+  const std::int64_t pairs = (points + 1) / 2;
+  float* b_words = words + kTile / 2 * a_row;
+  pair_points(points, narrow, a, a_row, words);
+  pair_points(points, wide, b, b_row, b_words);
+  multiply<Bfloat16Pairs, Stored::AsColumns, true>(narrow, wide, pairs, Operand{words, a_row},
+                                                   Panels{b_words, b_row, kPanel}, sum,
+                                                   padded(wide), nullptr);
+}
+
 void backward_tile(const BackwardJob& job, std::int64_t index, float* scratch, float* sums) {
   const Mlp& mlp = *job.mlp;
   const std::int64_t first = index * kTile, rows = smaller(kTile, mlp.num_points - first);
@@ -288,6 +374,7 @@ void backward_tile(const BackwardJob& job, std::int64_t index, float* scratch, f
   const Activate apply = activate_with<true>(mlp.activation);
   float *value = scratch, *slope = scratch + buffer;
   float *grad = scratch + 2 * buffer, *next_grad = scratch + 3 * buffer;
+  float* words = scratch + 4 * buffer;
   const float* kept = job.saved + (index + 1) * saved_tile_size(mlp);
   float* sum = sums + gradient_size(mlp);
 
@@ -308,17 +395,14 @@ void backward_tile(const BackwardJob& job, std::int64_t index, float* scratch, f
       sum -= padded(out);
       add_rows(rows, padded(out), grad, out_row, sum);
       sum -= smaller(in, out) * gradient_row(in, out);
-      const float* narrow = transposed(in, out) ? value : grad;
-      const float* wide = transposed(in, out) ? grad : value;
-      const std::int64_t narrow_row = transposed(in, out) ? in_row : out_row;
-      const std::int64_t wide_row = transposed(in, out) ? out_row : in_row;
-      multiply<Stored::AsColumns, true>(smaller(in, out), larger(in, out), rows, Operand{narrow, narrow_row},
-                     Panels{wide, wide_row, kPanel}, sum, gradient_row(in, out), nullptr);
+      if (transposed(in, out))
+        multiply_tiles(mlp, l, rows, in, out, value, in_row, grad, out_row, sum, words);
+      else
+        multiply_tiles(mlp, l, rows, out, in, grad, out_row, value, in_row, sum, words);
     }
     if (l > 0 || job.grad_x) {
-      multiply<Stored::AsRows, false>(rows, in, out, Operand{grad, out_row},
-                      Panels{job.packed->backward[l], panel_width(in), out * panel_width(in)},
-                      next_grad, in_row, nullptr);
+      multiply_rows(mlp, l, rows, in, out, Operand{grad, out_row}, job.packed->backward[l],
+                    next_grad, in_row, nullptr, words);
       if (l > 0)
         multiply_by_slope(rows, padded(in), slope, next_grad, in_row);
       else

@@ -19,6 +19,7 @@ struct Mlp {
   const float* const* biases;    // L of shape (dims[l + 1])
   const float* scales;           // L - 1
   Activation activation;
+  bool bfloat16;                 // round what goes into products between hidden layers
   int threads;
 };
 

@@ -62,6 +62,9 @@ NB_MODULE(_native, module) {
   module.def("levels", [] { return level_names(true); }, "Instruction sets of this processor.");
   module.def("compiled_levels", [] { return level_names(false); }, "Instruction sets built in.");
   module.def("level", [] { return std::string(active().load()->name); }, "The one in use.");
+  module.def(
+      "has_bfloat16", [] { return std::string(active().load()->name) == "avx512bf16"; },
+      "Whether the level in use multiplies bfloat16 itself.");
   module.def("use_level", &use_level, "Use another one from now on.");
   module.def("use_own_threads", &use_own_threads, "Leave torch's workers alone; for tests.");
   module.def("thread_pool", &thread_pool_name, "Whose threads the kernels run on.");

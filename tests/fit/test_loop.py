@@ -188,6 +188,7 @@ def test_time_spent_is_counted_over_all_parts(tmp_path: Path) -> None:
         ({"problem": Constraint(signal=picture(), batch_size=32)}, "another problem"),
         ({"problem": Constraint(signal=picture(), batch_size=64, weight=2.0)}, "another problem"),
         ({"micro_batch": 3}, "another micro-batch"),
+        ({"bfloat16": True}, "another precision"),
     ],
 )
 def test_resuming_another_run_is_refused(change: dict, named: str, tmp_path: Path) -> None:

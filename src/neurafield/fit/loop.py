@@ -66,6 +66,7 @@ def fit(
     seed: int = 0,
     optimizer: Callable[[nn.Module], torch.optim.Optimizer] = default_optimizer,
     micro_batch: int = 8192,
+    bfloat16: bool = False,
     checkpoint: str | Path | None = None,
     checkpoint_every: int | None = None,
     resume: bool = False,
@@ -91,6 +92,9 @@ def fit(
         micro_batch: Samples that pass through the field at a time; a batch is cut into such
             parts. Bounds the memory of activations (coordinates and targets of the whole batch,
             some 50 bytes a sample, are made first), and 8,192 fits the caches.
+        bfloat16: Round what goes into products between hidden layers to bfloat16, for speed on
+            processors that have such products; parameters, sums and losses stay float32. On
+            others float32 is used, and a `KernelNotice` says so.
         checkpoint: File to go on from after a crash.
         checkpoint_every: Steps between checkpoints; None for 50, or more for a field of over a
             million parameters, so that they stay cheap.
@@ -125,7 +129,7 @@ def fit(
             "fit: expected one constraint on the values of a signal on a grid for target_psnr, "
             "got another problem. Stop by steps or time instead."
         )
-    identity = _identity(field, constraints, chosen, seed, micro_batch)
+    identity = _identity(field, constraints, chosen, seed, micro_batch, bfloat16)
     path = None if checkpoint is None else Path(checkpoint)
     state = RunState()
     if path is not None and resume and path.exists():
@@ -182,7 +186,12 @@ def fit(
             group["lr"] = rate * group.get("lr_factor", 1.0)
         chosen.zero_grad(set_to_none=True)
         terms = add_gradients(
-            field, constraints, seed=seed, step=state.step, micro_batch=micro_batch
+            field,
+            constraints,
+            seed=seed,
+            step=state.step,
+            micro_batch=micro_batch,
+            bfloat16=bfloat16,
         )
         culprit = first_not_finite(terms, field)
         state.step += 1
@@ -258,6 +267,7 @@ def _identity(
     optimizer: torch.optim.Optimizer,
     seed: int,
     micro_batch: int,
+    bfloat16: bool,
 ) -> dict[str, Any]:
     # What every batch and every gradient depend on. Bounds and the learning rate may change
     # between the parts of a run; these may not. The field is told by its printed form, which
@@ -277,6 +287,7 @@ def _identity(
             for group in optimizer.param_groups
         ],
         "micro-batch": micro_batch,
+        "precision": "bfloat16" if bfloat16 else "float32",
     }
 
 

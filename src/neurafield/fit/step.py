@@ -15,6 +15,7 @@ def add_gradients(
     seed: int,
     step: int,
     micro_batch: int,
+    bfloat16: bool = False,
 ) -> dict[str, float]:
     """Add the gradients of all constraints to the field's; return each one's unweighted loss.
 
@@ -30,7 +31,8 @@ def add_gradients(
         size, term = len(target), 0.0
         for start in range(0, size, micro_batch):
             part = slice(start, min(start + micro_batch, size))
-            prediction = constraint.map(field, query[part].to(reference))
+            with torch.autocast(reference.device.type, torch.bfloat16, enabled=bfloat16):
+                prediction = constraint.map(field, query[part].to(reference))
             share = (part.stop - part.start) / size
             expected = target[part].to(reference)
             if prediction.shape != expected.shape:

@@ -73,14 +73,16 @@ def use_native(operation: str, *tensors: Tensor, unserved: str = "") -> bool:
     if reason:
         # Asked for by a transform, which the reference is there for.
         if wanted == "native":
-            _tell(operation, reason)
+            _tell_reference(operation, reason)
         return False
     if any(t.dtype != torch.float32 for t in tensors):
         found = ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors}))
-        _tell(operation, f"the compiled kernels are for float32, these tensors are {found}")
+        _tell_reference(
+            operation, f"the compiled kernels are for float32, these tensors are {found}"
+        )
         return False
     if unserved:
-        _tell(operation, unserved)
+        _tell_reference(operation, unserved)
         return False
     return True
 
@@ -106,19 +108,22 @@ def _transformed(tensors: tuple[Tensor, ...]) -> str:
         return "a torch.func transform is running"
     if torch.autograd.forward_ad._current_level >= 0:
         return "forward-mode derivatives are taken"
-    if torch.is_autocast_enabled("cpu"):
-        return "autocast is on"
     if any(type(t) not in (Tensor, torch.nn.Parameter) for t in tensors):
         return "a subclass of Tensor is among the inputs"
     return ""
 
 
-def _tell(operation: str, reason: str) -> None:
-    if (operation, reason) not in _told:
-        _told.add((operation, reason))
-        warnings.warn(
-            f"{operation}: {reason}, so the torch reference runs, slower and just as right. "
-            "This is said once.",
-            KernelNotice,
-            stacklevel=5,
-        )
+def wants_bfloat16() -> bool:
+    """Whether the caller accepts less precision for speed: `torch.autocast` says so."""
+    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+
+
+def tell(operation: str, fact: str) -> None:
+    """Warn, the first time."""
+    if (operation, fact) not in _told:
+        _told.add((operation, fact))
+        warnings.warn(f"{operation}: {fact}. This is said once.", KernelNotice, stacklevel=5)
+
+
+def _tell_reference(operation: str, reason: str) -> None:
+    tell(operation, f"{reason}, so the torch reference runs, slower and just as right")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -27,6 +28,10 @@ def fused_mlp(
 
     $h_0 = x,\ h_l = f(s_l (W_l h_{l-1} + b_l)),\ y = W_L h_{L-1} + b_L$. Differentiable to any
     order in everything; first derivatives are compiled, higher ones go through the reference.
+
+    Under `torch.autocast("cpu", torch.bfloat16)`, products between hidden layers are of factors
+    rounded to bfloat16 and summed in float32, where the processor has such products (AVX512-BF16).
+    Coordinates, values, parameters and sums stay float32.
 
     Args:
         x: Inputs.
@@ -74,9 +79,14 @@ def fused_mlp(
             "outputs at most"
         )
     )
-    chosen = (
-        native
-        if dispatch.use_native("fused_mlp", x, *weights, *biases, unserved=unserved)
-        else reference
-    )
-    return chosen.fused_mlp(x, weights, biases, activation, scales)
+    native_runs = dispatch.use_native("fused_mlp", x, *weights, *biases, unserved=unserved)
+    bfloat16 = dispatch.wants_bfloat16()
+    if bfloat16 and native_runs and not dispatch.native().has_bfloat16():
+        dispatch.tell("fused_mlp", "this processor has no bfloat16 products, so float32 is used")
+        bfloat16 = False
+    chosen = native if native_runs else reference
+    if not torch.is_autocast_enabled("cpu"):
+        return chosen.fused_mlp(x, weights, biases, activation, scales)
+    with torch.autocast("cpu", enabled=False):
+        # Torch itself would round the coordinates too.
+        return chosen.fused_mlp(x, weights, biases, activation, scales, bfloat16)

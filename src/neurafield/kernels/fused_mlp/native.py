@@ -18,14 +18,15 @@ def fused_mlp(
     biases: Sequence[Tensor],
     activation: str,
     scales: Sequence[float],
+    bfloat16: bool = False,
 ) -> Tensor:
     """See the dispatching function."""
     flat = x.reshape(-1, x.shape[-1]).contiguous()
     parameters = [p.contiguous() for p in (*weights, *biases)]
     if torch.is_grad_enabled() and any(t.requires_grad for t in (flat, *parameters)):
-        y = _FusedMlp.apply(flat, activation, list(scales), *parameters)
+        y = _FusedMlp.apply(flat, activation, list(scales), bfloat16, *parameters)
     else:
-        y = _forward(flat, parameters, activation, list(scales), None)
+        y = _forward(flat, parameters, activation, list(scales), bfloat16, None)
     return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
@@ -39,38 +40,46 @@ def _forward(
     parameters: Sequence[Tensor],
     activation: str,
     scales: list[float],
+    bfloat16: bool,
     saved: Tensor | None,
 ) -> Tensor:
     weights, biases = _split(parameters)
     y = x.new_empty(len(x), len(biases[-1]))
     threads = torch.get_num_threads()
-    native().mlp_forward(x.detach(), weights, biases, scales, _INDEX[activation], threads, y, saved)
+    native().mlp_forward(
+        x.detach(), weights, biases, scales, _INDEX[activation], bfloat16, threads, y, saved
+    )
     return y
 
 
 class _FusedMlp(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, activation: str, scales: list[float], *parameters: Tensor
+        ctx: Any,
+        x: Tensor,
+        activation: str,
+        scales: list[float],
+        bfloat16: bool,
+        *parameters: Tensor,
     ) -> Tensor:
         weights, biases = _split(parameters)
         size = native().mlp_saved_size(x.detach(), weights, biases, scales, _INDEX[activation])
         # Memory that comes back to the library when autograd lets go of it.
         saved = torch.from_dlpack(native().empty(size))
-        ctx.activation, ctx.scales = activation, scales
+        ctx.activation, ctx.scales, ctx.bfloat16 = activation, scales, bfloat16
         ctx.save_for_backward(x, saved, *parameters)
-        return _forward(x, parameters, activation, scales, saved)
+        return _forward(x, parameters, activation, scales, bfloat16, saved)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_y,) = grad_outputs
         x, saved, *parameters = ctx.saved_tensors
-        wanted = [ctx.needs_input_grad[0], *ctx.needs_input_grad[3:]]
+        wanted = [ctx.needs_input_grad[0], *ctx.needs_input_grad[4:]]
         if torch.is_grad_enabled():
             grads = _differentiable_backward(ctx, x, parameters, grad_y, wanted)
         else:
             grads = _backward(ctx, x, saved, parameters, grad_y, wanted)
-        return (grads[0], None, None, *grads[1:])
+        return (grads[0], None, None, None, *grads[1:])
 
 
 def _backward(
@@ -90,6 +99,7 @@ def _backward(
         biases,
         ctx.scales,
         _INDEX[ctx.activation],
+        ctx.bfloat16,
         torch.get_num_threads(),
         saved,
         grad_y.contiguous(),
@@ -109,7 +119,9 @@ def _differentiable_backward(
 ) -> list[Tensor | None]:
     """Gradients that can be differentiated again: autograd's, through the reference."""
     middle = len(parameters) // 2
-    y = reference.fused_mlp(x, parameters[:middle], parameters[middle:], ctx.activation, ctx.scales)
+    y = reference.fused_mlp(
+        x, parameters[:middle], parameters[middle:], ctx.activation, ctx.scales, ctx.bfloat16
+    )
     inputs = [x, *parameters]
     asked = [tensor for tensor, need in zip(inputs, wanted, strict=True) if need]
     found = iter(torch.autograd.grad(y, asked, grad_y, create_graph=True))
