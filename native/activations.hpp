@@ -33,9 +33,9 @@ inline void sincos(Vec x, Vec& sine, Vec& cosine) {
   cosine = from_bits(bits(c) ^ sign);
 }
 
-// e^x, clamped to the normal numbers.
-inline Vec exponential(Vec x) {
-  x = x > 88.0f ? splat(88.0f) : x;
+// e^x; 0 and infinity where it is not a normal number.
+inline Vec exponential(Vec unclamped) {
+  Vec x = unclamped > 88.0f ? splat(88.0f) : unclamped;
   x = x < -87.0f ? splat(-87.0f) : x;
   const Vec magic = splat(12582912.0f);
   const Vec shifted = x * 1.44269504f + magic;
@@ -45,7 +45,9 @@ inline Vec exponential(Vec x) {
                             r * (0.0416664574f +
                                  r * (0.00833336183f + r * (0.00139344967f + r * 0.000198581269f))));
   const Vec mantissa = 1.0f + (r + r * r * p);
-  return mantissa * from_bits((bits(shifted) + 127) << 23);
+  const Vec result = mantissa * from_bits((bits(shifted) + 127) << 23);
+  const Vec large = unclamped > 88.0f ? splat(__builtin_inff()) : result;
+  return unclamped < -87.0f ? Vec{} : large;
 }
 
 inline Vec sigmoid(Vec x) { return 1.0f / (1.0f + exponential(-x)); }
@@ -123,10 +125,11 @@ struct SigmoidFunction : Unlimited {
 struct SiluFunction : Unlimited {
   static Vec value(Vec z) { return z * sigmoid(z); }
   static void both(Vec z, Vec& value, Vec& slope) {
-    // 1 - s as e^-z s: no cancellation for large z.
     const Vec e = exponential(-z), s = 1.0f / (1.0f + e);
+    // No cancellation for large z, no infinity for small.
+    const Vec rest = z > 0.0f ? e * s : 1.0f - s;
     value = z * s;
-    slope = s * (1.0f + z * (e * s));
+    slope = s * (1.0f + z * rest);
   }
 };
 

@@ -20,7 +20,7 @@ void step(const Floats& parameter, const ConstFloats& grad, const std::optional<
   require(mean.size() == parameter.size() && square.size() == parameter.size(), "adam: state");
   require(rows ? static_cast<std::int64_t>(rows->size()) == given / row_size : given == size,
           "adam: size of the gradient");
-  require(step >= 1 && threads >= 1 && threads <= 4096, "adam: step, threads");
+  require(step >= 1 && threads >= 1 && threads <= 65536, "adam: step, threads");
   if (rows)
     for (std::size_t i = 0; i < rows->size(); ++i)
       // Rising, so that no two tasks update the same row.

@@ -28,7 +28,7 @@ struct Description {
     require(bias_arrays.size() == layers && scales.size() == layers - 1, "fused_mlp: lists");
     require(activation >= 0 && activation <= static_cast<int>(Activation::GELU),
             "fused_mlp: activation");
-    require(threads >= 1 && threads <= 4096, "fused_mlp: threads");
+    require(threads >= 1 && threads <= 65536, "fused_mlp: threads");
     for (std::size_t l = 0; l < layers; ++l) {
       const ConstFloats &weight = weight_arrays[l], &bias = bias_arrays[l];
       require(weight.ndim() == 2 && bias.ndim() == 1 && bias.shape(0) == weight.shape(0),

@@ -72,7 +72,7 @@ inline void block(std::int64_t depth, Operand a, const float* b, std::int64_t b_
                   std::int64_t c_row, const float* bias) {
   Vec sum[rows][wide];
   for (int m = 0; m < rows; ++m)
-    for (int j = 0; j < wide; ++j) sum[m][j] = bias ? load(bias + j * kLanes) : Vec{};
+    for (int j = 0; j < wide; ++j) sum[m][j] = Vec{};
   // Every third row has a pointer; the others are reached from it by the stride and twice the
   // stride, which are addresses that need no register of their own.
   const float* every_third[(rows + 2) / 3];
@@ -90,8 +90,12 @@ inline void block(std::int64_t depth, Operand a, const float* b, std::int64_t b_
   for (int m = 0; m < rows; ++m)
     for (int j = 0; j < wide; ++j) {
       float* to = c + m * c_row + j * kLanes;
-      // Added last: a sum of sums rounds less than one long sum.
-      store(to, accumulate ? load(to) + sum[m][j] : sum[m][j]);
+      // Added last: every addition on the way would round at the size of what was there before.
+      if (accumulate)
+        sum[m][j] += load(to);
+      else if (bias)
+        sum[m][j] += load(bias + j * kLanes);
+      store(to, sum[m][j]);
     }
 }
 

@@ -124,11 +124,14 @@ class Pool {
 };
 
 // Never destroyed: its workers may outlive main. A forked child starts with a fresh one, since
-// threads do not survive a fork.
+// threads do not survive a fork; OpenMP's do not either, and it would wait for them for ever.
 Pool* pool = new Pool;
 
 #if defined(__linux__)
-const int at_fork = pthread_atfork(nullptr, nullptr, [] { pool = new Pool; });
+const int at_fork = pthread_atfork(nullptr, nullptr, [] {
+  pool = new Pool;
+  own_threads = true;
+});
 #endif
 
 // Regions that our own workers still take after OpenMP's were late.

@@ -27,9 +27,10 @@ _NEEDED_FOR = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one fact a line; what is missing comes with the command that installs it."""
+    kernels = dispatch.describe()
     for name, value in system.describe().items():
         print(f"{name + ':':<14}{'none' if value is None else value}")
-    print(f"{'kernels:':<14}{dispatch.describe()}")
+    print(f"{'kernels:':<14}{kernels}")
     for extra, modules in _EXTRAS.items():
         missing = [name for name in modules if importlib.util.find_spec(name) is None]
         if missing:

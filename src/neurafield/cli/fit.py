@@ -54,7 +54,7 @@ class Settings:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit, measure, save, tell."""
-    if arguments.input.suffix == ".field":
+    if arguments.input.suffix == ".field" and arguments.input.exists():
         raise ValueError(
             f"{arguments.input}: is a field already. Draw it with neurafield render, see what it "
             "holds with neurafield info."

@@ -48,10 +48,22 @@ class Adam(torch.optim.Optimizer):
         eps: float = 1e-8,
         lazy: bool = False,
     ) -> None:
-        check_positive(self, lr=lr, eps=eps)
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"Adam: expected betas in [0, 1), got {betas}.")
         super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps, "lazy": lazy})
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters, with options of their own.
+
+        Raises:
+            ValueError: If an option is unknown or out of range.
+        """
+        group = {**self.defaults, **param_group}
+        unknown = set(group) - set(self.defaults) - {"params", "lr_factor", "initial_lr"}
+        if unknown:
+            raise ValueError(f"Adam: expected {', '.join(self.defaults)}, got {sorted(unknown)}.")
+        check_positive(self, lr=group["lr"], eps=group["eps"])
+        if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
+            raise ValueError(f"Adam: expected two betas in [0, 1), got {group['betas']}.")
+        super().add_param_group(param_group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
@@ -99,6 +111,8 @@ def default_optimizer(field: nn.Module) -> Adam:
         for table in module.tables()
     ]
     known = {id(table) for table in tables}
+    # Of the field's own parameters: a table may be shared, or computed from others.
+    tables = [parameter for parameter in field.parameters() if id(parameter) in known]
     others = [parameter for parameter in field.parameters() if id(parameter) not in known]
     groups: list[dict[str, Any]] = [
         {"params": others},

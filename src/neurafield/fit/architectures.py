@@ -24,7 +24,7 @@ from .grid_size import FEATURES, GridSize, default_size, matching_size
 MAX_WIDTH = 4096
 _DEPTH = 4
 _NUM_FREQUENCIES = 128
-_HASH_WIDTH, _HASH_DEPTH = 64, 2
+_HASH_DEPTH = 2
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def _hash(layout: AbstractLayout, size: GridSize, generator: torch.Generator | N
     network = MLP(
         encoding.out_dim,
         layout.channels,
-        width=_HASH_WIDTH,
+        width=size.width,
         depth=_HASH_DEPTH,
         generator=generator,
     )
@@ -217,8 +217,8 @@ def _hash(layout: AbstractLayout, size: GridSize, generator: torch.Generator | N
 
 
 def _matching_grid(layout: AbstractLayout, num_parameters: int) -> GridSize:
-    def network(num_levels: int) -> int:
-        sizes = [num_levels * FEATURES] + [_HASH_WIDTH] * _HASH_DEPTH + [layout.channels]
+    def network(size: GridSize) -> int:
+        sizes = [size.num_levels * FEATURES] + [size.width] * _HASH_DEPTH + [layout.channels]
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
 
     return matching_size(layout, num_parameters, network)

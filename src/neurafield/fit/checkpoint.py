@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..container import read_sealed, state_shapes, write_sealed
 from ..errors import FieldFileError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass

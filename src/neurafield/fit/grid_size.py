@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..encodings.hash_grid import growing_resolutions
-from ..kernels.grid import make_levels
+from ..kernels.grid import MAX_CELLS, make_levels
 from ..signals import AbstractLayout
 
 FEATURES = 2
 _COARSEST = 32
 _NUM_LEVELS = 16
+_WIDTHS = (64, 32, 16)
 _CELLS_A_SAMPLE = 1.5
 _SAMPLES_A_ROW = 16
 _LOG2_ROWS = (8, 19)
@@ -30,12 +31,14 @@ class GridSize:
     """Sizes of a hash grid.
 
     Args:
+        width: Units in each hidden layer of the network on top.
         log2_table_size: Rows of a level, at most.
         num_levels: Levels.
         base_resolution: Cells of the coarsest along each axis.
         finest_resolution: Cells of the finest along each axis.
     """
 
+    width: int
     log2_table_size: int
     num_levels: int
     base_resolution: tuple[int, ...]
@@ -58,29 +61,35 @@ def default_size(layout: AbstractLayout) -> GridSize:
 
 
 def matching_size(
-    layout: AbstractLayout, num_parameters: int, network: Callable[[int], int]
+    layout: AbstractLayout, num_parameters: int, network: Callable[[GridSize], int]
 ) -> GridSize:
     """What comes closest to a number of parameters, to a percent; of equals the most usual.
+
+    Half of them at least go into the tables, for which small fields get a narrower network.
 
     Args:
         layout: Of the signal.
         num_parameters: Of the whole field.
-        network: From the number of levels to the parameters of the network on top.
+        network: From the sizes to the parameters of the network on top.
 
     Raises:
         ValueError: If it is out of reach.
     """
     candidates = [
-        _sized(layout, log2_rows, num_levels, scale)
-        for scale, num_levels, log2_rows in itertools.product(
-            (1.0, 1.25, 0.8, 1.6, 0.6, 2.5, 4.0, 8.0), range(_NUM_LEVELS, 3, -1), range(1, 25)
+        _sized(layout, log2_rows, num_levels, scale, width)
+        for width, scale, num_levels, log2_rows in itertools.product(
+            _WIDTHS,
+            (1.0, 1.25, 0.8, 1.6, 0.6, 2.5, 4.0, 8.0),
+            range(_NUM_LEVELS, 3, -1),
+            range(1, 25),
         )
+        if 2 * network(_sized(layout, 1, num_levels, scale, width)) <= num_parameters
     ]
-    sizes = [c.num_parameters + network(c.num_levels) for c in candidates]
-    if not min(sizes) <= num_parameters <= max(sizes):
+    sizes = [c.num_parameters + network(c) for c in candidates]
+    if not sizes or not min(sizes) <= num_parameters <= max(sizes):
         raise ValueError(
-            f"params: expected {min(sizes):,} to {max(sizes):,} for this architecture, "
-            f"got {num_parameters:,}."
+            f"params: {num_parameters:,} are too {'many' if sizes else 'few'} for a hash grid on "
+            f"this signal. Choose another number, or a network alone, such as siren."
         )
     return min(
         zip(candidates, sizes, strict=True),
@@ -93,9 +102,10 @@ def _sized(
     log2_rows: int,
     num_levels: int = _NUM_LEVELS,
     scale: float = 1.0,
+    width: int = _WIDTHS[0],
 ) -> GridSize:
-    finest = tuple(max(2, round(_CELLS_A_SAMPLE * scale * n)) for n in layout.shape)
+    finest = tuple(min(MAX_CELLS, max(2, round(_CELLS_A_SAMPLE * scale * n))) for n in layout.shape)
     # The same shape of cells at every level.
     shrink = min(1.0, _COARSEST / max(finest))
     base = tuple(max(1, round(shrink * n)) for n in finest)
-    return GridSize(log2_rows, num_levels, base, finest)
+    return GridSize(width, log2_rows, num_levels, base, finest)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from .._checks import check_count, check_positive
+from ..kernels import dispatch
 from ..maps import Identity
 from ..signals import AbstractGridSignal
 from .adam import default_optimizer
@@ -118,8 +119,11 @@ def fit(
         >>> result.status, result.step
         ('steps', 5)
     """
+    dispatch.requested()  # What the environment asks for is refused before anything is written.
     constraints = [problem] if isinstance(problem, Constraint) else list(problem)
     _check_arguments(constraints, steps, time, target_psnr, lr, micro_batch, checkpoint_every)
+    if not any(parameter.requires_grad for parameter in field.parameters()):
+        raise ValueError("fit: expected a field with parameters to train, got none.")
     if checkpoint_every is None:
         checkpoint_every = max(50, sum(p.numel() for p in field.parameters()) // 20_000)
     chosen = optimizer(field)

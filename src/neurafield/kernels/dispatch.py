@@ -46,7 +46,9 @@ def requested() -> str:
     """
     name = os.environ.get(VARIABLE, "")
     if name and name not in _CHOICES:
-        raise NeurafieldError(f"{VARIABLE}: expected {' or '.join(_CHOICES)}, got {name!r}.")
+        raise NeurafieldError(
+            f"{VARIABLE}: expected {' or '.join(_CHOICES)}, got {name!r}. Unset it for the fastest."
+        )
     if name == "native" and _native is None:
         raise NeurafieldError(
             f"{VARIABLE}: expected kernels to be compiled in, but {_why_not}. Unset it for the "
@@ -69,7 +71,7 @@ def use_native(operation: str, *tensors: Tensor, unserved: str = "") -> bool:
     wanted = requested()
     if wanted == "reference" or _native is None:
         return False
-    reason = _transformed(tensors)
+    reason = transformed(tensors)
     if reason:
         # Asked for by a transform, which the reference is there for.
         if wanted == "native":
@@ -98,7 +100,7 @@ def describe() -> str:
     return text
 
 
-def _transformed(tensors: tuple[Tensor, ...]) -> str:
+def transformed(tensors: tuple[Tensor, ...]) -> str:
     """Why only torch's own operations can serve, or "": transforms see through nothing else."""
     if any(t.device.type != "cpu" for t in tensors):
         return "the compiled kernels are for the CPU"
@@ -108,6 +110,10 @@ def _transformed(tensors: tuple[Tensor, ...]) -> str:
         return "a torch.func transform is running"
     if torch.autograd.forward_ad._current_level >= 0:
         return "forward-mode derivatives are taken"
+    if torch.utils._python_dispatch._get_current_dispatch_mode() is not None:
+        return "a torch dispatch mode is watching"
+    if any(t.is_neg() for t in tensors):
+        return "a tensor is stored negated"
     if any(type(t) not in (Tensor, torch.nn.Parameter) for t in tensors):
         return "a subclass of Tensor is among the inputs"
     return ""

@@ -1,5 +1,7 @@
 """The type of a network, and its one building block."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
@@ -8,6 +10,22 @@ from .._component import AbstractComponent
 
 class AbstractNetwork(AbstractComponent):
     """A trained map from `in_dim` coordinates or features to `out_dim` values."""
+
+
+def all_plain(layers: Iterable[nn.Module]) -> bool:
+    """Whether layers are nothing but affine maps, so that one kernel may do what they would.
+
+    Others are called one by one: layers that were replaced, parametrized or given hooks.
+    """
+    return all(
+        type(layer) is nn.Linear
+        and layer.bias is not None
+        and not layer._forward_hooks
+        and not layer._forward_pre_hooks
+        and not layer._backward_hooks
+        and not layer._backward_pre_hooks
+        for layer in layers
+    )
 
 
 def uniform_linear(

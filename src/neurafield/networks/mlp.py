@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .._checks import check_count, check_last_axis
 from ..kernels.fused_mlp import fused_mlp
 from . import activations
-from ._base import AbstractNetwork, uniform_linear
+from ._base import AbstractNetwork, all_plain, uniform_linear
 
 
 class MLP(AbstractNetwork):
@@ -79,7 +79,8 @@ class MLP(AbstractNetwork):
         check_last_axis(self, x, self.in_dim)
         layers = cast(Sequence[nn.Linear], self.layers)
         name = type(self.activation).__name__
-        if activations.BY_NAME.get(name) is type(self.activation):
+        known = activations.BY_NAME.get(name) is type(self.activation)
+        if known and not self.activation._forward_hooks and all_plain(layers):
             return fused_mlp(
                 x,
                 [layer.weight for layer in layers],

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis, check_positive
 from ..kernels.fused_mlp import fused_mlp
-from ._base import AbstractNetwork, uniform_linear
+from ._base import AbstractNetwork, all_plain, uniform_linear
 
 
 class Siren(AbstractNetwork):
@@ -85,13 +85,19 @@ class Siren(AbstractNetwork):
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
         layers = cast(Sequence[nn.Linear], self.layers)
-        return fused_mlp(
-            x,
-            [layer.weight for layer in layers],
-            [layer.bias for layer in layers],
-            activation="Sine",
-            scales=[self.omega_0] + [self.omega] * (self.depth - 1),
-        )
+        scales = [self.omega_0] + [self.omega] * (self.depth - 1)
+        if all_plain(layers):
+            return fused_mlp(
+                x,
+                [layer.weight for layer in layers],
+                [layer.bias for layer in layers],
+                activation="Sine",
+                scales=scales,
+            )
+        *hidden, last = layers
+        for layer, scale in zip(hidden, scales, strict=True):
+            x = (scale * layer(x)).sin()
+        return last(x)
 
     def hyperparams(self) -> dict[str, Any]:
         return {

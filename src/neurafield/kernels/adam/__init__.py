@@ -1,5 +1,6 @@
 """One step of Adam on one tensor, in one pass over it."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -49,6 +50,8 @@ def adam_step(
         steps: Müller et al., Instant Neural Graphics Primitives, 2022, section 4.
     """
     rows = None
+    if grad.is_sparse and grad.sparse_dim() > 1:
+        grad = grad.to_dense()
     if grad.is_sparse:
         grad = grad.coalesce()
         rows, grad = grad.indices()[0], grad.values()
@@ -64,3 +67,5 @@ def adam_step(
         else reference
     )
     chosen.adam_step(parameter.detach(), grad, rows, mean, square, step, lr, betas, eps, lazy)
+    # Autograd must notice when what it kept is not what it was.
+    torch.autograd.graph.increment_version(parameter)

@@ -57,9 +57,13 @@ def fused_mlp(
             f"fused_mlp: expected as many biases as weights and one scale less, got "
             f"{len(weights)} weights, {len(biases)} biases and {len(scales)} scales."
         )
+    if not x.ndim or not x.shape[-1]:
+        raise ValueError(
+            f"fused_mlp: expected inputs of shape (..., in_dim), got {tuple(x.shape)}."
+        )
     in_dim = x.shape[-1]
     for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        if weight.shape != (*bias.shape, in_dim) or bias.ndim != 1:
+        if weight.shape != (*bias.shape, in_dim) or bias.ndim != 1 or not len(bias):
             raise ValueError(
                 f"fused_mlp: expected weight and bias of layer {index} to have shapes "
                 f"(_, {in_dim}) and (_), got {tuple(weight.shape)} and {tuple(bias.shape)}."

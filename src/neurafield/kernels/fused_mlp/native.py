@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..dispatch import native
+from ..dispatch import native, transformed
 from . import reference
 
 _INDEX = {name: index for index, name in enumerate(reference.FUNCTIONS)}
@@ -73,9 +73,9 @@ class _FusedMlp(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_y,) = grad_outputs
-        x, saved, *parameters = ctx.saved_tensors
+        x, saved, *parameters = (tensor.contiguous() for tensor in ctx.saved_tensors)
         wanted = [ctx.needs_input_grad[0], *ctx.needs_input_grad[4:]]
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or transformed((grad_y,)):
             grads = _differentiable_backward(ctx, x, parameters, grad_y, wanted)
         else:
             grads = _backward(ctx, x, saved, parameters, grad_y, wanted)
@@ -119,10 +119,11 @@ def _differentiable_backward(
 ) -> list[Tensor | None]:
     """Gradients that can be differentiated again: autograd's, through the reference."""
     middle = len(parameters) // 2
-    y = reference.fused_mlp(
-        x, parameters[:middle], parameters[middle:], ctx.activation, ctx.scales, ctx.bfloat16
-    )
+    with torch.enable_grad():
+        y = reference.fused_mlp(
+            x, parameters[:middle], parameters[middle:], ctx.activation, ctx.scales, ctx.bfloat16
+        )
     inputs = [x, *parameters]
     asked = [tensor for tensor, need in zip(inputs, wanted, strict=True) if need]
-    found = iter(torch.autograd.grad(y, asked, grad_y, create_graph=True))
+    found = iter(torch.autograd.grad(y, asked, grad_y, create_graph=torch.is_grad_enabled()))
     return [next(found) if need else None for need in wanted]

@@ -53,6 +53,10 @@ class Levels:
 
     levels: tuple[Level, ...]
 
+    def __post_init__(self) -> None:
+        if not self.levels:
+            raise ValueError("Levels: expected at least one level, got none.")
+
     @property
     def dim(self) -> int:
         """Number of coordinates."""

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..dispatch import native
+from ..dispatch import native, transformed
 from . import reference
 from .levels import Levels
 
@@ -53,9 +53,9 @@ class _GridInterpolate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_y,) = grad_outputs
-        x, table = ctx.saved_tensors
+        x, table = (tensor.contiguous() for tensor in ctx.saved_tensors)
         wanted = ctx.needs_input_grad[:2]
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or transformed((grad_y,)):
             grads = _differentiable_backward(ctx, x, table, grad_y, wanted)
         else:
             grads = _backward(ctx, x, table, grad_y.contiguous(), wanted)
@@ -100,7 +100,8 @@ def _differentiable_backward(
     ctx: Any, x: Tensor, table: Tensor, grad_y: Tensor, wanted: tuple[bool, bool]
 ) -> list[Tensor | None]:
     """Gradients that can be differentiated again: autograd's, through the reference; dense."""
-    y = reference.grid_interpolate(x, table, ctx.levels, ctx.interpolation)
+    with torch.enable_grad():
+        y = reference.grid_interpolate(x, table, ctx.levels, ctx.interpolation)
     asked = [tensor for tensor, need in zip((x, table), wanted, strict=True) if need]
-    found = iter(torch.autograd.grad(y, asked, grad_y, create_graph=True))
+    found = iter(torch.autograd.grad(y, asked, grad_y, create_graph=torch.is_grad_enabled()))
     return [next(found) if need else None for need in wanted]
