@@ -25,7 +25,7 @@ class AbstractComponent(nn.Module, ABC):
     def hyperparams(self) -> dict[str, Any]:
         """The keyword arguments (without `generator`) that build this component again."""
 
-    def tables(self) -> list[nn.Parameter]:
+    def tables(self) -> list[Tensor]:
         """Parameters of which each point reads a few rows only; optimizers treat them so."""
         return []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from .._checks import check_count, check_last_axis
 from ..kernels.grid import MAX_LEVELS, grid_interpolate, make_levels
@@ -107,7 +107,7 @@ class HashGrid(AbstractEncoding):
             x, self.table, self.levels, interpolation=self.interpolation, sparse=self.sparse
         )
 
-    def tables(self) -> list[nn.Parameter]:
+    def tables(self) -> list[Tensor]:
         return [self.table]
 
     def hyperparams(self) -> dict[str, Any]:

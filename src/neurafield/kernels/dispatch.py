@@ -112,6 +112,9 @@ def transformed(tensors: tuple[Tensor, ...]) -> str:
         return "forward-mode derivatives are taken"
     if torch.utils._python_dispatch._get_current_dispatch_mode() is not None:
         return "a torch dispatch mode is watching"
+    functorch = torch._C._functorch
+    if any(functorch.is_batchedtensor(t) or functorch.is_legacy_batchedtensor(t) for t in tensors):
+        return "gradients are taken in batches"
     if any(t.is_neg() for t in tensors):
         return "a tensor is stored negated"
     if any(type(t) not in (Tensor, torch.nn.Parameter) for t in tensors):
