@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 
 import neurafield
@@ -31,6 +32,9 @@ def python_blocks(text: str) -> list[str]:
 
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    Image.from_array(skimage.data.camera()[::4, ::4]).save(
+        torch.from_numpy(skimage.data.camera()[::4, ::4, None] / 127.5 - 1), "photo.png"
+    )
     blocks = python_blocks((ROOT / "README.md").read_text())
     assert len(blocks) == 1
     exec(compile(blocks[0], "README.md", "exec"), {})
