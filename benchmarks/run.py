@@ -3,7 +3,14 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("kernels", "time_to_quality", "siren_step", "time_to_35_db")
+BENCHMARKS = (
+    "kernels",
+    "thread_pools",
+    "bfloat16",
+    "time_to_quality",
+    "siren_step",
+    "time_to_35_db",
+)
 
 
 def main() -> None:

@@ -12,33 +12,13 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from neurafield.fit import Constraint, architectures, fit, metrics
+from neurafield.fit import metrics
 from recipes.siren_camera import camera
 
-from .contenders import EagerSiren, full_batch_step, siren_pytorch
+from .contenders import EagerSiren, fit_by_default, full_batch_step, siren_pytorch
 from .harness import compare, write_result
 
 TARGET = 35.0
-
-
-def ours(seed: int) -> float:
-    """Milliseconds with the library's defaults; the PSNR is measured on every pixel."""
-    signal = camera()
-    plan = architectures.plan(signal.layout, seed=seed)
-    begun = time.perf_counter()
-    result = fit(
-        plan.field,
-        Constraint(signal=signal, batch_size=plan.batch_size),
-        steps=plan.steps,
-        target_psnr=TARGET,
-        lr=plan.lr,
-        micro_batch=plan.micro_batch,
-        seed=seed,
-    )
-    elapsed = 1e3 * (time.perf_counter() - begun)
-    if result.status != "target_psnr":
-        raise RuntimeError(f"ours stopped by {result.status} after {result.step} steps")
-    return elapsed
 
 
 def theirs(network: nn.Module, lr: float, max_steps: int = 1500) -> float:
@@ -58,7 +38,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     rounds = parser.parse_args().rounds
     contenders: dict[str, Callable[[int], float]] = {
-        "neurafield fit, defaults": ours,
+        "neurafield fit, defaults": lambda seed: fit_by_default(camera(), TARGET, seed),
         "eager torch, published recipe": lambda _: theirs(EagerSiren(), 1e-4),
         "siren-pytorch 0.1.7, published recipe": lambda _: theirs(siren_pytorch(), 1e-4),
     }

@@ -18,28 +18,9 @@ import skimage.data
 import torch
 
 from neurafield import signals
-from neurafield.fit import Constraint, architectures, fit
 
-from .contenders import EagerSiren, full_batch_step
+from .contenders import EagerSiren, fit_by_default, full_batch_step
 from .harness import compare, write_result
-
-
-def ours(signal: signals.Image, target: float, seed: int) -> float:
-    """Milliseconds of a fit to `target` dB, measured on every pixel."""
-    plan = architectures.plan(signal.layout, seed=seed)
-    begun = time.perf_counter()
-    result = fit(
-        plan.field,
-        Constraint(signal=signal, batch_size=plan.batch_size),
-        steps=plan.steps,
-        target_psnr=target,
-        lr=plan.lr,
-        micro_batch=plan.micro_batch,
-        seed=seed,
-    )
-    if result.status != "target_psnr":
-        raise RuntimeError(f"stopped by {result.status} after {result.step} steps")
-    return 1e3 * (time.perf_counter() - begun)
 
 
 def side_by_side(signal: signals.Image, target: float, rounds: int) -> dict[str, dict[str, float]]:
@@ -49,7 +30,7 @@ def side_by_side(signal: signals.Image, target: float, rounds: int) -> dict[str,
     step()
     times: dict[str, list[float]] = {f"neurafield fit to {target:g} dB": [], "one eager step": []}
     for seed in range(rounds):
-        times[f"neurafield fit to {target:g} dB"].append(ours(signal, target, seed))
+        times[f"neurafield fit to {target:g} dB"].append(fit_by_default(signal, target, seed))
         begun = time.perf_counter()
         step()
         times["one eager step"].append(1e3 * (time.perf_counter() - begun))

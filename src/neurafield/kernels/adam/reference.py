@@ -19,24 +19,10 @@ def adam_step(
     """See the dispatching function; `rows` are the numbers of those that `grad` holds."""
     if rows is not None:
         parts = parameter[rows], mean[rows], square[rows]
-        _update(parts[0], grad, parts[1], parts[2], step, lr, betas, eps, lazy)
+        adam_step(parts[0], grad, None, *parts[1:], step, lr, betas, eps, lazy)
         for whole, part in zip((parameter, mean, square), parts, strict=True):
             whole[rows] = part
-    else:
-        _update(parameter, grad, mean, square, step, lr, betas, eps, lazy)
-
-
-def _update(
-    parameter: Tensor,
-    grad: Tensor,
-    mean: Tensor,
-    square: Tensor,
-    step: int,
-    lr: float,
-    betas: tuple[float, float],
-    eps: float,
-    lazy: bool,
-) -> None:
+        return
     new_mean = torch.lerp(grad, mean, betas[0])
     new_square = betas[1] * square + (1 - betas[1]) * grad.square()
     root = (new_square / (1 - betas[1] ** step)).sqrt()

@@ -1,0 +1,65 @@
+"""How good the default field is between the samples that it was fitted to.
+
+Pictures are scaled down by two, fitted with the defaults, drawn at their old size and compared with
+the original, beside what interpolating the small picture gives.
+
+python -m benchmarks.between_samples PICTURE...
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+from PIL import Image
+
+from neurafield import signals
+from neurafield.fit import Constraint, architectures, fit, metrics
+
+from .harness import write_result
+
+
+def main() -> None:
+    """A row a picture."""
+    write_result("between_samples", {Path(p).stem: compared(Path(p)) for p in sys.argv[1:]})
+
+
+def compared(path: Path) -> dict[str, float]:
+    """PSNR of the original from the field, bilinear and bicubic interpolation, and of the fit."""
+    full = np.asarray(Image.open(path).convert("RGB"))
+    rows, columns = full.shape[0] // 2, full.shape[1] // 2
+    full = full[: 2 * rows, : 2 * columns]
+    small = full.reshape(rows, 2, columns, 2, 3).mean((1, 3)).round().astype(np.uint8)
+    signal = signals.Image.from_array(small)
+    plan = architectures.plan(signal.layout)
+    fit(
+        plan.field,
+        Constraint(signal=signal, batch_size=plan.batch_size),
+        steps=plan.steps,
+        lr=plan.lr,
+        micro_batch=plan.micro_batch,
+    )
+    layout = signal.layout.resized(size=full.shape[:2])
+    drawn = [layout.denormalise(slab) for slab in signals.render(plan.field, layout)]
+    by_pillow = {
+        name: Image.fromarray(small).resize((2 * columns, 2 * rows), method)
+        for name, method in (
+            ("bilinear", Image.Resampling.BILINEAR),
+            ("bicubic", Image.Resampling.BICUBIC),
+        )
+    }
+    return {
+        "field": psnr(np.concatenate(drawn), full),
+        **{name: psnr(np.asarray(picture), full) for name, picture in by_pillow.items()},
+        "on the samples": round(metrics.evaluate(plan.field, signal).psnr, 2),
+    }
+
+
+def psnr(picture: Shaped[np.ndarray, "..."], truth: Shaped[np.ndarray, "..."]) -> float:
+    """Of 8-bit values, in dB."""
+    mse = np.square(picture.astype(np.float64) - truth).mean()
+    return round(metrics.psnr(float(mse), peak=255.0), 2)
+
+
+if __name__ == "__main__":
+    main()
