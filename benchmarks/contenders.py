@@ -1,8 +1,8 @@
 """Both sides of the comparisons: our fit by default, and what we measure ourselves against.
 
 The published SIREN recipe is in plain eager torch, written from the paper's formulas without
-anything of the library: linear layers, sin(30 x), the published initialisation, and the whole picture in
-every step.
+anything of the library: linear layers, sin(30 x), the published initialisation, and the whole
+picture in every step.
 """
 
 import itertools
