@@ -8,4 +8,5 @@ Nothing above `geometry` may be imported here.
 from . import adam as adam
 from . import dispatch as dispatch
 from . import fused_mlp as fused_mlp
+from . import fused_mlp_jet as fused_mlp_jet
 from . import grid as grid

@@ -6,14 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .. import dispatch
+from .. import dispatch, perceptron
 from . import native, reference
 
 ACTIVATIONS = tuple(reference.FUNCTIONS)
 """Names of the activations that every version has."""
-
-MAX_WIDTH, MAX_IN_DIM, MAX_OUT_DIM, MAX_LAYERS = 1024, 512, 64, 257
-"""What the compiled version is made for and tested with; beyond that the reference runs."""
 
 
 def fused_mlp(
@@ -48,41 +45,13 @@ def fused_mlp(
         >>> fused_mlp(torch.tensor([3.0, -4.0]), w, b, activation="ReLU", scales=[1.0])
         tensor([3.])
     """
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"fused_mlp: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}."
-        )
-    if not len(weights) == len(biases) == len(scales) + 1:
-        raise ValueError(
-            f"fused_mlp: expected as many biases as weights and one scale less, got "
-            f"{len(weights)} weights, {len(biases)} biases and {len(scales)} scales."
-        )
+    perceptron.check_activation("fused_mlp", activation, ACTIVATIONS)
     if not x.ndim or not x.shape[-1]:
         raise ValueError(
             f"fused_mlp: expected inputs of shape (..., in_dim), got {tuple(x.shape)}."
         )
-    in_dim = x.shape[-1]
-    for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        if weight.shape != (*bias.shape, in_dim) or bias.ndim != 1 or not len(bias):
-            raise ValueError(
-                f"fused_mlp: expected weight and bias of layer {index} to have shapes "
-                f"(_, {in_dim}) and (_), got {tuple(weight.shape)} and {tuple(bias.shape)}."
-            )
-        in_dim = len(bias)
-    fits = (
-        len(weights) <= MAX_LAYERS
-        and weights[0].shape[1] <= MAX_IN_DIM
-        and weights[-1].shape[0] <= MAX_OUT_DIM
-        and all(weight.shape[0] <= MAX_WIDTH for weight in weights)
-    )
-    unserved = (
-        ""
-        if fits
-        else (
-            f"the compiled version is for {MAX_IN_DIM} inputs, width {MAX_WIDTH} and {MAX_OUT_DIM} "
-            "outputs at most"
-        )
-    )
+    perceptron.check_layers("fused_mlp", x.shape[-1], weights, biases, scales)
+    unserved = perceptron.beyond_compiled(weights)
     native_runs = dispatch.use_native("fused_mlp", x, *weights, *biases, unserved=unserved)
     bfloat16 = dispatch.wants_bfloat16()
     if bfloat16 and native_runs and not dispatch.native().has_bfloat16():
