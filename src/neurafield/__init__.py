@@ -4,7 +4,7 @@ The nouns, bottom up (docs/architecture.md tells one batch's way through them):
 
 - `Field`: an encoding (`encodings`), then a network (`networks`).
 - `signals`: what was observed: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
-- `maps`: what a measurement makes of a field.
+- `maps`: what a measurement makes of a field; `derivatives`: exact ones, of any field.
 - `fit`: `Constraint`s make a problem; `fit.fit` is the only training loop.
 - `save`, `load`: the field file.
 
@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import derivatives as derivatives
     from . import encodings as encodings
     from . import fit as fit
     from . import maps as maps
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = ("encodings", "fit", "maps", "networks", "signals")
+_ROOMS = ("derivatives", "encodings", "fit", "maps", "networks", "signals")
 _NAMES = {
     "FieldFileError": "errors",
     "NeurafieldError": "errors",

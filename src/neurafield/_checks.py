@@ -46,3 +46,13 @@ def check_positive(owner: object, **values: object) -> None:
             raise ValueError(
                 f"{owner_name(owner)}: expected {name} to be positive and finite, got {value}."
             )
+
+
+def check_floating(owner: object, **tensors: Tensor) -> None:
+    """Require tensors of floating-point numbers, of which there are derivatives."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise TypeError(
+                f"{owner_name(owner)}: expected {name} to be of a floating-point type, got "
+                f"{tensor.dtype}."
+            )

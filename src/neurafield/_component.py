@@ -6,6 +6,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .derivatives import Jet, jet_by_autodiff, tell_fallback
+
 
 class AbstractComponent(nn.Module, ABC):
     """An encoding or a network: a map `(*batch, in_dim) -> (*batch, out_dim)`.
@@ -20,6 +22,14 @@ class AbstractComponent(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         """Map points one by one; batch axes are kept."""
+
+    def jet(self, x: Jet) -> Jet:
+        """Value and derivatives after `x`: what `forward` computes, by the chain rule.
+
+        A component without a rule of its own gets exact autodiff, and a notice, once.
+        """
+        tell_fallback(type(self).__name__)
+        return jet_by_autodiff(self.forward, x)
 
     @abstractmethod
     def hyperparams(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The two errors that name a file, so that callers can tell bad input from a bug; and a notice.
+"""The two errors that name a file, so that callers can tell bad input from a bug; and two notices.
 
 Wrong arguments to a Python function raise plain `ValueError` or `TypeError` instead.
 """
@@ -18,3 +18,7 @@ class FieldFileError(NeurafieldError):
 
 class KernelNotice(UserWarning):
     """A slower version of an operation runs than the compiled one; said once for each reason."""
+
+
+class DerivativeNotice(UserWarning):
+    """Derivatives come by a slower way than a rule would give; said once for each reason."""

@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ._checks import check_last_axis
+from .derivatives import Jet
 from .encodings import AbstractEncoding
 from .networks import AbstractNetwork
 
@@ -60,3 +61,36 @@ class Field(nn.Module):
         """Values at coordinates `x`; batch axes are kept."""
         check_last_axis(self, x, self.in_dim)
         return self.network(x if self.encoding is None else self.encoding(x))
+
+    def jet(
+        self, x: Float[Tensor, "*batch in_dim"] | Jet, weights: Float[Tensor, "s d"] | None = None
+    ) -> Jet:
+        """Values with their first derivatives, and weighted sums of their second ones.
+
+        Exact, in one pass forward, and differentiable with respect to the parameters.
+
+        Args:
+            x: Coordinates; or a jet, to go on from what they were computed from.
+            weights: Which sums of pure second derivatives: a row each. None for the Laplacian,
+                the unit matrix for each second derivative by itself, no rows for none. A jet
+                brings its own.
+
+        Raises:
+            ValueError: If the last axis of `x` is not `in_dim`, or `weights` has another number
+                of columns.
+
+        Example:
+            >>> import torch
+            >>> from neurafield import networks
+            >>> field = Field(networks.Siren(2, 3, width=16, depth=2))
+            >>> found = field.jet(torch.zeros(7, 2))
+            >>> found.value.shape, found.jacobian.shape, found.laplacian.shape
+            (torch.Size([7, 3]), torch.Size([7, 3, 2]), torch.Size([7, 3]))
+        """
+        if isinstance(x, Jet):
+            if weights is not None:
+                raise ValueError("Field.jet: expected no weights beside a jet, got some.")
+        else:
+            check_last_axis(self, x, self.in_dim)
+            x = Jet.root(x, weights)
+        return self.network.jet(x if self.encoding is None else self.encoding.jet(x))

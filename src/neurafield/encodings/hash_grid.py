@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._checks import check_count, check_last_axis
-from ..kernels.grid import MAX_LEVELS, grid_interpolate, make_levels
+from ..derivatives import Jet, rules
+from ..kernels.grid import MAX_LEVELS, grid_interpolate, grid_jet, make_levels
 from ._base import AbstractEncoding
 from ._grid import check_grid, new_table, plain, resolution_per_axis
 
@@ -106,6 +107,13 @@ class HashGrid(AbstractEncoding):
         return grid_interpolate(
             x, self.table, self.levels, interpolation=self.interpolation, sparse=self.sparse
         )
+
+    def jet(self, x: Jet) -> Jet:
+        check_last_axis(self, x.value, self.in_dim)
+        value, jacobian, hessian = grid_jet(
+            x.value, self.table, self.levels, interpolation=self.interpolation
+        )
+        return rules.chain(x, value, jacobian, hessian)
 
     def tables(self) -> list[Tensor]:
         return [self.table]

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._checks import check_count, check_last_axis
+from ..derivatives import Jet, rules
 from ._base import AbstractEncoding
 
 
@@ -58,6 +59,14 @@ class Positional(AbstractEncoding):
             phase = (2.0**octave * math.pi) * x
             features += [phase.sin(), phase.cos()]
         return torch.cat(features, dim=-1)
+
+    def jet(self, x: Jet) -> Jet:
+        check_last_axis(self, x.value, self.in_dim)
+        features = [x] if self.include_input else []
+        for octave in range(self.num_octaves):
+            phase = Jet(2.0**octave * math.pi * x.streams, x.weights)
+            features += [rules.sin(phase), rules.cos(phase)]
+        return rules.concat(features)
 
     def hyperparams(self) -> dict[str, Any]:
         return {

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._checks import check_count, check_last_axis, check_positive
+from ..derivatives import Jet, rules
 from ._base import AbstractEncoding
 
 
@@ -66,6 +67,11 @@ class RandomFourier(AbstractEncoding):
         check_last_axis(self, x, self.in_dim)
         phase = 2 * math.pi * (x @ self.B.mT)
         return torch.cat([phase.cos(), phase.sin()], dim=-1)
+
+    def jet(self, x: Jet) -> Jet:
+        check_last_axis(self, x.value, self.in_dim)
+        phase = rules.linear(x, 2 * math.pi * self.B)
+        return rules.concat([rules.cos(phase), rules.sin(phase)])
 
     def hyperparams(self) -> dict[str, Any]:
         return {

@@ -5,4 +5,7 @@ nothing from `signals`, `fit` or above may be imported here.
 """
 
 from ._base import AbstractMap as AbstractMap
+from .differential import Jacobian as Jacobian
+from .differential import Laplacian as Laplacian
 from .identity import Identity as Identity
+from .residual import Residual as Residual

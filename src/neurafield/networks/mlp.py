@@ -9,7 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
+from ..derivatives import Jet
 from ..kernels.fused_mlp import fused_mlp
+from ..kernels.fused_mlp_jet import fused_mlp_jet
 from . import activations
 from ._base import AbstractNetwork, all_plain, uniform_linear
 
@@ -78,20 +80,38 @@ class MLP(AbstractNetwork):
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
         layers = cast(Sequence[nn.Linear], self.layers)
-        name = type(self.activation).__name__
-        known = activations.BY_NAME.get(name) is type(self.activation)
-        if known and not self.activation._forward_hooks and all_plain(layers):
+        if self._is_plain():
             return fused_mlp(
                 x,
                 [layer.weight for layer in layers],
                 [layer.bias for layer in layers],
-                activation=name,
+                activation=type(self.activation).__name__,
                 scales=[1.0] * self.depth,
             )
         *hidden, last = layers
         for layer in hidden:
             x = self.activation(layer(x))
         return last(x)
+
+    def jet(self, x: Jet) -> Jet:
+        check_last_axis(self, x.value, self.in_dim)
+        layers = cast(Sequence[nn.Linear], self.layers)
+        if not self._is_plain():
+            return super().jet(x)
+        streams = fused_mlp_jet(
+            x.streams,
+            [layer.weight for layer in layers],
+            [layer.bias for layer in layers],
+            mix=x.weights,
+            activation=type(self.activation).__name__,
+            scales=[1.0] * self.depth,
+        )
+        return Jet(streams, x.weights)
+
+    def _is_plain(self) -> bool:
+        known = activations.BY_NAME.get(type(self.activation).__name__) is type(self.activation)
+        plain = all_plain(cast(Sequence[nn.Linear], self.layers))
+        return known and plain and not self.activation._forward_hooks
 
     def hyperparams(self) -> dict[str, Any]:
         return {

@@ -10,7 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis, check_positive
+from ..derivatives import Jet
 from ..kernels.fused_mlp import fused_mlp
+from ..kernels.fused_mlp_jet import fused_mlp_jet
 from ._base import AbstractNetwork, all_plain, uniform_linear
 
 
@@ -85,19 +87,36 @@ class Siren(AbstractNetwork):
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
         layers = cast(Sequence[nn.Linear], self.layers)
-        scales = [self.omega_0] + [self.omega] * (self.depth - 1)
         if all_plain(layers):
             return fused_mlp(
                 x,
                 [layer.weight for layer in layers],
                 [layer.bias for layer in layers],
                 activation="Sine",
-                scales=scales,
+                scales=self._scales(),
             )
         *hidden, last = layers
-        for layer, scale in zip(hidden, scales, strict=True):
+        for layer, scale in zip(hidden, self._scales(), strict=True):
             x = (scale * layer(x)).sin()
         return last(x)
+
+    def jet(self, x: Jet) -> Jet:
+        check_last_axis(self, x.value, self.in_dim)
+        layers = cast(Sequence[nn.Linear], self.layers)
+        if not all_plain(layers):
+            return super().jet(x)
+        streams = fused_mlp_jet(
+            x.streams,
+            [layer.weight for layer in layers],
+            [layer.bias for layer in layers],
+            mix=x.weights,
+            activation="Sine",
+            scales=self._scales(),
+        )
+        return Jet(streams, x.weights)
+
+    def _scales(self) -> list[float]:
+        return [self.omega_0] + [self.omega] * (self.depth - 1)
 
     def hyperparams(self) -> dict[str, Any]:
         return {

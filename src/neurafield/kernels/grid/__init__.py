@@ -6,6 +6,7 @@ from torch import Tensor
 
 from .. import dispatch
 from . import native, reference
+from .jet import grid_jet as grid_jet
 from .levels import KINDS as KINDS
 from .levels import MAX_CELLS as MAX_CELLS
 from .levels import Level as Level

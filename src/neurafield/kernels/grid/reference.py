@@ -70,11 +70,14 @@ def corner_rows(low_cells: Sequence[Tensor], level: Level) -> Tensor:
     return index & (level.size - 1) if hashed else index
 
 
-def corner_weights(high_weights: Sequence[Tensor]) -> Tensor:
-    """Products over the axes of each side's weight; corners on a new first axis."""
+def corner_weights(high_weights: Sequence[Tensor], totals: Sequence[int] | None = None) -> Tensor:
+    """Products over the axes of each side's weight; corners on a new first axis.
+
+    The two weights of an axis add up to 1, or to its entry in `totals`: 0 for derivatives.
+    """
     weights: Tensor | None = None
-    for high in high_weights:
-        sides = torch.stack([1 - high, high])
+    for high, total in zip(high_weights, totals or [1] * len(high_weights), strict=True):
+        sides = torch.stack([total - high, high])
         weights = sides if weights is None else (weights.unsqueeze(1) * sides).flatten(0, 1)
     assert weights is not None
     return weights

@@ -1,0 +1,90 @@
+"""Jets and derivatives of any function of points, by nested reverse mode: slow, and exact."""
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import DerivativeNotice
+from .jet import Jet
+
+Pointwise = Callable[[Tensor], Tensor]
+"""A map `(*batch, m) -> (*batch, c)` where a point's value depends on that point alone."""
+
+_told: set[str] = set()
+
+
+def gradients(
+    y: Float[Tensor, "*batch c"], x: Float[Tensor, "*batch m"]
+) -> Float[Tensor, "*batch c m"]:
+    """Derivatives of each channel with respect to what it was computed from, differentiable again.
+
+    Summing over points mixes nothing, since each value depends on its own point alone.
+    """
+    rows = []
+    for channel in range(y.shape[-1]):
+        row = None
+        if y.requires_grad:
+            (row,) = torch.autograd.grad(
+                y[..., channel].sum(), x, create_graph=True, allow_unused=True
+            )
+        rows.append(torch.zeros_like(x) if row is None else row)
+    return torch.stack(rows, dim=-2) if rows else x.new_zeros(*x.shape[:-1], 0, x.shape[-1])
+
+
+def jet_by_autodiff(function: Pointwise, x: Jet) -> Jet:
+    r"""The jet of `function` after `x`, whatever the function is made of.
+
+    With $F$ its Jacobian at $v$, $J' = F J$ and $S' = F S + \sum_k w_{sk} J_k^\top H J_k$, where
+    $H J_k$ is the derivative of $F J_k$ with $J_k$ held fixed.
+
+    Args:
+        function: From the channels of `x` to others; differentiable twice by torch.
+        x: A jet.
+
+    Raises:
+        ValueError: If the function does not keep the batch axes.
+
+    Example:
+        >>> jet_by_autodiff(torch.exp, Jet.root(torch.zeros(1))).streams.tolist()
+        [[1.0], [1.0], [1.0]]
+    """
+    with torch.enable_grad():
+        value = x.value if x.value.requires_grad else x.value.detach().requires_grad_()
+        # A point of its own: gradients of what `x` itself depends on must not come in.
+        at = value.view_as(value)
+        y = function(at)
+        if y.shape[:-1] != at.shape[:-1]:
+            raise ValueError(
+                f"jet_by_autodiff: expected values of shape ({', '.join(map(str, at.shape[:-1]))}, "
+                f"c), got {tuple(y.shape)}."
+            )
+        jacobian = gradients(y, at)
+        slopes = torch.einsum("...cm,k...m->k...c", jacobian, x.slopes)
+        parts = [y[None], slopes]
+        if len(x.weights):
+            bent = []
+            for k in range(x.dim):
+                direction = x.slopes[k][..., None, :]
+                along = (jacobian * direction).sum(-1)
+                bent.append((gradients(along, at) * direction).sum(-1))
+            parts.append(
+                torch.einsum("...cm,s...m->s...c", jacobian, x.sums)
+                + torch.tensordot(x.weights, torch.stack(bent), dims=1)
+            )
+    streams = torch.cat(parts)
+    return Jet(streams if torch.is_grad_enabled() else streams.detach(), x.weights)
+
+
+def tell_fallback(owner: str) -> None:
+    """Warn, the first time, that an owner has no rule of its own."""
+    if owner not in _told:
+        _told.add(owner)
+        warnings.warn(
+            f"{owner}: has no rule for jets, so its derivatives come from nested autodiff, slower "
+            "and just as exact. This is said once.",
+            DerivativeNotice,
+            stacklevel=4,
+        )

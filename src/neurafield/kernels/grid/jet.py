@@ -1,0 +1,103 @@
+r"""A grid's features with their first and second derivatives, in plain torch.
+
+The features are sums of rows, weighted by products over the axes; a derivative along an axis
+replaces that axis's weight by its derivative, so that the rows are gathered once for all of them.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .levels import Level, Levels
+from .reference import corner_rows, corner_weights
+
+Derivatives = tuple[Tensor, Tensor, Tensor]
+"""Value, jacobian and Hessian of some channels."""
+
+
+def grid_jet(
+    x: Float[Tensor, "*batch dim"],
+    table: Float[Tensor, "rows features"],
+    levels: Levels,
+    *,
+    interpolation: str,
+) -> tuple[
+    Float[Tensor, "*batch c"], Float[Tensor, "*batch c dim"], Float[Tensor, "*batch c dim dim"]
+]:
+    """What `grid_interpolate` gives, its Jacobian and its Hessian.
+
+    On the faces of cells the derivatives are those of the cell ahead; beyond [-1, 1] they are
+    zero. Differentiable in both tensors.
+
+    Args:
+        x: Coordinates in [-1, 1].
+        table: All levels' rows.
+        levels: How the rows make grids.
+        interpolation: A name from `INTERPOLATIONS`.
+    """
+    nan = x.isnan()
+    known = torch.where(nan, 0, x)
+    wide = torch.float32 if x.device.type == "mps" else torch.float64
+    coords = known.clamp(-1, 1).to(wide).unbind(-1)
+    slopes = ((known >= -1) & (known <= 1)).to(x.dtype).unbind(-1)
+    parts = [
+        _level_jet(coords, slopes, rows, level, interpolation, x.dtype)
+        for rows, level in zip(
+            table.split([level.size for level in levels.levels]), levels.levels, strict=True
+        )
+    ]
+    value, jacobian, hessian = (
+        torch.cat(part, dim=x.ndim - 1) for part in zip(*parts, strict=True)
+    )
+    lost = nan.any(-1)[..., None]
+    return (
+        torch.where(lost, torch.nan, value),
+        torch.where(lost[..., None], torch.nan, jacobian),
+        torch.where(lost[..., None, None], torch.nan, hessian),
+    )
+
+
+def _level_jet(
+    coords: Sequence[Tensor],
+    slopes: Sequence[Tensor],
+    rows: Tensor,
+    level: Level,
+    interpolation: str,
+    dtype: torch.dtype,
+) -> Derivatives:
+    low_cells, weights = [], []
+    for coord, slope, cells in zip(coords, slopes, level.cells, strict=True):
+        position = (coord + 1) * (cells / 2)
+        cell = position.detach().floor().clamp(max=cells - 1)
+        low_cells.append(cell.long())
+        weights.append(_axis_weights((position - cell).to(dtype), slope * cells / 2, interpolation))
+    index = corner_rows(low_cells, level)
+    found = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, rows.shape[-1])
+    dim = len(coords)
+
+    def derivative(*axes: int) -> Tensor:
+        ahead = [weights[axis][axes.count(axis)] for axis in range(dim)]
+        totals = [0 if axis in axes else 1 for axis in range(dim)]
+        return (corner_weights(ahead, totals).unsqueeze(-1) * found).sum(0)
+
+    value = derivative()
+    jacobian = torch.stack([derivative(axis) for axis in range(dim)], dim=-1)
+    pairs = {
+        pair: derivative(*pair) for pair in itertools.combinations_with_replacement(range(dim), 2)
+    }
+    entries = [pairs[min(i, j), max(i, j)] for i in range(dim) for j in range(dim)]
+    return value, jacobian, torch.stack(entries, dim=-1).unflatten(-1, (dim, dim))
+
+
+def _axis_weights(place: Tensor, slope: Tensor, interpolation: str) -> tuple[Tensor, ...]:
+    """The weight of the vertex ahead, and its two derivatives with respect to the coordinate."""
+    if interpolation == "linear":
+        return place, slope.expand_as(place), torch.zeros_like(place)
+    return (
+        place * place * (3 - 2 * place),
+        6 * place * (1 - place) * slope,
+        (6 - 12 * place) * slope * slope,
+    )

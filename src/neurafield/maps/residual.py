@@ -1,0 +1,75 @@
+"""The map of an equation: how far a field is from satisfying it."""
+
+import hashlib
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..derivatives import Local
+from ..derivatives.local import Asked
+from ..derivatives.operators import Function
+from ._base import AbstractMap
+
+
+class Residual(AbstractMap):
+    r"""An equation written down: `function(u, x)` is zero where it holds.
+
+    `u` is a `derivatives.Local`: `u.value`, `u.gradient`, `u.jacobian`, `u.divergence`, `u.curl`,
+    `u.laplacian`, `u.hessian`, and `u.d(0, 0)` for $\partial_0^2 u$. The first call finds out at one
+    point what is asked for, so that all of it then comes from a single pass.
+
+    Args:
+        function: From a field around points and the points `(n, d)` to residuals `(n, m)`, point by
+            point.
+        name: What an error calls it.
+
+    Raises:
+        ValueError: If what comes back is not of shape `(n, m)`, or does not depend on the field.
+
+    Example:
+        >>> heat = Residual(lambda u, x: u.d(0) - u.d(1, 1))  # Coordinates (t, x).
+        >>> heat(lambda x: x.prod(-1, keepdim=True), torch.tensor([[0.0, 3.0]]))
+        tensor([[3.]])
+
+    Reference:
+        Raissi et al., Physics-Informed Neural Networks, Journal of Computational Physics 2019,
+        section 2.
+    """
+
+    def __init__(
+        self, function: Callable[[Local, Tensor], Tensor], *, name: str = "Residual"
+    ) -> None:
+        self.function = function
+        self.name = name
+        self._asked: Asked | None = None
+
+    def __call__(self, field: Function, query: Float[Tensor, "n d"]) -> Float[Tensor, "n m"]:
+        if self._asked is None:
+            self._asked = self._look_ahead(field, query)
+        found = self.function(Local(field, query, self._asked), query)
+        self._check(found, query)
+        return found
+
+    def _look_ahead(self, field: Function, query: Tensor) -> Asked:
+        # At a point of its own, and without a trace, so that every step computes alike.
+        probe = Local(field, query[:1].detach())
+        with torch.no_grad():
+            self.function(probe, query[:1].detach())
+        return probe.asked
+
+    def _check(self, found: object, query: Tensor) -> None:
+        if not isinstance(found, Tensor):
+            raise TypeError(f"{self.name}: expected a tensor, got {type(found).__name__}.")
+        if found.ndim != 2 or len(found) != len(query):
+            raise ValueError(
+                f"{self.name}: expected residuals of shape ({len(query)}, m), got "
+                f"{tuple(found.shape)}. Keep the channel axis: u.laplacian is (n, 1), "
+                "x[:, :1] is (n, 1), x[:, 0] is not."
+            )
+        if torch.is_grad_enabled() and not found.requires_grad:
+            raise ValueError(
+                f"{self.name}: expected a residual that depends on the field, got one without a "
+                "gradient. Does the function use u?"
+            )
