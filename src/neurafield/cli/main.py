@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from . import solve_options
+from .values import count, positive, seed, threads
+
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
 
 _EPILOG = """\
@@ -35,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     parser = build_parser()
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
-        _refuse_unknown(parser, arguments.command, unknown)
+        names = [arguments.command, getattr(arguments, "problem", None)]
+        _refuse_unknown(parser, [name for name in names if name], unknown)
     warnings.showwarning = _show_warning
     try:
         command = importlib.import_module(f".{arguments.command}", __package__)
@@ -58,10 +62,14 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def _refuse_unknown(parser: argparse.ArgumentParser, command: str, unknown: list[str]) -> NoReturn:
+def _refuse_unknown(
+    parser: argparse.ArgumentParser, names: list[str], unknown: list[str]
+) -> NoReturn:
     """Complain as the command, whose options these should have been, and guess what was meant."""
-    (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    chosen: argparse.ArgumentParser = commands.choices[command]
+    chosen = parser
+    for name in names:
+        (commands,) = (a for a in chosen._actions if isinstance(a, argparse._SubParsersAction))
+        chosen = commands.choices[name]
     meant = difflib.get_close_matches(unknown[0], chosen._option_string_actions, 1)
     guess = f" (did you mean {meant[0]}?)" if meant else ""
     chosen.error(f"unrecognized arguments: {' '.join(unknown)}{guess}")
@@ -92,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_info(commands)
     _add_compare(commands)
+    _add_solve(commands)
     _add_doctor(commands)
     return parser
 
@@ -137,23 +146,23 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
         metavar="NAME",
         help=f"{_ARCHS} (default: hash for pictures, video and volumes, siren for sound)",
     )
-    add("--params", type=_count, metavar="N", help="size of the field (default: by the signal)")
+    add("--params", type=count, metavar="N", help="size of the field (default: by the signal)")
     add(
         "--steps",
-        type=_count,
+        type=count,
         metavar="N",
         help="stop after N steps (default: 1000 or 2000, by the signal)",
     )
     add(
         "--time",
-        type=_positive,
+        type=positive,
         metavar="S",
         help="stop after S seconds of fitting in all",
     )
-    add("--target-psnr", type=_positive, metavar="DB", help="stop once this PSNR is measured")
-    add("--seed", type=_seed, metavar="K", help="of parameters and sampling (default 0)")
-    add("--lr", type=_positive, metavar="LR", help="learning rate (default: by the architecture)")
-    add("--threads", type=_threads, metavar="T", help="processor threads (default: all cores)")
+    add("--target-psnr", type=positive, metavar="DB", help="stop once this PSNR is measured")
+    add("--seed", type=seed, metavar="K", help="of parameters and sampling (default 0)")
+    add("--lr", type=positive, metavar="LR", help="learning rate (default: by the architecture)")
+    add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
     add("--resume", action="store_true", help="go on with a run that was stopped or killed")
     add("--force", action="store_true", help="overwrite an existing output, or start anew")
     add("--json", action="store_true", help="print one JSON object as the last line of output")
@@ -173,10 +182,10 @@ def _add_render(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("field", type=Path, metavar="F.field", help="the field file")
     add("--out", type=Path, required=True, metavar="FILE", help="the picture, sound, ... to write")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--scale", type=_positive, metavar="X", help="factor on the size (default 1)")
+    size.add_argument("--scale", type=positive, metavar="X", help="factor on the size (default 1)")
     size.add_argument(
         "--size",
-        type=_count,
+        type=count,
         nargs="+",
         metavar="N",
         help="H W; for volumes D H W; for sound the samples",
@@ -207,42 +216,28 @@ def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add = parser.add_argument
     add("input", type=Path, metavar="INPUT", help="the file to fit")
     add("--archs", nargs="+", required=True, metavar="NAME", help=f"among {_ARCHS}")
-    add("--params", type=_count, metavar="N", help="size of each (default: the first one's own)")
-    add("--steps", type=_count, default=1000, metavar="N", help="steps for each (default 1000)")
-    add("--seed", type=_seed, default=0, metavar="K", help="of parameters and sampling (default 0)")
-    add("--threads", type=_threads, metavar="T", help="processor threads (default: all cores)")
+    add("--params", type=count, metavar="N", help="size of each (default: the first one's own)")
+    add("--steps", type=count, default=1000, metavar="N", help="steps for each (default 1000)")
+    add("--seed", type=seed, default=0, metavar="K", help="of parameters and sampling (default 0)")
+    add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
     add("--out", type=Path, metavar="DIR", help="where to (default: INPUT's name + -compare, here)")
     add("--force", action="store_true", help="write into a folder that has files in it")
 
 
+def _add_solve(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(
+        commands,
+        "solve",
+        "solve a problem that is posed in derivatives: pictures from gradients, waves",
+        "Leaves the field, a figure (solution, reference, error) and the errors as JSON.",
+    )
+    problems = parser.add_subparsers(dest="problem", required=True, metavar="PROBLEM")
+    for name, problem in solve_options.PROBLEMS.items():
+        summary = f"{problem.summary[0].upper()}{problem.summary[1:]}. {problem.details}"
+        own = problems.add_parser(name, help=problem.summary, description=summary)
+        problem.add(own)
+        solve_options.add_common(own)
+
+
 def _add_doctor(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add_command(commands, "doctor", "show what this machine and this installation can do")
-
-
-def _count(text: str) -> int:
-    value = int(text) if text.isascii() and text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return value
-
-
-def _threads(text: str) -> int:
-    if _count(text) > 1024:
-        raise argparse.ArgumentTypeError(f"expected at most 1024, got {text}")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
-    return int(text)
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
-    return value

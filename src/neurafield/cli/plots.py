@@ -1,6 +1,7 @@
 """Figures, with matplotlib: drawn to files, never to a screen."""
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from jaxtyping import Shaped
 
 from .._files import atomic_path
 from ..errors import NeurafieldError
+from ..problems import Panel
 
 
 def save_curves(path: Path, curves: dict[str, tuple[list[float], list[float]]]) -> None:
@@ -59,7 +61,28 @@ def save_pictures(
     _save(figure, path)
 
 
-def require_matplotlib() -> None:
+def save_panels(path: Path, panels: Sequence[Panel]) -> None:
+    """A problem's panels in a row; those of one scale share their colours."""
+    figure = _figure(4 * len(panels), 4)
+    for column, panel in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), column + 1)
+        axes.set_title(panel.title)
+        axes.axis("off")
+        if panel.values.ndim == 3:
+            axes.imshow(panel.values.clip(0, 1))
+            continue
+        alike = np.concatenate([p.values.ravel() for p in panels if p.scale == panel.scale])
+        low, high = float(np.nanmin(alike)), float(np.nanmax(alike))
+        if panel.signed:
+            high = max(abs(low), abs(high))
+            low = -high
+        colours = "RdBu_r" if panel.signed else "gray" if panel.scale == "values" else "magma"
+        image = axes.imshow(panel.values, cmap=colours, vmin=low, vmax=high)
+        figure.colorbar(image, ax=axes, shrink=0.8)
+    _save(figure, path)
+
+
+def require_matplotlib(command: str = "compare") -> None:
     """Require the package before hours are spent on what it shall draw.
 
     Raises:
@@ -67,7 +90,7 @@ def require_matplotlib() -> None:
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise NeurafieldError(
-            "compare: needs the package matplotlib. Run: pip install 'neurafield[plot]'."
+            f"{command}: needs the package matplotlib. Run: pip install 'neurafield[plot]'."
         )
 
 

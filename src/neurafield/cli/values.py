@@ -1,0 +1,36 @@
+"""Values on the command line: parsed, or refused in one clause."""
+
+import argparse
+
+
+def count(text: str) -> int:
+    """A whole number above zero."""
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return value
+
+
+def threads(text: str) -> int:
+    """A number of threads."""
+    if count(text) > 1024:
+        raise argparse.ArgumentTypeError(f"expected at most 1024, got {text}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number from zero that fits 63 bits."""
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """A finite number above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
