@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import derivatives as derivatives
+    from . import domains as domains
     from . import encodings as encodings
     from . import fit as fit
     from . import maps as maps
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = ("derivatives", "encodings", "fit", "maps", "networks", "signals")
+_ROOMS = ("derivatives", "domains", "encodings", "fit", "maps", "networks", "signals")
 _NAMES = {
     "FieldFileError": "errors",
     "NeurafieldError": "errors",

@@ -11,6 +11,9 @@ from ._base import render as render
 from ._layout import AbstractLayout as AbstractLayout
 from .audio import Audio as Audio
 from .audio import AudioLayout as AudioLayout
+from .domain import Boundary as Boundary
+from .domain import Interior as Interior
+from .domain import Slice as Slice
 from .image import Image as Image
 from .image import ImageLayout as ImageLayout
 from .kinds import layout_from_spec as layout_from_spec
