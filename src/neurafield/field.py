@@ -63,7 +63,7 @@ class Field(nn.Module):
         return self.network(x if self.encoding is None else self.encoding(x))
 
     def jet(
-        self, x: Float[Tensor, "*batch in_dim"] | Jet, weights: Float[Tensor, "s d"] | None = None
+        self, x: Float[Tensor, "*batch in_dim"] | Jet, weights: Float[Tensor, "s _"] | None = None
     ) -> Jet:
         """Values with their first derivatives, and weighted sums of their second ones.
 

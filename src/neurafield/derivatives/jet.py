@@ -48,7 +48,7 @@ class Jet:
 
     @classmethod
     def root(
-        cls, x: Float[Tensor, "*batch d"], weights: Float[Tensor, "s d"] | None = None
+        cls, x: Float[Tensor, "*batch d"], weights: Float[Tensor, "s _"] | None = None
     ) -> "Jet":
         """The coordinates themselves: the identity's derivatives.
 

@@ -7,7 +7,7 @@ values, in units of one pass through the field (a training step is three times t
 | asked for | reverse mode | forward jet | taken |
 |---|---|---|---|
 | Jacobian, gradient | $1 + c$ | $1 + d$ | reverse if $c < d$, else the jet |
-| Laplacian, any sums of pure second derivatives ($s$ rows) | $1 + c + 2cd$ | $1 + d + s$ | the jet |
+| Laplacian, sums of pure second derivatives ($s$ rows) | $1 + c + 2cd$ | $1 + d + s$ | the jet |
 | Hessian | $1 + c + 2cd$ | $1 + d(d + 1)$ | the jet if $d \le 2c + 1$ |
 
 The jet needs first-order autograd alone and runs in compiled kernels. `way` takes the other one.
@@ -101,7 +101,9 @@ def divergence(
 def curl(
     field: Function, x: Float[Tensor, "*batch d"], *, way: str | None = None
 ) -> Float[Tensor, "*batch _"]:
-    r"""The rotation of a vector field: three values in 3-D, $\partial_1 y_2 - \partial_2 y_1$ in 2-D.
+    r"""The rotation of a vector field: three values in 3-D, one in 2-D.
+
+    That one is $\partial_1 y_2 - \partial_2 y_1$.
 
     Raises:
         ValueError: If the field does not have two values of two coordinates, or three of three.

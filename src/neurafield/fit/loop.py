@@ -282,7 +282,7 @@ def _identity(
         "architecture": printed,
         "seed": seed,
         "problem": [
-            [c.name, c.weight, c.batch_size, type(c.map).__name__, getattr(c.loss, "__name__", "")]
+            [c.name, c.weight, c.batch_size, c.map.fingerprint(), getattr(c.loss, "__name__", "")]
             for c in constraints
         ],
         "optimizer": [type(optimizer).__name__]

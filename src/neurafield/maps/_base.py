@@ -18,3 +18,7 @@ class AbstractMap(ABC):
             field: From coordinates `(*batch, in_dim)` to values `(*batch, out_dim)`.
             query: What the signal drew.
         """
+
+    def fingerprint(self) -> str:
+        """What tells this map from others: a run goes on with an equal one only."""
+        return type(self).__name__

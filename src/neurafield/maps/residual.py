@@ -1,12 +1,12 @@
 """The map of an equation: how far a field is from satisfying it."""
 
-import hashlib
 from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .._fingerprint import function_fingerprint
 from ..derivatives import Local
 from ..derivatives.local import Asked
 from ..derivatives.operators import Function
@@ -17,8 +17,8 @@ class Residual(AbstractMap):
     r"""An equation written down: `function(u, x)` is zero where it holds.
 
     `u` is a `derivatives.Local`: `u.value`, `u.gradient`, `u.jacobian`, `u.divergence`, `u.curl`,
-    `u.laplacian`, `u.hessian`, and `u.d(0, 0)` for $\partial_0^2 u$. The first call finds out at one
-    point what is asked for, so that all of it then comes from a single pass.
+    `u.laplacian`, `u.hessian`, and `u.d(0, 0)` for $\partial_0^2 u$. The first call finds out at
+    one point what is asked for, so that all of it then comes from a single pass.
 
     Args:
         function: From a field around points and the points `(n, d)` to residuals `(n, m)`, point by
@@ -51,6 +51,9 @@ class Residual(AbstractMap):
         found = self.function(Local(field, query, self._asked), query)
         self._check(found, query)
         return found
+
+    def fingerprint(self) -> str:
+        return f"{self.name} {function_fingerprint(self.function)}"
 
     def _look_ahead(self, field: Function, query: Tensor) -> Asked:
         # At a point of its own, and without a trace, so that every step computes alike.
