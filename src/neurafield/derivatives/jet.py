@@ -23,8 +23,8 @@ class Jet:
             derivative by itself, no row at all leaves the second order out.
 
     Example:
-        >>> x = torch.tensor([[0.5, 2.0]])
-        >>> x = Jet.root(x)
+        >>> from neurafield.derivatives import rules
+        >>> x = Jet.root(torch.tensor([[0.5, 2.0]]))
         >>> y = rules.product(x, x)  # The square of each coordinate.
         >>> y.value.tolist(), y.jacobian.tolist(), y.laplacian.tolist()
         ([[0.25, 4.0]], [[[1.0, 0.0], [0.0, 4.0]]], [[2.0, 2.0]])

@@ -35,8 +35,8 @@ class Local:
 
     Example:
         >>> u = Local(lambda x: x.prod(-1, keepdim=True), torch.tensor([[3.0, 4.0]]))
-        >>> u.value, u.d(0), u.laplacian, u.d(0, 1)
-        (tensor([[12.]]), tensor([[4.]]), tensor([[0.]]), tensor([[1.]]))
+        >>> u.value.item(), u.d(0).item(), u.laplacian.item(), u.d(0, 1).item()
+        (12.0, 4.0, 0.0, 1.0)
     """
 
     def __init__(

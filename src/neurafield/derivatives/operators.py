@@ -42,7 +42,9 @@ def value_and_jacobian(
     _check("value_and_jacobian", x, way)
     num_values = _num_values(field, x)
     if way is None:
-        way = "reverse" if num_values < x.shape[-1] else "jet"
+        # Inside transforms of torch.func, torch's own reverse mode cannot be started.
+        inside = torch._C._functorch.peek_interpreter_stack() is not None
+        way = "reverse" if num_values < x.shape[-1] and not inside else "jet"
     if way == "reverse":
         return _by_reverse(field, x)
     found = jet(field, Jet.root(x, x.new_zeros(0, x.shape[-1])))
@@ -60,9 +62,8 @@ def jacobian(
         way: "jet" or "reverse"; None for the cheaper one.
 
     Example:
-        >>> jacobian(lambda x: x * x, torch.tensor([3.0, 4.0]))
-        tensor([[6., 0.],
-                [0., 8.]])
+        >>> jacobian(lambda x: x * x, torch.tensor([3.0, 4.0])).tolist()
+        [[6.0, 0.0], [0.0, 8.0]]
     """
     return value_and_jacobian(field, x, way=way)[1]
 
@@ -76,8 +77,8 @@ def gradient(
         ValueError: If the field has several values; `jacobian` is for those.
 
     Example:
-        >>> gradient(lambda x: x.square().sum(-1, keepdim=True), torch.tensor([3.0, 4.0]))
-        tensor([6., 8.])
+        >>> gradient(lambda x: x.square().sum(-1, keepdim=True), torch.tensor([3.0, 4.0])).tolist()
+        [6.0, 8.0]
     """
     found = jacobian(field, x, way=way)
     return gradient_of(found)
@@ -92,8 +93,8 @@ def divergence(
         ValueError: If the field does not have as many values as coordinates.
 
     Example:
-        >>> divergence(lambda x: x * x, torch.tensor([3.0, 4.0]))
-        tensor([14.])
+        >>> divergence(lambda x: x * x, torch.tensor([3.0, 4.0])).item()
+        14.0
     """
     return divergence_of(jacobian(field, x, way=way))
 
@@ -109,8 +110,8 @@ def curl(
         ValueError: If the field does not have two values of two coordinates, or three of three.
 
     Example:
-        >>> curl(lambda x: x.flip(-1) * torch.tensor([-1.0, 1.0]), torch.zeros(2))
-        tensor([2.])
+        >>> curl(lambda x: x.flip(-1) * torch.tensor([-1.0, 1.0]), torch.zeros(2)).item()
+        2.0
     """
     return curl_of(jacobian(field, x, way=way))
 
@@ -126,8 +127,8 @@ def laplacian(
         way: "jet" or "reverse"; None for the jet, which is always cheaper.
 
     Example:
-        >>> laplacian(lambda x: x**3, torch.tensor([3.0, 4.0]))
-        tensor([18., 24.])
+        >>> laplacian(lambda x: x**3, torch.tensor([3.0, 4.0])).tolist()
+        [18.0, 24.0]
     """
     _check("laplacian", x, way)
     if way == "reverse":
@@ -143,9 +144,8 @@ def hessian(
     The jet takes them along all $e_i$ and $e_i + e_j$, whose difference is the mixed one.
 
     Example:
-        >>> hessian(lambda x: x.prod(-1, keepdim=True), torch.tensor([3.0, 4.0]))
-        tensor([[[0., 1.],
-                 [1., 0.]]])
+        >>> hessian(lambda x: x.prod(-1, keepdim=True), torch.tensor([3.0, 4.0])).tolist()
+        [[[0.0, 1.0], [1.0, 0.0]]]
     """
     _check("hessian", x, way)
     dim = x.shape[-1]
@@ -188,8 +188,8 @@ def partial(
         ValueError: If an axis is out of range.
 
     Example:
-        >>> partial(lambda x: x**3, torch.tensor([2.0, 5.0]), [0, 0])
-        tensor([12.,  0.])
+        >>> partial(lambda x: x**3, torch.tensor([2.0, 5.0]), [0, 0]).tolist()
+        [12.0, 0.0]
     """
     check_floating("partial", x=x)
     dim = x.shape[-1]
