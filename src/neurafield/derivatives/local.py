@@ -34,7 +34,7 @@ class Local:
         expected: What will be asked for.
 
     Example:
-        >>> u = Local(lambda x: x.prod(-1, keepdim=True), torch.tensor([[3.0, 4.0]]))
+        >>> u = Local(lambda x: x[..., :1] * x[..., 1:], torch.tensor([[3.0, 4.0]]))
         >>> u.value.item(), u.d(0).item(), u.laplacian.item(), u.d(0, 1).item()
         (12.0, 4.0, 0.0, 1.0)
     """

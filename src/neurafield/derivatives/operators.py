@@ -144,7 +144,7 @@ def hessian(
     The jet takes them along all $e_i$ and $e_i + e_j$, whose difference is the mixed one.
 
     Example:
-        >>> hessian(lambda x: x.prod(-1, keepdim=True), torch.tensor([3.0, 4.0])).tolist()
+        >>> hessian(lambda x: x[..., :1] * x[..., 1:], torch.tensor([3.0, 4.0])).tolist()
         [[[0.0, 1.0], [1.0, 0.0]]]
     """
     _check("hessian", x, way)
