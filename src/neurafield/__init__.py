@@ -2,7 +2,8 @@
 
 The nouns, bottom up (docs/architecture.md tells one batch's way through them):
 
-- `Field`: an encoding (`encodings`), then a network (`networks`).
+- `Field`: an encoding (`encodings`), then a network (`networks`); `Anchored`: with values on a
+  boundary built in.
 - `signals`: what was observed: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
 - `maps`: what a measurement makes of a field; `derivatives`: exact ones, of any field.
 - `fit`: `Constraint`s make a problem; `fit.fit` is the only training loop.
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from . import fit as fit
     from . import maps as maps
     from . import networks as networks
+    from . import problems as problems
     from . import signals as signals
+    from .anchored import Anchored as Anchored
     from .errors import FieldFileError as FieldFileError
     from .errors import NeurafieldError as NeurafieldError
     from .errors import SignalError as SignalError
@@ -33,8 +36,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = ("derivatives", "domains", "encodings", "fit", "maps", "networks", "signals")
+_ROOMS = ("derivatives", "domains", "encodings", "fit", "maps", "networks", "problems", "signals")
 _NAMES = {
+    "Anchored": "anchored",
     "FieldFileError": "errors",
     "NeurafieldError": "errors",
     "SignalError": "errors",

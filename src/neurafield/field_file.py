@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from torch import nn
 
 from . import encodings, networks
 from ._component import AbstractComponent
@@ -36,7 +37,7 @@ class FieldFile:
 
 def save(
     path: str | Path,
-    field: Field,
+    field: nn.Module,
     *,
     signal: Mapping[str, Any] | None = None,
     fit: Mapping[str, Any] | None = None,
@@ -50,7 +51,7 @@ def save(
         fit: JSON values that tell how it was fitted.
 
     Raises:
-        FieldFileError: If a parameter is NaN or infinite.
+        FieldFileError: If a parameter is NaN or infinite, or it is not a field.
         OSError: If the file cannot be written.
 
     Example:
@@ -59,6 +60,11 @@ def save(
         >>> load(folder / "small.field").field(torch.zeros(1, 2)).shape
         torch.Size([1, 1])
     """
+    if not isinstance(field, Field):
+        raise FieldFileError(
+            f"{path}: expected a Field, got {type(field).__name__}. Of what wraps a field, save "
+            "the field itself, its attribute `.field`."
+        )
     header = {
         "format": FORMAT_VERSION,
         "kind": "field",

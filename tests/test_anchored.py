@@ -1,0 +1,84 @@
+"""Fields with built-in boundary values: the values, and exact derivatives all the same."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import jacrev, vmap
+from torch.testing import assert_close
+
+from neurafield import Anchored, Field, FieldFileError, encodings, networks, save
+from neurafield.derivatives import Jet
+from neurafield.domains import Ball, Box
+
+SQUARE = Box.cube(2)
+CUT = SQUARE - Ball((0.0, 0.0), 0.5)
+
+
+def given(x: Tensor) -> Tensor:
+    return torch.stack([x.prod(-1), x.sum(-1).sin()], dim=-1)
+
+
+def anchored(factor=SQUARE.distance_factor, values=given) -> Anchored:
+    generator = torch.Generator().manual_seed(0)
+    encoding = encodings.RandomFourier(2, 5, sigma=1.0, generator=generator)
+    network = networks.MLP(10, 2, width=7, activation="Tanh", generator=generator)
+    return Anchored(Field(network, encoding=encoding), factor, values).double()
+
+
+def points(domain, count: int = 7, *, boundary: bool = False) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+
+    def uniform(n: int, k: int) -> Tensor:
+        return torch.rand(n, k, dtype=torch.float64, generator=generator)
+
+    return (domain.boundary if boundary else domain.interior)(count, uniform)
+
+
+@pytest.mark.parametrize("domain", [SQUARE, CUT], ids=["square", "cut"])
+def test_values_on_the_boundary_are_exact(domain) -> None:
+    u, x = anchored(domain.distance_factor), points(domain, 50, boundary=True)
+    assert_close(u(x), given(x), atol=1e-6, rtol=0)
+    inside = points(domain, 50)
+    assert (u(inside) - given(inside)).abs().max() > 0.1
+
+
+def check_jet(u: nn.Module, x: Tensor) -> None:
+    got = u.jet(x)
+    second = vmap(jacrev(jacrev(u)))(x).diagonal(dim1=-2, dim2=-1)
+    assert_close(got.value, u(x))
+    assert_close(got.jacobian, vmap(jacrev(u))(x))
+    assert_close(got.laplacian, second.sum(-1))
+
+
+@pytest.mark.parametrize("values", [given, 2.0], ids=["function", "number"])
+@pytest.mark.parametrize("domain", [SQUARE, CUT], ids=["square", "cut"])
+def test_jet_matches_autodiff(domain, values) -> None:
+    check_jet(anchored(domain.distance_factor, values), points(domain))
+
+
+def test_check_jet_can_fail() -> None:
+    class Forgetful(Anchored):
+        def jet(self, x: Tensor, weights: Tensor | None = None) -> Jet:
+            return self.field.jet(x, weights)
+
+    u = anchored()
+    with pytest.raises(AssertionError):
+        check_jet(Forgetful(u.field, u.factor, u.values), points(SQUARE))
+
+
+def test_only_parameters_are_traced() -> None:
+    u, x = anchored(), points(SQUARE)
+    got = u.jet(x)
+    gradients = torch.autograd.grad(got.laplacian.square().mean(), list(u.parameters())[:-1])
+    assert all(g.abs().max() > 0 for g in gradients)
+    at = x.clone().requires_grad_()
+    (third,) = torch.autograd.grad(u.jet(at).laplacian.sum(), at)
+    assert third.abs().max() > 0
+
+
+def test_a_file_holds_fields_only(tmp_path: Path) -> None:
+    with pytest.raises(FieldFileError, match=r"expected a Field, got Anchored.*\.field"):
+        save(tmp_path / "u.field", anchored())
+    assert not list(tmp_path.iterdir())
