@@ -202,3 +202,12 @@ def test_derivatives_of_a_smooth_hash_grid_jump_at_faces_only() -> None:
     outside = encoding.jet(Jet.root(torch.tensor([[1.5, 0.3]])))
     assert_close(outside.jacobian[0, :, 0], torch.zeros(2))
     assert outside.jacobian[0, :, 1].abs().max() > 0.1
+
+
+@pytest.mark.compiled
+@every
+def test_torch_compile_accepts_jets(case: Case) -> None:
+    module, x = case.build(), case.coords(13)
+    torch._dynamo.reset()
+    compiled = torch.compile(lambda x: module.jet(Jet.root(x)).streams, backend="aot_eager")
+    assert_close(compiled(x), module.jet(Jet.root(x)).streams)

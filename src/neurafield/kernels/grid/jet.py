@@ -4,7 +4,6 @@ The features are sums of rows, weighted by products over the axes; a derivative 
 replaces that axis's weight by its derivative, so that the rows are gathered once for all of them.
 """
 
-import itertools
 from collections.abc import Sequence
 
 import torch
@@ -85,9 +84,7 @@ def _level_jet(
 
     value = derivative()
     jacobian = torch.stack([derivative(axis) for axis in range(dim)], dim=-1)
-    pairs = {
-        pair: derivative(*pair) for pair in itertools.combinations_with_replacement(range(dim), 2)
-    }
+    pairs = {(i, j): derivative(i, j) for i in range(dim) for j in range(i, dim)}
     entries = [pairs[min(i, j), max(i, j)] for i in range(dim) for j in range(dim)]
     return value, jacobian, torch.stack(entries, dim=-1).unflatten(-1, (dim, dim))
 
