@@ -17,7 +17,7 @@ from neurafield import Field, networks
 from neurafield.domains import Box
 from neurafield.fit import Constraint, fit, losses, metrics, schedule
 from neurafield.networks import Siren
-from neurafield.signals import Audio, Image, Video, Volume
+from neurafield.signals import Audio, Image, Interior, Video, Volume
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(
@@ -54,7 +54,7 @@ def run_doctests(name: str, folder: Path) -> doctest.TestResults:
         **{"torch": torch, "np": np, "folder": folder, "networks": networks},
         **{"Field": Field, "Siren": Siren, "Image": Image, "Audio": Audio, "Video": Video},
         **{"Volume": Volume, "Constraint": Constraint, "fit": fit, "losses": losses},
-        **{"metrics": metrics, "schedule": schedule, "Box": Box},
+        **{"metrics": metrics, "schedule": schedule, "Box": Box, "Interior": Interior},
     }
     return doctest.testmod(
         module, extraglobs={k: v for k, v in known.items() if k not in vars(module)}

@@ -202,7 +202,7 @@ def test_a_forced_run_that_is_killed_early_resumes_itself(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "add_gradients", crash)
+        patch.setattr(loop.Objective, "add_gradients", crash)
         assert run("fit", photo, "--force", "--steps", 7, "--seed", 4).code == 130
     assert run("fit", photo, "--resume").code == 0
     about = load("photo.field").fit

@@ -11,6 +11,9 @@ from .adam import Adam as Adam
 from .adam import default_optimizer as default_optimizer
 from .checkpoint import Checkpoint as Checkpoint
 from .checkpoint import read_settings as read_settings
+from .gauss_newton import GaussNewton as GaussNewton
+from .gauss_newton import gauss_newton as gauss_newton
+from .lbfgs import lbfgs as lbfgs
 from .loop import Result as Result
 from .loop import fit as fit
 from .problem import Constraint as Constraint

@@ -11,6 +11,7 @@ from ..container import read_sealed, state_shapes, write_sealed
 from ..errors import FieldFileError
 
 FORMAT_VERSION = 2
+_NUMBERS = {bool: torch.int64, int: torch.int64, float: torch.float64}
 
 
 @dataclass
@@ -55,9 +56,9 @@ class Checkpoint:
         return cls(
             {name: tensor.detach().clone() for name, tensor in field.state_dict().items()},
             {
-                f"{index}.{key}": torch.as_tensor(value).clone()
+                f"{index}.{name}": tensor
                 for index, parameter in enumerate(parameters)
-                for key, value in optimizer.state.get(parameter, {}).items()
+                for name, tensor in _as_tensors(optimizer.state.get(parameter, {})).items()
             },
             RunState(**asdict(state)),
         )
@@ -65,11 +66,16 @@ class Checkpoint:
     def restore(self, field: nn.Module, optimizer: torch.optim.Optimizer) -> RunState:
         """Put a run back to where this was taken; the learning rate is the caller's to set."""
         field.load_state_dict(self.field)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
         saved: dict[int, dict[str, Tensor]] = {}
         for name, tensor in self.optimizer.items():
-            index, key = name.split(".", 1)
-            saved.setdefault(int(index), {})[key] = tensor.clone()
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": saved})
+            index, rest = name.split(".", 1)
+            saved.setdefault(int(index), {})[rest] = tensor
+        # Not by `load_state_dict`, which turns all into the type of the parameter.
+        optimizer.state.clear()
+        for place, tensors in saved.items():
+            parameter = parameters[place]
+            optimizer.state[parameter] = _from_tensors(tensors, parameter.device)
         return RunState(**asdict(self.state))
 
     def save(self, path: Path, identity: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -113,6 +119,38 @@ class Checkpoint:
         if state_shapes(parts["field"]) != state_shapes(field.state_dict()):
             raise FieldFileError(f"{path}: its tensors do not fit the field.")
         return cls(parts["field"], parts["optimizer"], RunState(**header["state"]))
+
+
+def _as_tensors(state: dict[str, Any]) -> dict[str, Tensor]:
+    """An optimizer's state of one parameter: tensors, numbers (`name#`), lists (`name#0`, ...)."""
+    found = {}
+    for key, value in state.items():
+        if isinstance(value, Tensor):
+            found[key] = value.detach().clone()
+        elif isinstance(value, int | float):
+            found[f"{key}#"] = torch.tensor(value, dtype=_NUMBERS[type(value)])
+        elif isinstance(value, list) and all(isinstance(part, Tensor) for part in value):
+            found |= {f"{key}#{place}": part.clone() for place, part in enumerate(value)}
+            found |= {} if value else {f"{key}#": torch.empty(0)}
+        # What is left is scratch: L-BFGS keeps a list of numbers that each step computes anew.
+    return found
+
+
+def _from_tensors(tensors: dict[str, Tensor], device: torch.device) -> dict[str, Any]:
+    state: dict[str, Any] = {}
+    lists: dict[str, dict[int, Tensor]] = {}
+    for name, tensor in tensors.items():
+        key, mark, place = name.partition("#")
+        if mark and not place:
+            state[key] = tensor.item() if tensor.numel() else []
+            continue
+        # Counters stay on the CPU, where optimizers have them.
+        copied = tensor.clone().to(device if tensor.ndim else "cpu")
+        if place:
+            lists.setdefault(key, {})[int(place)] = copied
+        else:
+            state[key] = copied
+    return state | {key: [parts[k] for k in sorted(parts)] for key, parts in lists.items()}
 
 
 def read_settings(path: Path) -> dict[str, Any]:

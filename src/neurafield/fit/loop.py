@@ -18,15 +18,18 @@ from ..maps import Identity
 from ..signals import AbstractGridSignal
 from .adam import default_optimizer
 from .checkpoint import Checkpoint, RunState
+from .gauss_newton import GaussNewton
 from .losses import mse
 from .metrics import evaluate, psnr
 from .problem import Constraint, Problem
 from .progress import Callback, Progress
 from .schedule import cosine
-from .step import add_gradients, first_not_finite
+from .step import Objective, first_not_finite
 
 BAD_STEPS_TO_ROLL_BACK = 10
 ROLLBACKS_TO_GIVE_UP = 3
+SEARCHING = (torch.optim.LBFGS, GaussNewton)
+"""Optimizers that evaluate the loss several times a step and find its length themselves."""
 _SMOOTHING = 0.9
 _CHANGING = ("params", "lr", "initial_lr")
 
@@ -89,7 +92,8 @@ def fit(
         schedule: Factor on the learning rate, from the part of `steps` or `time` that is done.
         seed: Of the sampling. Same field, problem, seed, machine and threads: same bytes.
         optimizer: Makes the optimizer of the field. Every group gets the learning rate of the
-            schedule, times the group's `"lr_factor"` if it has one.
+            schedule, times the group's `"lr_factor"` if it has one. `lbfgs` and `gauss_newton`
+            find the length of a step themselves; `lr` and `schedule` are not for them.
         micro_batch: Samples that pass through the field at a time; a batch is cut into such
             parts. Bounds the memory of activations (coordinates and targets of the whole batch,
             some 50 bytes a sample, are made first), and 8,192 fits the caches.
@@ -127,6 +131,7 @@ def fit(
     if checkpoint_every is None:
         checkpoint_every = max(50, sum(p.numel() for p in field.parameters()) // 20_000)
     chosen = optimizer(field)
+    searches = isinstance(chosen, SEARCHING)
     measured = _measured_signal(constraints)
     if target_psnr is not None and measured is None:
         raise ValueError(
@@ -185,11 +190,12 @@ def fit(
             return finish("steps")
 
         fraction = _fraction(state, steps, time)
-        rate = lr * state.lr_factor * schedule(fraction)
+        # Who searches for a step's length starts from the whole one.
+        rate = state.lr_factor * (1.0 if searches else lr * schedule(fraction))
         for group in chosen.param_groups:
             group["lr"] = rate * group.get("lr_factor", 1.0)
         chosen.zero_grad(set_to_none=True)
-        terms = add_gradients(
+        objective = Objective(
             field,
             constraints,
             seed=seed,
@@ -197,12 +203,16 @@ def fit(
             micro_batch=micro_batch,
             bfloat16=bfloat16,
         )
+        terms = objective.add_gradients()
         culprit = first_not_finite(terms, field)
         state.step += 1
         if culprit is None:
-            chosen.step()
+            if searches:
+                chosen.step(objective)
+            else:
+                chosen.step()
             state.bad_in_a_row = 0
-            loss = sum(c.weight * terms[c.name] for c in constraints)
+            loss = objective.total(terms)
             if measured is not None:
                 _smooth(state, terms[constraints[0].name], constraints[0].batch_size is None)
             if not torch.nn.utils.get_total_norm(list(field.parameters())).isfinite():
