@@ -1,7 +1,7 @@
 """Gauss-Newton and L-BFGS in the loop: right steps, resumed to the same bytes, clear refusals."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from neurafield import Field
+from neurafield.anchored import Anchored
 from neurafield.domains import Box
 from neurafield.fit import Constraint, GaussNewton, fit, gauss_newton, lbfgs, losses
 from neurafield.fit.gauss_newton import residuals, tangent
@@ -59,29 +60,50 @@ def state_bytes(field: nn.Module) -> bytes:
 # ---- the mathematics
 
 
-def check_tangent(field: Field, found: tuple[Tensor, Tensor], problem: list[Constraint]) -> None:
+def flat(field: nn.Module, gradients: Sequence[Tensor | None]) -> Tensor:
+    """In one row; a parameter without a gradient has that of zero."""
+    pairs = zip(field.parameters(), gradients, strict=True)
+    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in pairs])
+
+
+def check_tangent(field: nn.Module, found: tuple[Tensor, ...], problem: list[Constraint]) -> None:
     """Squares add up to the loss; a row is the gradient of one residual by plain autograd."""
     r, jacobian = found
     whole = objective(field, problem, micro_batch=10_000)
     loss = whole.total(whole.add_gradients())
     assert r.square().sum().item() == pytest.approx(loss, rel=1e-9)
-    gradient = torch.cat([p.grad.flatten() for p in field.parameters()])
+    gradient = flat(field, [p.grad for p in field.parameters()])
     torch.testing.assert_close(2 * jacobian.mT @ r, gradient)
     # The 23rd residual belongs to the second micro-batch of the first constraint.
     row = 22
     (query, target, _), *_ = whole.parts(0)
     one = whole.predict(0, query[row : row + 1], target[row : row + 1]) - target[row : row + 1]
     expected = torch.autograd.grad(one.sum(), list(field.parameters()), allow_unused=True)
-    flat = [
-        torch.zeros_like(p).flatten() if g is None else g.flatten()
-        for p, g in zip(field.parameters(), expected, strict=True)
-    ]
-    torch.testing.assert_close(jacobian[row], torch.cat(flat) / len(target) ** 0.5)
+    torch.testing.assert_close(jacobian[row], flat(field, expected) / len(target) ** 0.5)
 
 
 def test_the_tangent_is_that_of_autograd() -> None:
     field, problem = network(), poisson()
     check_tangent(field, tangent(objective(field, problem), list(field.parameters())), problem)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda u, x: u.gradient.square().sum(-1, keepdim=True) - 1,
+        lambda u, x: u.d(0) + u.value * u.d(1) - 0.1 * u.d(1, 1),
+        lambda u, x: u.d(0, 1) + u.value,
+    ],
+    ids=["gradient", "burgers", "mixed"],
+)
+@pytest.mark.parametrize("anchored", [False, True])
+def test_the_tangent_of_any_residual(function: Callable, anchored: bool) -> None:
+    field: nn.Module = network()
+    if anchored:
+        field = Anchored(field, SQUARE.distance_factor, lambda x: x.square()[..., :1]).double()
+    problem = [Constraint(signal=Interior(SQUARE, num_points=60), map=Residual(function))]
+    found = tangent(objective(field, problem), list(field.parameters()))
+    check_tangent(field, found, problem)
 
 
 def test_check_tangent_can_fail() -> None:

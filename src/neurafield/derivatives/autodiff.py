@@ -51,6 +51,8 @@ def jet_by_autodiff(function: Pointwise, x: Jet) -> Jet:
         >>> jet_by_autodiff(torch.exp, Jet.root(torch.zeros(1))).streams.tolist()
         [[1.0], [1.0], [1.0]]
     """
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return _jet_inside_transforms(function, x)
     with torch.enable_grad():
         value = x.value if x.value.requires_grad else x.value.detach().requires_grad_()
         # A point of its own: gradients of what `x` itself depends on must not come in.
@@ -76,6 +78,29 @@ def jet_by_autodiff(function: Pointwise, x: Jet) -> Jet:
             )
     streams = torch.cat(parts)
     return Jet(streams if torch.is_grad_enabled() else streams.detach(), x.weights)
+
+
+def _jet_inside_transforms(function: Pointwise, x: Jet) -> Jet:
+    """The same inside transforms of torch.func, where torch's own reverse mode cannot start."""
+
+    def one_channel(channel: int) -> Tensor:
+        row = torch.func.grad(lambda v: function(v)[..., channel].sum())
+        slope = row(x.value)
+        parts = [(slope * x.slopes).sum(-1)]
+        if len(x.weights):
+            bent = torch.stack([_along(row, x.value, direction) for direction in x.slopes])
+            mixed = torch.tensordot(x.weights, bent, dims=1)
+            parts.append((slope * x.sums).sum(-1) + mixed)
+        return torch.cat(parts)
+
+    y = function(x.value)
+    derivatives = torch.stack([one_channel(channel) for channel in range(y.shape[-1])], dim=-1)
+    return Jet(torch.cat([y[None], derivatives]), x.weights)
+
+
+def _along(row: Pointwise, at: Tensor, direction: Tensor) -> Tensor:
+    """The second derivative in a direction, given the first derivatives."""
+    return (torch.func.grad(lambda v: (row(v) * direction).sum())(at) * direction).sum(-1)
 
 
 def tell_fallback(owner: str) -> None:

@@ -1,10 +1,8 @@
 """Where a differential equation holds: points inside a domain, on its boundary, on a slice."""
 
 import hashlib
-import types
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._checks import check_count
+from .._fingerprint import function_fingerprint
 from ..domains import AbstractDomain, Uniform
 from ._base import AbstractSignal
 
@@ -79,7 +78,7 @@ class AbstractCollocation(AbstractSignal):
         x = self.points(_PROBES, quasi_random(0, 0))
         digest.update(x.numpy().tobytes())
         digest.update(self.target_at(x).contiguous().numpy().tobytes())
-        digest.update(_code(self.target))
+        digest.update(function_fingerprint(self.target).encode())
         return digest.hexdigest()
 
     def _settle(
@@ -185,7 +184,7 @@ class Boundary(AbstractCollocation):
         return self.domain.boundary(count, uniform, self.where)
 
     def description(self) -> str:
-        return f"boundary of {self.domain} where {_code(self.where).hex()}"
+        return f"boundary of {self.domain} where {function_fingerprint(self.where)}"
 
 
 class Slice(AbstractCollocation):
@@ -251,15 +250,3 @@ def quasi_random(seed: int, stream: int) -> Uniform:
         return engines[k].draw(n, dtype=torch.float64)
 
     return draw
-
-
-def _code(function: Any) -> bytes:
-    """What can be told of a function without calling it: its code, not what it refers to."""
-    code = function if isinstance(function, types.CodeType) else getattr(function, "__code__", None)
-    if code is None:
-        return type(function).__name__.encode()
-    constants = [
-        _code(constant) if isinstance(constant, types.CodeType) else repr(constant).encode()
-        for constant in code.co_consts
-    ]
-    return b"|".join([code.co_code, repr(code.co_names).encode(), *constants])
