@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from neurafield import Field
-from neurafield.encodings import DenseGrid, HashGrid, Positional, RandomFourier
+from neurafield.encodings import DenseGrid, Enrichment, HashGrid, Positional, RandomFourier
 from neurafield.networks import MLP, Siren, activations
 
 
@@ -49,6 +49,21 @@ def hash_grid(in_dim: int, **options: Any) -> HashGrid:
 ENCODING_CASES = [
     Case("positional", lambda g: Positional(3, 5), 3, 33),
     Case("positional-bare", lambda g: Positional(2, 3, include_input=False), 2, 12),
+    Case("enrichment-points", lambda g: Enrichment(3, points=[[0.1, -0.2, 0.3]]), 3, 4),
+    Case(
+        "enrichment-shapes",
+        lambda g: Enrichment(
+            2,
+            points=[[0.1, -0.2], [1.5, 0.0]],
+            radius=0.05,
+            scale=0.7,
+            balls=[[0.2, 0.3, 0.4]],
+            boxes=[[-0.1, 0.2, 0.5, 0.7]],
+            jump=11.0,
+        ),
+        2,
+        6,
+    ),
     Case("random-fourier", lambda g: RandomFourier(3, 7, sigma=1.5, generator=g), 3, 14),
     Case("dense-grid", lambda g: DenseGrid(2, resolution=[5, 7], generator=g), 2, 2),
     Case(

@@ -1,12 +1,14 @@
 """Encodings against recursions and plain NumPy."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from neurafield.encodings import DenseGrid, HashGrid, Positional, RandomFourier
+from neurafield.derivatives import Jet
+from neurafield.encodings import DenseGrid, Enrichment, HashGrid, Positional, RandomFourier
 from neurafield.encodings.hash_grid import growing_resolutions
 
 
@@ -64,6 +66,62 @@ def test_random_fourier_kernel_is_the_gaussian_one() -> None:
 def test_random_fourier_refuses_a_bandwidth_of_zero() -> None:
     with pytest.raises(ValueError, match="sigma to be positive"):
         RandomFourier(2, 4, sigma=0.0)
+
+
+# ---- enrichment
+
+
+def test_enrichment_is_its_formula() -> None:
+    lift = Enrichment(
+        2,
+        points=[[0.1, -0.2], [2.0, 0.0]],
+        radius=0.05,
+        scale=0.7,
+        balls=[[0.2, 0.3, 0.4]],
+        boxes=[[-0.1, 0.2, 0.5, 0.7]],
+        jump=11.0,
+    )
+    x = np.random.default_rng(0).uniform(-1, 1, (101, 2))
+    logs = [0.35 * np.log(((x - c) ** 2).sum(-1) + 0.05**2) for c in ([0.1, -0.2], [2.0, 0.0])]
+    ball = np.clip(1 - ((x - [0.2, 0.3]) ** 2).sum(-1) / 0.4**2, 0, None) ** 2
+    sides = np.clip(1 - (x - [-0.1, 0.2]) ** 2 / np.square([0.5, 0.7]), 0, None) ** 2
+    shapes = [11 * 0.4**2 / 8 * ball, 11 * 0.5**2 / 8 * sides.prod(-1)]
+    assert 0 < (ball > 0).mean() < 1
+    expected = np.stack([*x.T, *logs, *shapes], axis=-1)
+    np.testing.assert_allclose(lift(torch.from_numpy(x)).numpy(), expected, atol=1e-12)
+
+
+def test_enrichment_is_harmonic_away_from_a_point_in_the_plane() -> None:
+    # The Laplacian of log r is 0 in 2-D; of ours 2 rho^2 / (r^2 + rho^2)^2.
+    x = torch.tensor([[0.5, 0.0], [0.0, 0.0]], dtype=torch.float64)
+    found = Enrichment(2, points=[[0.0, 0.0]], radius=0.1).jet(Jet.root(x)).laplacian[:, 2]
+    expected = torch.tensor([2 * 0.01 / 0.26**2, 2 / 0.01], dtype=torch.float64)
+    torch.testing.assert_close(found, expected)
+
+
+def test_enrichment_jumps_in_the_second_derivative_by_what_was_asked() -> None:
+    lift = Enrichment(2, balls=[[0.1, 0.0, 0.4]], boxes=[[0.1, 0.0, 0.4, 0.9]], jump=300.0)
+    x = torch.tensor([[0.5 - 1e-9, 0.0], [0.5 + 1e-9, 0.0]], dtype=torch.float64)
+    found = lift.jet(Jet.root(x, torch.tensor([[1.0, 0.0]])))
+    jump = found.second[0, 2:, 0] - found.second[1, 2:, 0]
+    torch.testing.assert_close(jump, torch.tensor([300.0, 300.0], dtype=torch.float64))
+    assert float(found.value[:, 2:].abs().max()) < 1e-6
+    assert float(found.jacobian[:, 2:].abs().max()) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "1 to 1024 points and shapes, got 0"),
+        ({"points": [[0.0]]}, "points of 2 finite numbers"),
+        ({"points": [[0.0, float("nan")]]}, "points of 2 finite numbers"),
+        ({"balls": [[0.0, 0.0, 0.0]]}, "size to be positive"),
+        ({"boxes": [[0.0, 0.0, 1.0, -1.0]]}, "size to be positive"),
+    ],
+)
+def test_enrichment_refuses(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Enrichment(2, **options)
 
 
 # ---- grids

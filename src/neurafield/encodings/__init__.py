@@ -6,6 +6,7 @@ Nothing from `networks`, `field`, `signals` or above may be imported here.
 
 from ._base import AbstractEncoding as AbstractEncoding
 from .dense_grid import DenseGrid as DenseGrid
+from .enrichment import Enrichment as Enrichment
 from .hash_grid import HashGrid as HashGrid
 from .positional import Positional as Positional
 from .random_fourier import RandomFourier as RandomFourier
