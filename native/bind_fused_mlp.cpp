@@ -1,62 +1,27 @@
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/vector.h>
 
 #include <optional>
-#include <vector>
+#include <utility>
 
-#include "module.hpp"
+#include "mlp_description.hpp"
 
 namespace nb = nanobind;
 
 namespace neurafield {
 namespace {
 
-// The description of a perceptron, with the memory behind its pointers.
-struct Description {
-  std::vector<std::int64_t> dims;
-  std::vector<const float*> weights, biases;
-  std::vector<float> scales;
-  Mlp mlp;
+bool has_shape(const ConstFloats& array, std::int64_t rows, std::int64_t columns) {
+  return array.ndim() == 2 && static_cast<std::int64_t>(array.shape(0)) == rows &&
+         static_cast<std::int64_t>(array.shape(1)) == columns;
+}
 
-  Description(std::int64_t num_points, const std::vector<ConstFloats>& weight_arrays,
-              const std::vector<ConstFloats>& bias_arrays, std::vector<float> scale_list,
-              int activation, bool bfloat16,
-              int threads)
-      : scales(std::move(scale_list)) {
-    const std::size_t layers = weight_arrays.size();
-    require(layers >= 1 && layers <= kMaxLayers, "fused_mlp: number of layers");
-    require(bias_arrays.size() == layers && scales.size() == layers - 1, "fused_mlp: lists");
-    require(activation >= 0 && activation <= static_cast<int>(Activation::GELU),
-            "fused_mlp: activation");
-    require(threads >= 1 && threads <= 65536, "fused_mlp: threads");
-    for (std::size_t l = 0; l < layers; ++l) {
-      const ConstFloats &weight = weight_arrays[l], &bias = bias_arrays[l];
-      require(weight.ndim() == 2 && bias.ndim() == 1 && bias.shape(0) == weight.shape(0),
-              "fused_mlp: shape of a layer");
-      require(weight.shape(0) >= 1 && weight.shape(0) <= 65536 && weight.shape(1) >= 1 &&
-                  weight.shape(1) <= 65536,
-              "fused_mlp: size of a layer");
-      if (l == 0) dims.push_back(static_cast<std::int64_t>(weight.shape(1)));
-      require(static_cast<std::int64_t>(weight.shape(1)) == dims.back(),
-              "fused_mlp: layers that fit each other");
-      dims.push_back(static_cast<std::int64_t>(weight.shape(0)));
-      weights.push_back(weight.data());
-      biases.push_back(bias.data());
-    }
-    mlp = {num_points,    static_cast<int>(layers), dims.data(),
-           weights.data(), biases.data(),           scales.data(),
-           static_cast<Activation>(activation),     bfloat16, threads};
-  }
-};
+bool has_shape(const Floats& array, std::int64_t rows, std::int64_t columns) {
+  return has_shape(ConstFloats(array), rows, columns);
+}
 
 std::int64_t points(const ConstFloats& x, std::int64_t dim) {
   require(x.ndim() == 2 && static_cast<std::int64_t>(x.shape(1)) == dim, "fused_mlp: shape of x");
   return static_cast<std::int64_t>(x.shape(0));
-}
-
-std::int64_t in_dim(const std::vector<ConstFloats>& weights) {
-  require(!weights.empty() && weights[0].ndim() == 2, "fused_mlp: weights");
-  return static_cast<std::int64_t>(weights[0].shape(1));
 }
 
 std::int64_t saved_size(const ConstFloats& x, const std::vector<ConstFloats>& weights,
@@ -73,9 +38,7 @@ void forward(const ConstFloats& x, const std::vector<ConstFloats>& weights,
   const Description d(points(x, in_dim(weights)), weights, biases, std::move(scales), activation,
                       bfloat16, threads);
   const Kernels& kernels = active_kernels();
-  require(y.ndim() == 2 && static_cast<std::int64_t>(y.shape(0)) == d.mlp.num_points &&
-              static_cast<std::int64_t>(y.shape(1)) == d.dims.back(),
-          "fused_mlp: shape of y");
+  require(has_shape(y, d.mlp.num_points, d.dims.back()), "fused_mlp: shape of y");
   require(!saved || static_cast<std::int64_t>(saved->size()) >= kernels.mlp_saved_size(d.mlp),
           "fused_mlp: size of saved");
   nb::gil_scoped_release release;
@@ -86,35 +49,50 @@ void backward(const ConstFloats& x, const std::vector<ConstFloats>& weights,
               const std::vector<ConstFloats>& biases, std::vector<float> scales, int activation,
               bool bfloat16, int threads, const ConstFloats& saved, const ConstFloats& grad_y,
               const std::optional<Floats>& grad_x, const std::vector<Floats>& grad_weights,
-              const std::vector<Floats>& grad_biases) {
+              const std::vector<Floats>& grad_biases, const std::optional<Floats>& pulled) {
   const Description d(points(x, in_dim(weights)), weights, biases, std::move(scales), activation,
                       bfloat16, threads);
   const Kernels& kernels = active_kernels();
-  require(static_cast<std::int64_t>(saved.size()) >= kernels.mlp_saved_size(d.mlp),
-          "fused_mlp: size of saved");
-  require(grad_y.ndim() == 2 && static_cast<std::int64_t>(grad_y.shape(0)) == d.mlp.num_points &&
-              static_cast<std::int64_t>(grad_y.shape(1)) == d.dims.back(),
-          "fused_mlp: shape of grad_y");
-  require(!grad_x || (grad_x->ndim() == 2 && grad_x->shape(0) == x.shape(0) &&
-                      grad_x->shape(1) == x.shape(1)),
+  const std::int64_t kept = kernels.mlp_saved_size(d.mlp);
+  require(static_cast<std::int64_t>(saved.size()) >= kept, "fused_mlp: size of saved");
+  require(has_shape(grad_y, d.mlp.num_points, d.dims.back()), "fused_mlp: shape of grad_y");
+  require(!grad_x || has_shape(*grad_x, d.mlp.num_points, d.dims[0]),
           "fused_mlp: shape of grad_x");
-  require(grad_weights.size() == grad_biases.size() &&
-              (grad_weights.empty() || grad_weights.size() == weights.size()),
-          "fused_mlp: gradients");
-  std::vector<float*> weight_pointers, bias_pointers;
-  for (std::size_t l = 0; l < grad_weights.size(); ++l) {
-    require(grad_weights[l].size() == weights[l].size() &&
-                grad_biases[l].size() == biases[l].size(),
-            "fused_mlp: shape of a gradient");
-    weight_pointers.push_back(grad_weights[l].data());
-    bias_pointers.push_back(grad_biases[l].data());
-  }
-  const bool parameters = !grad_weights.empty();
+  require(!pulled || static_cast<std::int64_t>(pulled->size()) >= kept,
+          "fused_mlp: size of pulled");
+  const GradientPointers to(d, grad_weights, grad_biases);
   nb::gil_scoped_release release;
   kernels.mlp_backward(d.mlp, x.data(), saved.data(), grad_y.data(),
-                       grad_x ? grad_x->data() : nullptr,
-                       parameters ? weight_pointers.data() : nullptr,
-                       parameters ? bias_pointers.data() : nullptr);
+                       grad_x ? grad_x->data() : nullptr, pulled ? pulled->data() : nullptr,
+                       to.weights(), to.biases());
+}
+
+void gradient_backward(const ConstFloats& x, const std::vector<ConstFloats>& weights,
+                       const std::vector<ConstFloats>& biases, std::vector<float> scales,
+                       int activation, int threads, const ConstFloats& saved,
+                       const ConstFloats& pulled, const ConstFloats& grad_y,
+                       const ConstFloats& gbar, const std::optional<Floats>& grad_x,
+                       const std::optional<Floats>& grad_grad_y,
+                       const std::vector<Floats>& grad_weights,
+                       const std::vector<Floats>& grad_biases) {
+  const Description d(points(x, in_dim(weights)), weights, biases, std::move(scales), activation,
+                      false, threads);
+  const Kernels& kernels = active_kernels();
+  const std::int64_t kept = kernels.mlp_saved_size(d.mlp);
+  require(static_cast<std::int64_t>(saved.size()) >= kept, "fused_mlp: size of saved");
+  require(static_cast<std::int64_t>(pulled.size()) >= kept, "fused_mlp: size of pulled");
+  require(has_shape(grad_y, d.mlp.num_points, d.dims.back()), "fused_mlp: shape of grad_y");
+  require(has_shape(gbar, d.mlp.num_points, d.dims[0]), "fused_mlp: shape of gbar");
+  require(!grad_x || has_shape(*grad_x, d.mlp.num_points, d.dims[0]),
+          "fused_mlp: shape of grad_x");
+  require(!grad_grad_y || has_shape(*grad_grad_y, d.mlp.num_points, d.dims.back()),
+          "fused_mlp: shape of grad_grad_y");
+  const GradientPointers to(d, grad_weights, grad_biases);
+  nb::gil_scoped_release release;
+  kernels.mlp_gradient_backward(d.mlp, x.data(), saved.data(), pulled.data(), grad_y.data(),
+                                gbar.data(), grad_x ? grad_x->data() : nullptr,
+                                grad_grad_y ? grad_grad_y->data() : nullptr, to.weights(),
+                                to.biases());
 }
 
 }  // namespace
@@ -130,7 +108,14 @@ void bind_fused_mlp(nb::module_& module) {
   module.def("mlp_backward", &backward, "x"_a.noconvert(), "weights"_a.noconvert(),
              "biases"_a.noconvert(), "scales"_a, "activation"_a, "bfloat16"_a, "threads"_a,
              "saved"_a.noconvert(), "grad_y"_a.noconvert(), "grad_x"_a.noconvert().none(),
-             "grad_weights"_a.noconvert(), "grad_biases"_a.noconvert());
+             "grad_weights"_a.noconvert(), "grad_biases"_a.noconvert(),
+             "pulled"_a.noconvert() = nb::none());
+  module.def("mlp_gradient_backward", &gradient_backward, "x"_a.noconvert(),
+             "weights"_a.noconvert(), "biases"_a.noconvert(), "scales"_a, "activation"_a,
+             "threads"_a, "saved"_a.noconvert(), "pulled"_a.noconvert(), "grad_y"_a.noconvert(),
+             "gbar"_a.noconvert(), "grad_x"_a.noconvert().none(),
+             "grad_grad_y"_a.noconvert().none(), "grad_weights"_a.noconvert(),
+             "grad_biases"_a.noconvert());
 }
 
 }  // namespace neurafield

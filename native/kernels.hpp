@@ -23,6 +23,16 @@ struct Mlp {
   int threads;
 };
 
+// Streams of derivatives, at most.
+constexpr int kMaxStreams = 16;
+
+// What goes through a perceptron with its values: d first derivatives, and s sums of pure second
+// derivatives, the i-th with weights (i, k) along coordinate k.
+struct JetMix {
+  int d, s;  // 1 + d + s <= kMaxStreams
+  const float* weights;
+};
+
 // ---- grids
 
 constexpr int kMaxGridLevels = 64;
@@ -67,9 +77,25 @@ struct Kernels {
   std::int64_t (*mlp_saved_size)(const Mlp& mlp);
   // Values of shape (num_points, dims[L]). `saved` may be null: nothing is kept then.
   void (*mlp_forward)(const Mlp& mlp, const float* x, float* y, float* saved);
-  // Gradients; `grad_x` may be null, or `grad_weights` and `grad_biases` both.
+  // Gradients; `grad_x` may be null, or `grad_weights` and `grad_biases` both. `pulled`, null or as
+  // large as `saved`, gets the gradients that reached the activations, for the next one.
   void (*mlp_backward)(const Mlp& mlp, const float* x, const float* saved, const float* grad_y,
-                       float* grad_x, float* const* grad_weights, float* const* grad_biases);
+                       float* grad_x, float* pulled, float* const* grad_weights,
+                       float* const* grad_biases);
+  // The same for the `grad_x` that it found, given `gbar`, the gradient of a loss for it.
+  // `grad_x` and `grad_grad_y` may be null, or `grad_weights` and `grad_biases` both.
+  void (*mlp_gradient_backward)(const Mlp& mlp, const float* x, const float* saved,
+                                const float* pulled, const float* grad_y, const float* gbar,
+                                float* grad_x, float* grad_grad_y, float* const* grad_weights,
+                                float* const* grad_biases);
+
+  // All three for streams of shape (1 + d + s, num_points, dims[0 or L]); `bfloat16` is off.
+  std::int64_t (*mlp_jet_saved_size)(const Mlp& mlp, const JetMix& mix);
+  void (*mlp_jet_forward)(const Mlp& mlp, const JetMix& mix, const float* x, float* y,
+                          float* saved);
+  void (*mlp_jet_backward)(const Mlp& mlp, const JetMix& mix, const float* x, const float* saved,
+                           const float* grad_y, float* grad_x, float* const* grad_weights,
+                           float* const* grad_biases);
 
   // Features of shape (num_points, num_levels * features), from a table of rows of features.
   void (*grid_forward)(const Grid& grid, const float* table, const float* x, float* y);

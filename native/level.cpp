@@ -2,6 +2,8 @@
 // NEURAFIELD_LEVEL.
 #include "adam.hpp"
 #include "fused_mlp.hpp"
+#include "fused_mlp_gradient.hpp"
+#include "fused_mlp_jet.hpp"
 #include "grid.hpp"
 #include "kernels.hpp"
 
@@ -12,6 +14,10 @@ const Kernels NEURAFIELD_LEVEL = {
     .mlp_saved_size = mlp_saved_size,
     .mlp_forward = mlp_forward,
     .mlp_backward = mlp_backward,
+    .mlp_gradient_backward = mlp_gradient_backward,
+    .mlp_jet_saved_size = mlp_jet_saved_size,
+    .mlp_jet_forward = mlp_jet_forward,
+    .mlp_jet_backward = mlp_jet_backward,
     .grid_forward = grid_forward,
     .grid_backward_table = grid_backward_table,
     .grid_backward_touched = grid_backward_touched,

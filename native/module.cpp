@@ -76,5 +76,6 @@ NB_MODULE(_native, module) {
 #endif
   bind_adam(module);
   bind_fused_mlp(module);
+  bind_fused_mlp_jet(module);
   bind_grid(module);
 }

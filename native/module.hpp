@@ -25,6 +25,7 @@ inline void require(bool condition, const char* what) {
 
 void bind_adam(nanobind::module_& module);
 void bind_fused_mlp(nanobind::module_& module);
+void bind_fused_mlp_jet(nanobind::module_& module);
 void bind_grid(nanobind::module_& module);
 
 }  // namespace neurafield

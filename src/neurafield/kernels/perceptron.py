@@ -1,8 +1,12 @@
-"""What calls of perceptron kernels have in common: their arguments' checks and limits."""
+"""What calls of perceptron kernels have in common: checks, limits, what autograd asks of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
+
+from .dispatch import native
 
 MAX_WIDTH, MAX_IN_DIM, MAX_OUT_DIM, MAX_LAYERS = 1024, 512, 64, 257
 """What the compiled versions are made for and tested with; beyond that the reference runs."""
@@ -58,3 +62,31 @@ def beyond_compiled(weights: Sequence[Tensor]) -> str:
         f"the compiled version is for {MAX_IN_DIM} inputs, width {MAX_WIDTH} and {MAX_OUT_DIM} "
         "outputs at most"
     )
+
+
+def split(parameters: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Weights and biases of a list that has first the ones, then the others; without gradients."""
+    detached = [parameter.detach() for parameter in parameters]
+    return detached[: len(detached) // 2], detached[len(detached) // 2 :]
+
+
+def kept_memory(size: int) -> Tensor:
+    """Float32 that goes back to the compiled library when autograd lets go of it."""
+    return torch.from_dlpack(native().empty(size))
+
+
+def asked_for(ctx: Any) -> list[bool]:
+    """For each tensor that a Function took: does its running backward pass wait for a gradient?
+
+    `ctx.needs_input_grad` says what could be asked for. In a gradient for coordinates alone, the
+    parameters' would cost as much as all the rest.
+    """
+    return [node is not None and _is_waited_for(node) for node, _ in ctx.next_functions]
+
+
+def _is_waited_for(node: Any) -> bool:
+    try:
+        return torch._C._will_engine_execute_node(node)
+    except (AttributeError, RuntimeError):
+        # Also what torch says of a leaf that `torch.autograd.grad` was asked for.
+        return True

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..dispatch import native, transformed
+from ..perceptron import asked_for, kept_memory, split
 from . import reference
 
 _INDEX = {name: index for index, name in enumerate(reference.FUNCTIONS)}
@@ -30,11 +31,6 @@ def fused_mlp(
     return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
-def _split(parameters: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    detached = [parameter.detach() for parameter in parameters]
-    return detached[: len(detached) // 2], detached[len(detached) // 2 :]
-
-
 def _forward(
     x: Tensor,
     parameters: Sequence[Tensor],
@@ -43,7 +39,7 @@ def _forward(
     bfloat16: bool,
     saved: Tensor | None,
 ) -> Tensor:
-    weights, biases = _split(parameters)
+    weights, biases = split(parameters)
     y = x.new_empty(len(x), len(biases[-1]))
     threads = torch.get_num_threads()
     native().mlp_forward(
@@ -62,10 +58,10 @@ class _FusedMlp(torch.autograd.Function):
         bfloat16: bool,
         *parameters: Tensor,
     ) -> Tensor:
-        weights, biases = _split(parameters)
-        size = native().mlp_saved_size(x.detach(), weights, biases, scales, _INDEX[activation])
-        # Memory that comes back to the library when autograd lets go of it.
-        saved = torch.from_dlpack(native().empty(size))
+        weights, biases = split(parameters)
+        saved = kept_memory(
+            native().mlp_saved_size(x.detach(), weights, biases, scales, _INDEX[activation])
+        )
         ctx.activation, ctx.scales, ctx.bfloat16 = activation, scales, bfloat16
         ctx.save_for_backward(x, saved, *parameters)
         return _forward(x, parameters, activation, scales, bfloat16, saved)
@@ -74,12 +70,119 @@ class _FusedMlp(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_y,) = grad_outputs
         x, saved, *parameters = (tensor.contiguous() for tensor in ctx.saved_tensors)
-        wanted = [ctx.needs_input_grad[0], *ctx.needs_input_grad[4:]]
-        if torch.is_grad_enabled() or transformed((grad_y,)):
-            grads = _differentiable_backward(ctx, x, parameters, grad_y, wanted)
-        else:
+        wanted = asked_for(ctx)
+        grads: Sequence[Tensor | None]
+        if not torch.is_grad_enabled() and not transformed((grad_y,)):
             grads = _backward(ctx, x, saved, parameters, grad_y, wanted)
+        elif wanted[0] and not any(wanted[1:]) and not ctx.bfloat16 and not transformed((grad_y,)):
+            grad_x = _Gradient.apply(
+                x, grad_y.contiguous(), saved, ctx.activation, ctx.scales, *parameters
+            )
+            grads = [grad_x, *[None] * len(parameters)]
+        else:
+            grads = _differentiable_backward(ctx, x, parameters, grad_y, wanted)
         return (grads[0], None, None, None, *grads[1:])
+
+
+class _Gradient(torch.autograd.Function):
+    """The gradient for the inputs alone, as an operation that has a gradient itself."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        grad_y: Tensor,
+        saved: Tensor,
+        activation: str,
+        scales: list[float],
+        *parameters: Tensor,
+    ) -> Tensor:
+        pulled = kept_memory(saved.numel())
+        ctx.activation, ctx.scales = activation, scales
+        ctx.save_for_backward(x, grad_y, saved, pulled, *parameters)
+        grad_x = torch.empty_like(x)
+        native().mlp_backward(
+            x.detach(),
+            *split(parameters),
+            scales,
+            _INDEX[activation],
+            False,
+            torch.get_num_threads(),
+            saved,
+            grad_y.detach(),
+            grad_x,
+            [],
+            [],
+            pulled,
+        )
+        return grad_x
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        (gbar,) = grad_outputs
+        x, grad_y, saved, pulled, *parameters = (t.contiguous() for t in ctx.saved_tensors)
+        for_x, for_grad_y, _, *for_parameters = asked_for(ctx)
+        wanted = [for_x, for_grad_y, *for_parameters]
+        if torch.is_grad_enabled() or transformed((gbar,)):
+            grads = _differentiable_gradient(ctx, x, grad_y, parameters, gbar, wanted)
+        else:
+            grads = _gradient_backward(ctx, x, grad_y, saved, pulled, parameters, gbar, wanted)
+        return (*grads[:2], None, None, None, *grads[2:])
+
+
+def _gradient_backward(
+    ctx: Any,
+    x: Tensor,
+    grad_y: Tensor,
+    saved: Tensor,
+    pulled: Tensor,
+    parameters: list[Tensor],
+    gbar: Tensor,
+    wanted: list[bool],
+) -> list[Tensor | None]:
+    grad_x = torch.empty_like(x) if wanted[0] else None
+    grad_grad_y = torch.empty_like(grad_y) if wanted[1] else None
+    grads = [torch.empty_like(p) for p in parameters] if any(wanted[2:]) else []
+    native().mlp_gradient_backward(
+        x.detach(),
+        *split(parameters),
+        ctx.scales,
+        _INDEX[ctx.activation],
+        torch.get_num_threads(),
+        saved,
+        pulled,
+        grad_y.detach(),
+        gbar.contiguous(),
+        grad_x,
+        grad_grad_y,
+        *split(grads),
+    )
+    shown = grads if grads else [None] * len(parameters)
+    found = [g if need else None for g, need in zip(shown, wanted[2:], strict=True)]
+    # Nothing here depends on the last bias, and torch says so by None.
+    return [grad_x, grad_grad_y, *found[:-1], None]
+
+
+def _differentiable_gradient(
+    ctx: Any,
+    x: Tensor,
+    grad_y: Tensor,
+    parameters: list[Tensor],
+    gbar: Tensor,
+    wanted: list[bool],
+) -> list[Tensor | None]:
+    """The gradient's gradients, to be differentiated again: through the reference."""
+    middle = len(parameters) // 2
+    with torch.enable_grad():
+        y = reference.fused_mlp(
+            x, parameters[:middle], parameters[middle:], ctx.activation, ctx.scales
+        )
+        (grad_x,) = torch.autograd.grad(y, x, grad_y, create_graph=True)
+    inputs = [x, grad_y, *parameters]
+    asked = [tensor for tensor, need in zip(inputs, wanted, strict=True) if need]
+    again = torch.is_grad_enabled()
+    found = iter(torch.autograd.grad(grad_x, asked, gbar, create_graph=again, allow_unused=True))
+    return [next(found) if need else None for need in wanted]
 
 
 def _backward(
@@ -90,7 +193,7 @@ def _backward(
     grad_y: Tensor,
     wanted: list[bool],
 ) -> list[Tensor | None]:
-    weights, biases = _split(parameters)
+    weights, biases = split(parameters)
     grad_x = torch.empty_like(x) if wanted[0] else None
     grads = [torch.empty_like(p) for p in (*weights, *biases)] if any(wanted[1:]) else []
     native().mlp_backward(
@@ -104,7 +207,7 @@ def _backward(
         saved,
         grad_y.contiguous(),
         grad_x,
-        *_split(grads),
+        *split(grads),
     )
     shown = grads if grads else [None] * len(parameters)
     return [grad_x, *(g if need else None for g, need in zip(shown, wanted[1:], strict=True))]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .. import dispatch, perceptron
-from . import reference
+from . import native, reference
 
 ACTIVATIONS = tuple(reference.DERIVATIVES)
 """Names of the activations that every version has."""
@@ -72,5 +72,13 @@ def fused_mlp_jet(
             f"{tuple(streams.shape)}."
         )
     perceptron.check_layers("fused_mlp_jet", streams.shape[-1], weights, biases, scales)
+    unserved = perceptron.beyond_compiled(weights)
+    if num_streams > MAX_STREAMS:
+        unserved = f"the compiled version is for {MAX_STREAMS} streams at most"
+    if mix.requires_grad:
+        unserved = "the compiled version has no gradient for the weights of second derivatives"
+    tensors = (streams, mix, *weights, *biases)
+    native_runs = dispatch.use_native("fused_mlp_jet", *tensors, unserved=unserved)
+    chosen = native if native_runs else reference
     with torch.autocast("cpu", enabled=False):
-        return reference.fused_mlp_jet(streams, weights, biases, mix, activation, scales)
+        return chosen.fused_mlp_jet(streams, weights, biases, mix, activation, scales)
