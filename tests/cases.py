@@ -11,8 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from neurafield import Field
-from neurafield.encodings import DenseGrid, Enrichment, HashGrid, Positional, RandomFourier
-from neurafield.networks import MLP, Siren, activations
+from neurafield.encodings import (
+    DenseGrid,
+    Enrichment,
+    HashGrid,
+    Positional,
+    RandomFourier,
+    SplineGrid,
+)
+from neurafield.networks import MLP, Linear, Siren, activations
 
 
 @dataclass(frozen=True)
@@ -76,9 +83,22 @@ ENCODING_CASES = [
     ),
     Case("hash-grid", lambda g: hash_grid(3, generator=g), 3, 10),
     Case("hash-grid-tiled", lambda g: hash_grid(2, overflow="tiled", generator=g), 2, 10),
+    Case(
+        "spline-grid",
+        lambda g: SplineGrid(2, resolution=[5, 7], features=3, degree=3, generator=g),
+        2,
+        3,
+    ),
+    Case(
+        "spline-grid-mirror",
+        lambda g: SplineGrid(3, resolution=[2, 3, 5], degree=4, border="mirror", generator=g),
+        3,
+        1,
+    ),
 ]
 
 NETWORK_CASES = [
+    Case("linear", lambda g: Linear(3, 5, generator=g), 3, 5),
     Case("siren", lambda g: Siren(3, 5, width=11, depth=3, generator=g), 3, 5),
     Case(
         "siren-omegas",

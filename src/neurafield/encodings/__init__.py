@@ -10,3 +10,5 @@ from .enrichment import Enrichment as Enrichment
 from .hash_grid import HashGrid as HashGrid
 from .positional import Positional as Positional
 from .random_fourier import RandomFourier as RandomFourier
+from .spline_grid import SplineGrid as SplineGrid
+from .spline_levels import multilevel as multilevel

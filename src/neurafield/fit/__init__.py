@@ -13,7 +13,10 @@ from .checkpoint import Checkpoint as Checkpoint
 from .checkpoint import read_settings as read_settings
 from .gauss_newton import GaussNewton as GaussNewton
 from .gauss_newton import gauss_newton as gauss_newton
+from .last_layer import NormalEquations as NormalEquations
+from .last_layer import solve_last_layer as solve_last_layer
 from .lbfgs import lbfgs as lbfgs
+from .least_squares import least_squares as least_squares
 from .loop import Result as Result
 from .loop import fit as fit
 from .problem import Constraint as Constraint

@@ -6,5 +6,6 @@ Nothing from `encodings`, `field`, `signals` or above may be imported here.
 
 from . import activations as activations
 from ._base import AbstractNetwork as AbstractNetwork
+from .linear import Linear as Linear
 from .mlp import MLP as MLP
 from .siren import Siren as Siren

@@ -18,6 +18,7 @@ from .image import Image as Image
 from .image import ImageLayout as ImageLayout
 from .kinds import layout_from_spec as layout_from_spec
 from .kinds import load as load
+from .samples import Samples as Samples
 from .sampling import draw_indices as draw_indices
 from .video import Video as Video
 from .video import VideoLayout as VideoLayout

@@ -1,0 +1,229 @@
+"""Problems that are linear in the parameters, solved by conjugate gradients."""
+
+import math
+import time as clock
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .._checks import check_count, check_positive
+from .loop import Result
+from .losses import mse
+from .problem import Constraint, Problem
+from .progress import Callback, Progress
+
+_PART = 2**16
+_AFFINE = 1e-3
+
+
+def least_squares(
+    field: nn.Module,
+    problem: Problem,
+    *,
+    steps: int = 1000,
+    tolerance: float = 1e-6,
+    time: float | None = None,
+    callbacks: Sequence[Callback] = (),
+    should_stop: Callable[[], bool] | None = None,
+) -> Result:
+    r"""Find the parameters with the least loss, when all predictions are affine in them.
+
+    Conjugate gradients on the normal equations $A^\top A\, \delta = A^\top r$, where $r$ are the
+    residuals of all samples and $A$ their derivatives with respect to the parameters. $A$ is
+    never written down: its products are a forward and a backward pass, which keep what they need
+    for all samples. From where the field starts, the solution is the one nearest to it if several
+    are as good.
+
+    Args:
+        field: Its parameters that require a gradient are the unknowns, changed in place. Those of
+            a `SplineGrid` should be `encodings.multilevel`.
+        problem: Constraints with the loss `mse`. All samples are taken, or the first batch of a
+            constraint that has a `batch_size`.
+        steps: Stop after so many.
+        tolerance: Stop when the gradient's norm is this part of the first one.
+        time: Stop after so many seconds.
+        callbacks: Called with a `Progress` after each step.
+        should_stop: Asked after each step; true ends the run.
+
+    Returns:
+        How it ended: "tolerance", "steps", "time" or "interrupted"; the parameters are those of
+        the last step, and the loss is theirs.
+
+    Raises:
+        ValueError: If a prediction is not affine in the parameters, or nothing is to be found.
+
+    Example:
+        >>> from neurafield.networks import Linear
+        >>> from neurafield.signals import Samples
+        >>> points = Samples(torch.tensor([[-0.5], [0.5]]), torch.tensor([[1.0], [2.0]]))
+        >>> line = Linear(1, 1)
+        >>> least_squares(line, Constraint(signal=points)).status
+        'tolerance'
+        >>> [round(p.item(), 4) for p in line.parameters()]
+        [1.0, 1.5]
+
+    Reference:
+        Hestenes and Stiefel, Methods of Conjugate Gradients for Solving Linear Systems, 1952,
+        section 10, known as CGLS.
+    """
+    check_count("least_squares", steps=steps, high=2**40)
+    check_positive("least_squares", tolerance=tolerance, **({} if time is None else {"time": time}))
+    started = clock.perf_counter()
+    unknowns = [parameter for parameter in field.parameters() if parameter.requires_grad]
+    if not unknowns:
+        raise ValueError("least_squares: expected a field with parameters to train, got none.")
+    system = _System(field, [problem] if isinstance(problem, Constraint) else problem, unknowns)
+    residual = system.residual
+    start = [unknown.detach().clone() for unknown in unknowns]
+    found = [torch.zeros_like(unknown) for unknown in unknowns]
+    downhill = system.transposed(residual)
+    direction = downhill
+    slope = first = _dot(downhill, downhill)
+    status, step = "steps", 0
+    while step < steps and slope > tolerance**2 * first:
+        if time is not None and clock.perf_counter() - started >= time:
+            status = "time"
+            break
+        if should_stop is not None and should_stop():
+            status = "interrupted"
+            break
+        change = system.times(direction)
+        length = slope / _dot(change, change)
+        found = [f + length * d for f, d in zip(found, direction, strict=True)]
+        residual = [r - length * c for r, c in zip(residual, change, strict=True)]
+        downhill = system.transposed(residual)
+        slope, before = _dot(downhill, downhill), slope
+        direction = [g + (slope / before) * d for g, d in zip(downhill, direction, strict=True)]
+        step += 1
+        terms = system.terms(residual)
+        progress = Progress(
+            step=step,
+            # Each step takes the gradient down by a factor, more or less.
+            fraction=min(1.0, max(step / steps, _digits(slope, first) / -math.log10(tolerance))),
+            seconds=clock.perf_counter() - started,
+            loss=system.loss(terms),
+            terms=terms,
+            psnr=None,
+            learning_rate=length,
+            skipped=0,
+            rollbacks=0,
+        )
+        for callback in callbacks:
+            callback(progress)
+    else:
+        status = "tolerance" if slope <= tolerance**2 * first else "steps"
+    with torch.no_grad():
+        for unknown, begin, way in zip(unknowns, start, found, strict=True):
+            unknown.copy_(begin + way)
+    system.check_affine(field, residual)
+    return Result(
+        status=status,
+        step=step,
+        seconds=clock.perf_counter() - started,
+        loss=system.loss(system.terms(residual)),
+        skipped=0,
+        rollbacks=0,
+    )
+
+
+class _System:
+    """Weighted residuals of all samples, and products with their derivatives."""
+
+    def __init__(
+        self, field: nn.Module, constraints: list[Constraint], unknowns: list[nn.Parameter]
+    ) -> None:
+        self.constraints = constraints
+        self.unknowns = unknowns
+        self.owners: list[Constraint] = []
+        predictions, targets = self._predict(field)
+        self.predictions = predictions
+        if not any(prediction.requires_grad for prediction in predictions):
+            raise ValueError(
+                "least_squares: expected predictions that depend on the parameters, got none."
+            )
+        self.residual = [
+            target - prediction.detach()
+            for target, prediction in zip(targets, predictions, strict=True)
+        ]
+        # The backward pass is linear in what it starts from; its own derivative is A times.
+        self._seeds = [torch.zeros_like(p).requires_grad_() for p in predictions]
+        self._backward = torch.autograd.grad(
+            predictions, unknowns, self._seeds, create_graph=True, materialize_grads=True
+        )
+
+    def _predict(self, field: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+        self.owners = []
+        predictions, targets = [], []
+        for stream, constraint in enumerate(self.constraints):
+            if constraint.loss is not mse:
+                raise ValueError(
+                    f"least_squares: expected the loss mse, got {constraint.loss.__name__} in "
+                    f"constraint {constraint.name!r}. Use fit for others."
+                )
+            query, target = constraint.signal.batch(
+                constraint.batch_size, seed=0, step=0, stream=stream
+            )
+            query, target = query.to(self.unknowns[0]), target.to(self.unknowns[0])
+            share = math.sqrt(constraint.weight / target.numel())
+            for part in range(0, len(target), _PART):
+                wanted = target[part : part + _PART]
+                prediction = constraint.map(field, query[part : part + _PART])
+                if prediction.shape != wanted.shape:
+                    raise ValueError(
+                        f"least_squares: expected predictions of shape {tuple(wanted.shape)} from "
+                        f"constraint {constraint.name!r}, got {tuple(prediction.shape)}."
+                    )
+                self.owners.append(constraint)
+                predictions.append(share * prediction)
+                targets.append(share * wanted)
+        return predictions, targets
+
+    def times(self, direction: Sequence[Tensor]) -> list[Tensor]:
+        """A times a change of the parameters: the change of all predictions."""
+        return list(
+            torch.autograd.grad(
+                self._backward, self._seeds, direction, retain_graph=True, materialize_grads=True
+            )
+        )
+
+    def transposed(self, residual: Sequence[Tensor]) -> list[Tensor]:
+        """The transpose of A times residuals: minus half the loss's gradient."""
+        return list(
+            torch.autograd.grad(
+                self.predictions, self.unknowns, residual, retain_graph=True, materialize_grads=True
+            )
+        )
+
+    def terms(self, residual: Sequence[Tensor]) -> dict[str, float]:
+        """Each constraint's loss, unweighted."""
+        sums = {constraint.name: 0.0 for constraint in self.constraints}
+        for constraint, part in zip(self.owners, residual, strict=True):
+            sums[constraint.name] += part.square().sum().item() / constraint.weight
+        return sums
+
+    def loss(self, terms: dict[str, float]) -> float:
+        """The weighted sum over the constraints."""
+        return sum(constraint.weight * terms[constraint.name] for constraint in self.constraints)
+
+    def check_affine(self, field: nn.Module, expected: Sequence[Tensor]) -> None:
+        """Require that the residuals are what the derivatives at the start said they would be."""
+        with torch.no_grad():
+            predictions, targets = self._predict(field)
+        found = [t - p for t, p in zip(targets, predictions, strict=True)]
+        error = [a - b for a, b in zip(found, expected, strict=True)]
+        scale = max(_dot(self.residual, self.residual), _dot(targets, targets))
+        if not _dot(error, error) <= _AFFINE**2 * scale:
+            raise ValueError(
+                "least_squares: expected predictions affine in the parameters, got others. Turn "
+                "requires_grad off for all but such parameters, or use fit."
+            )
+
+
+def _dot(x: Sequence[Tensor], y: Sequence[Float[Tensor, "..."]]) -> float:
+    return sum((a * b).sum().item() for a, b in zip(x, y, strict=True))
+
+
+def _digits(slope: float, first: float) -> float:
+    return 0.0 if slope <= 0 or first <= 0 else math.log10(first / slope) / 2

@@ -1,0 +1,60 @@
+"""Observations at given points."""
+
+import hashlib
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import SignalError
+from ._base import AbstractSignal
+from .sampling import draw_indices
+
+
+class Samples(AbstractSignal):
+    """Points, and what was observed at each: values, derivatives, anything a map predicts.
+
+    Args:
+        coords: The points.
+        targets: What was observed; its first axis goes with the points.
+
+    Raises:
+        SignalError: If there is nothing, the two do not go together, or something is not finite.
+
+    Example:
+        >>> slopes = Samples(torch.rand(7, 2), torch.zeros(7, 3, 2))
+        >>> x, target = slopes.batch(5, seed=0, step=0)
+        >>> x.shape, target.shape
+        (torch.Size([5, 2]), torch.Size([5, 3, 2]))
+    """
+
+    def __init__(
+        self, coords: Float[Tensor, "n in_dim"], targets: Float[Tensor, "m out_dim *_"]
+    ) -> None:
+        if len(coords) != len(targets) or not len(coords):
+            raise SignalError(
+                f"Samples: expected as many targets as points, and at least one, got "
+                f"{len(targets)} and {len(coords)}."
+            )
+        for name, tensor in (("points", coords), ("targets", targets)):
+            bad = tensor.numel() - int(tensor.isfinite().sum())
+            if bad:
+                raise SignalError(f"Samples: expected finite {name}, got {bad} that are not.")
+        self.coords, self.targets = coords.detach(), targets.detach()
+        self.in_dim, self.out_dim = coords.shape[1], targets.shape[1]
+
+    def batch(
+        self, size: int | None, *, seed: int, step: int, stream: int = 0
+    ) -> tuple[Float[Tensor, "n in_dim"], Float[Tensor, "n out_dim *_"]]:
+        if size is None:
+            return self.coords, self.targets
+        count = len(self.coords)
+        indices = torch.from_numpy(draw_indices(count, size, seed=seed, step=step, stream=stream))
+        return self.coords[indices], self.targets[indices]
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(f"{tuple(self.coords.shape)} {tuple(self.targets.shape)}".encode())
+        for tensor in (self.coords, self.targets):
+            digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+        return digest.hexdigest()
