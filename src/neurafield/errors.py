@@ -1,4 +1,4 @@
-"""The two errors that name a file, so that callers can tell bad input from a bug; and two notices.
+"""The two errors that name a file, so that callers can tell bad input from a bug; and three notices.
 
 Wrong arguments to a Python function raise plain `ValueError` or `TypeError` instead.
 """
@@ -22,3 +22,7 @@ class KernelNotice(UserWarning):
 
 class DerivativeNotice(UserWarning):
     """Derivatives come by a slower way than a rule would give; said once for each reason."""
+
+
+class SamplingNotice(UserWarning):
+    """A problem is sampled too coarsely for what was asked; names the number that would do."""

@@ -1,11 +1,13 @@
 """The type of a network, and its one building block."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
 
 from .._component import AbstractComponent
+from ..derivatives import Jet, rules
+from ..kernels.fused_mlp_jet.reference import DERIVATIVES, fused_mlp_jet
 
 
 class AbstractNetwork(AbstractComponent):
@@ -26,6 +28,25 @@ def all_plain(layers: Iterable[nn.Module]) -> bool:
         and not layer._backward_pre_hooks
         for layer in layers
     )
+
+
+def hidden_jet(
+    x: Jet, layers: Iterable[nn.Linear], *, activation: str, scales: Sequence[float]
+) -> Jet:
+    """The last hidden layer of a perceptron after `x`: what its last affine layer adds up."""
+    *inner, _ = layers
+    # The reference: this serves exact solves in float64, which the compiled kernels do not have.
+    streams = fused_mlp_jet(
+        x.streams,
+        [layer.weight for layer in inner],
+        [layer.bias for layer in inner],
+        mix=x.weights,
+        activation=activation,
+        scales=scales[:-1],
+    )
+    z = Jet(scales[-1] * streams, x.weights)
+    value, slope, curvature = DERIVATIVES[activation](z.value)
+    return rules.elementwise(z, lambda _: value, lambda _: slope, lambda _: curvature)
 
 
 def uniform_linear(

@@ -13,7 +13,7 @@ from ..derivatives import Jet
 from ..kernels.fused_mlp import fused_mlp
 from ..kernels.fused_mlp_jet import fused_mlp_jet
 from . import activations
-from ._base import AbstractNetwork, all_plain, uniform_linear
+from ._base import AbstractNetwork, all_plain, hidden_jet, uniform_linear
 
 
 class MLP(AbstractNetwork):
@@ -107,6 +107,19 @@ class MLP(AbstractNetwork):
             scales=[1.0] * self.depth,
         )
         return Jet(streams, x.weights)
+
+    def hidden_jet(self, x: Jet) -> Jet:
+        """The last hidden layer after `x`, which the last affine layer adds up to values.
+
+        Raises:
+            ValueError: If layers were replaced, parametrized or given hooks.
+        """
+        layers = cast(Sequence[nn.Linear], self.layers)
+        if not self._is_plain():
+            raise ValueError(f"{type(self).__name__}.hidden_jet: expected plain affine layers.")
+        return hidden_jet(
+            x, layers, activation=type(self.activation).__name__, scales=[1.0] * self.depth
+        )
 
     def _is_plain(self) -> bool:
         known = activations.BY_NAME.get(type(self.activation).__name__) is type(self.activation)

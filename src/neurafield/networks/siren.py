@@ -13,7 +13,7 @@ from .._checks import check_count, check_last_axis, check_positive
 from ..derivatives import Jet
 from ..kernels.fused_mlp import fused_mlp
 from ..kernels.fused_mlp_jet import fused_mlp_jet
-from ._base import AbstractNetwork, all_plain, uniform_linear
+from ._base import AbstractNetwork, all_plain, hidden_jet, uniform_linear
 
 
 class Siren(AbstractNetwork):
@@ -114,6 +114,17 @@ class Siren(AbstractNetwork):
             scales=self._scales(),
         )
         return Jet(streams, x.weights)
+
+    def hidden_jet(self, x: Jet) -> Jet:
+        """The last hidden layer after `x`, which the last affine layer adds up to values.
+
+        Raises:
+            ValueError: If layers were replaced, parametrized or given hooks.
+        """
+        layers = cast(Sequence[nn.Linear], self.layers)
+        if not all_plain(layers):
+            raise ValueError(f"{type(self).__name__}.hidden_jet: expected plain affine layers.")
+        return hidden_jet(x, layers, activation="Sine", scales=self._scales())
 
     def _scales(self) -> list[float]:
         return [self.omega_0] + [self.omega] * (self.depth - 1)

@@ -1,0 +1,223 @@
+"""The last layer of a field, solved for: a linear least-squares problem, without any steps."""
+
+import copy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .._checks import check_count, check_positive
+from ..derivatives import Jet
+from ..derivatives.operators import root_along
+from ..field import Field
+from ..maps import AbstractMap
+from .linearise import linearise, pairs
+from .losses import mse
+from .problem import Problem
+
+
+class NormalEquations:
+    r"""Least squares in float64, part by part: the $z$ with the least $\sum w |A z - b|^2$.
+
+    Only $A^\top A$ and $A^\top b$ are kept, so there may be any number of rows.
+
+    Args:
+        num_unknowns: Columns of A.
+        num_sides: Columns of b, solved for at once.
+    """
+
+    def __init__(self, num_unknowns: int, num_sides: int = 1) -> None:
+        self.gram = torch.zeros(num_unknowns, num_unknowns, dtype=torch.float64)
+        self.right = torch.zeros(num_unknowns, num_sides, dtype=torch.float64)
+        self.constant = 0.0
+
+    def add(
+        self, rows: Float[Tensor, "n p"], right: Float[Tensor, "n s"], weight: float = 1.0
+    ) -> None:
+        """Add the weighted squares of some rows."""
+        block = 512
+        for start in range(0, rows.shape[1], block):
+            # The lower triangle alone: half of the products.
+            part = rows[:, start : start + block]
+            self.gram[start:, start : start + block].addmm_(rows[:, start:].mT, part, alpha=weight)
+        self.right.addmm_(rows.mT, right, alpha=weight)
+        self.constant += weight * float(right.square().sum())
+
+    def solve(self, ridge: float) -> Float[Tensor, "p s"]:
+        r"""The least-squares solution.
+
+        Args:
+            ridge: Added to the diagonal after all columns were scaled to size 1. With 1e-12 the
+                solution is as good as float64 normal equations allow.
+
+        Raises:
+            ValueError: If the ridge is too small for columns so nearly dependent.
+        """
+        size = self.gram.diagonal().sqrt()
+        # A column of zeros stays out: its unknown becomes 0.
+        scale = torch.where(size > 0, 1 / size, torch.zeros_like(size))
+        scaled = self.gram.tril() * scale * scale[:, None]
+        scaled.diagonal().copy_(torch.ones_like(size) + ridge)
+        factor, failed = torch.linalg.cholesky_ex(scaled)
+        if failed:
+            raise ValueError(
+                f"NormalEquations: expected independent columns, got some that depend on the "
+                f"others to within {ridge:g}. Raise the ridge."
+            )
+        return scale[:, None] * torch.cholesky_solve(scale[:, None] * self.right, factor)
+
+    def loss(self, solution: Float[Tensor, "p s"]) -> float:
+        """The weighted sum of squares that a solution leaves, to about 1e-14 of the whole."""
+        product = self.gram.tril() @ solution
+        product += self.gram.tril(-1).mT @ solution
+        left = (solution * (product - 2 * self.right)).sum()
+        return max(0.0, self.constant + float(left))
+
+
+def design(
+    field: Field, map: AbstractMap, x: Float[Tensor, "n d"], *, name: str = "design"
+) -> tuple[Float[Tensor, "n m c w"], Float[Tensor, "n m"]]:
+    """A map's prediction as an affine function of the field's last layer.
+
+    Args:
+        field: In float64.
+        map: Affine in the field's values and derivatives at the points.
+        x: The points.
+        name: What an error calls the map.
+
+    Returns:
+        What each weight of the last layer does to each prediction, the bias as the last of them;
+        and the prediction of a last layer of zeros.
+
+    Raises:
+        ValueError: If the map is not affine, or the field does not end in an affine layer.
+    """
+    slope, offset = linearise(map, x, field.out_dim, name=name)
+    with torch.no_grad():
+        hidden = _hidden(field, x, slope)
+        return torch.einsum("nmpc,npj->nmcj", slope, hidden), offset
+
+
+def solve_last_layer(
+    field: Field, problem: Problem, *, seed: int = 0, ridge: float = 1e-12, block: int = 1024
+) -> float:
+    r"""Give a field's last layer the weights and biases with the least loss of a problem.
+
+    For squared errors of maps that are affine in the field's values and derivatives (the
+    identity, derivatives, residuals of linear equations), this is a linear least-squares problem.
+    It is solved by normal equations in float64; all other parameters stay as they are.
+
+    Use when an equation is linear and a wide hidden layer, even an untrained one, can express the
+    solution: one solve does what takes an optimizer thousands of steps. Fails when there are many
+    channels and units: with q = channels * (units + 1) unknowns it takes $8 q^2$ bytes twice, and
+    $q^2$ operations a residual.
+
+    Args:
+        field: Whose network is a `Siren` or an `MLP`.
+        problem: Constraints with the loss `mse`; batches are those of step 0.
+        seed: Of the batches.
+        ridge: See `NormalEquations.solve`; larger values keep weights smaller.
+        block: Points at a time.
+
+    Returns:
+        The loss: the weighted sum of the constraints' mean squared errors.
+
+    Raises:
+        ValueError: If a loss is not `mse`, a map is not affine, or the network has no last
+            affine layer.
+
+    Example:
+        >>> g = torch.Generator().manual_seed(0)
+        >>> field = Field(networks.Siren(1, 1, width=64, depth=1, omega_0=6.0, generator=g))
+        >>> x = Interior(Box.cube(1), lambda x: x.exp(), num_points=100)
+        >>> solve_last_layer(field, Constraint(signal=x)) < 1e-9
+        True
+
+    Reference:
+        Dong and Li, Local Extreme Learning Machines and Domain Decomposition for Solving Linear
+        and Nonlinear Partial Differential Equations, CMAME 2021, section 2.1: random hidden
+        layers, and a least-squares solution for the last one.
+    """
+    check_count("solve_last_layer", block=block)
+    check_positive("solve_last_layer", ridge=ridge)
+    exact = copy.deepcopy(field).double().requires_grad_(False)
+    last = last_layer(field)
+    unknowns = NormalEquations(field.out_dim * (last.in_features + 1))
+    constraints = problem if isinstance(problem, list) else [problem]
+    for stream, constraint in enumerate(constraints):
+        if constraint.loss is not mse:
+            raise ValueError(
+                f"solve_last_layer: expected the loss mse in constraint {constraint.name!r}, got "
+                f"{getattr(constraint.loss, '__name__', constraint.loss)}."
+            )
+        query, target = constraint.signal.batch(
+            constraint.batch_size, seed=seed, step=0, stream=stream
+        )
+        for start in range(0, len(query), block):
+            x, wanted = query[start : start + block].double(), target[start : start + block]
+            rows, offset = design(exact, constraint.map, x, name=constraint.name)
+            if offset.shape != wanted.shape:
+                raise ValueError(
+                    f"solve_last_layer: expected predictions of shape {tuple(wanted.shape)} from "
+                    f"constraint {constraint.name!r}, got {tuple(offset.shape)}."
+                )
+            unknowns.add(
+                rows.flatten(2).flatten(0, 1),
+                (wanted.double() - offset).reshape(-1, 1),
+                constraint.weight / target.numel(),
+            )
+    solution = unknowns.solve(ridge)
+    set_last_layer(field, solution.reshape(field.out_dim, -1))
+    return unknowns.loss(solution)
+
+
+def last_layer(field: Field) -> nn.Linear:
+    """The affine layer at a field's end.
+
+    Raises:
+        ValueError: If the network has none that is its own.
+    """
+    layers = getattr(field.network, "layers", None)
+    if not hasattr(field.network, "hidden_jet") or not isinstance(layers, nn.ModuleList):
+        raise ValueError(
+            f"solve_last_layer: expected a network that ends in an affine layer, Siren or MLP, "
+            f"got {type(field.network).__name__}."
+        )
+    last = layers[-1]
+    assert isinstance(last, nn.Linear)
+    return last
+
+
+@torch.no_grad()
+def set_last_layer(field: Field, values: Float[Tensor, "c w"]) -> None:
+    """Put weights, and the bias as the last column, into a field's last layer."""
+    last = last_layer(field)
+    last.weight.copy_(values[:, :-1])
+    last.bias.copy_(values[:, -1])
+
+
+def _hidden(
+    field: Field, x: Float[Tensor, "n d"], slope: Float[Tensor, "n m p c"]
+) -> Float[Tensor, "n p w"]:
+    """The last hidden layer and its derivatives in `Taylor`'s order, where a slope needs them."""
+    dim = x.shape[1]
+    needed = slope.abs().amax((0, 1, 3)) > 0 if slope.numel() else slope.new_ones(slope.shape[2])
+    mixed = [pair for pair in pairs(dim)[dim:] if needed[1 + dim + pairs(dim).index(pair)]]
+    unit = torch.eye(dim).to(x)
+    directions = torch.stack([*unit, *(unit[i] + unit[j] for i, j in mixed)])
+    root = Jet.root(x, unit[:0])
+    if bool(needed[1 + dim :].any()):
+        root = root_along(x, directions)
+    network: torch.nn.Module = field.network
+    lifted = root if field.encoding is None else field.encoding.jet(root)
+    found = network.hidden_jet(lifted)  # type: ignore[operator]
+    out = x.new_zeros(len(x), slope.shape[2], found.value.shape[-1] + 1)
+    out[:, 0, -1] = 1
+    out[:, 0, :-1] = found.value
+    out[:, 1 : 1 + dim, :-1] = found.slopes[:dim].movedim(0, 1)
+    if len(found.sums):
+        out[:, 1 + dim : 1 + 2 * dim, :-1] = found.sums[:dim].movedim(0, 1)
+    for column, (i, j) in enumerate(mixed):
+        crossed = (found.sums[dim + column] - found.sums[i] - found.sums[j]) / 2
+        out[:, 1 + dim + pairs(dim).index((i, j)), :-1] = crossed
+    return out
