@@ -1,4 +1,4 @@
-"""The two errors that name a file, so that callers can tell bad input from a bug; and three notices.
+"""Errors that name a file, so that callers can tell bad input from a bug; and three notices.
 
 Wrong arguments to a Python function raise plain `ValueError` or `TypeError` instead.
 """
