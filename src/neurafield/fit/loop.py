@@ -292,7 +292,14 @@ def _identity(
         "architecture": printed,
         "seed": seed,
         "problem": [
-            [c.name, c.weight, c.batch_size, c.map.fingerprint(), getattr(c.loss, "__name__", "")]
+            [
+                c.name,
+                c.weight,
+                c.batch_size,
+                c.refine,
+                c.map.fingerprint(),
+                getattr(c.loss, "__name__", ""),
+            ]
             for c in constraints
         ],
         "optimizer": [type(optimizer).__name__]

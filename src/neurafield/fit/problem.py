@@ -24,6 +24,8 @@ class Constraint:
         loss: A mean over points, so that micro-batches add up to the whole.
         weight: Of this constraint in the sum.
         batch_size: Samples drawn a step; None for all of them, in order.
+        refine: Candidates for each sample. Above 1, samples are kept by chance where the map's
+            prediction is far from the target: for equations whose residual is large in few places.
         name: What a log or an error calls it.
 
     Reference:
@@ -36,12 +38,19 @@ class Constraint:
     loss: Callable[[Any, Any], Tensor] = mse
     weight: float = 1.0
     batch_size: int | None = None
+    refine: int = 1
     name: str = "data"
 
     def __post_init__(self) -> None:
         check_positive("Constraint", weight=self.weight)
         if self.batch_size is not None:
             check_count("Constraint", batch_size=self.batch_size, high=2**32)
+        check_count("Constraint", refine=self.refine)
+        if self.refine > 1 and self.batch_size is None:
+            raise ValueError(
+                f"Constraint: expected a batch_size for refine={self.refine}, got None, which "
+                "leaves nothing to choose from."
+            )
 
 
 Problem = Constraint | list[Constraint]

@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from .problem import Constraint
@@ -41,8 +43,7 @@ class Objective:
         self.bfloat16 = bfloat16
         self._reference = next(field.parameters())
         self._batches: list[tuple[Any, Any]] = [
-            constraint.signal.batch(constraint.batch_size, seed=seed, step=step, stream=stream)
-            for stream, constraint in enumerate(constraints)
+            self._draw(stream, seed, step) for stream in range(len(constraints))
         ]
         self._known: dict[str, float] | None = None
 
@@ -81,7 +82,9 @@ class Objective:
 
     def parts(self, index: int) -> Iterator[tuple[Any, Tensor, float]]:
         """Queries, targets and share of the batch, for each micro-batch of a constraint."""
-        query, target = self._batches[index]
+        return self._cut(*self._batches[index])
+
+    def _cut(self, query: Any, target: Any) -> Iterator[tuple[Any, Tensor, float]]:
         size = len(target)
         for start in range(0, size, self.micro_batch):
             part = slice(start, min(start + self.micro_batch, size))
@@ -110,6 +113,41 @@ class Objective:
                 f"{constraint.name!r}, got some without a gradient."
             )
         return prediction
+
+    def _draw(self, index: int, seed: int, step: int) -> tuple[Any, Any]:
+        constraint, counters = self.constraints[index], {"seed": seed, "step": step}
+        size = constraint.batch_size
+        if size is None or constraint.refine == 1:
+            return constraint.signal.batch(size, **counters, stream=index)
+        query, target = constraint.signal.batch(size * constraint.refine, **counters, stream=index)
+        with torch.no_grad():
+            far = [
+                (self.predict(index, q, t) - t).abs().flatten(1).sum(1)
+                for q, t, _ in self._cut(query, target)
+            ]
+        kept = choose_large(torch.cat(far), size, **counters, stream=index)
+        return query[kept], target[kept]
+
+
+def choose_large(
+    sizes: Float[Tensor, " n"], count: int, *, seed: int, step: int, stream: int
+) -> Int64[Tensor, " count"]:
+    r"""Choose some by chance, without replacement, with weights $1 + |r_i| / \mathrm{mean} |r|$.
+
+    Half of the choice falls evenly, so that no place is forgotten. It depends on the counters
+    and the sizes alone.
+
+    Reference:
+        Wu et al., A comprehensive study of non-adaptive and residual-based adaptive sampling for
+        physics-informed neural networks, CMAME 2023, equation 2 with k = c = 1; drawn by
+        Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006.
+    """
+    # Beyond all numbers that the batch itself was drawn with.
+    bits = np.random.Philox(key=seed, counter=[0, 1, stream, step])
+    u = torch.from_numpy(np.random.Generator(bits).random(len(sizes)))
+    sizes = sizes.double().cpu()
+    weights = 1 + sizes / sizes.mean().clamp(min=torch.finfo(sizes.dtype).tiny)
+    return (-u.log() / weights).topk(count, largest=False, sorted=False).indices
 
 
 def first_not_finite(terms: dict[str, float], field: nn.Module) -> str | None:

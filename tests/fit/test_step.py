@@ -1,0 +1,81 @@
+"""Refined draws: more points where the residual is large, and a resumed run draws the same."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from neurafield import Field
+from neurafield.domains import Box
+from neurafield.fit import Constraint, fit
+from neurafield.fit.step import Objective, choose_large
+from neurafield.networks import MLP
+from neurafield.signals import Interior
+
+LINE = Box.cube(1)
+
+
+def network(seed: int = 0) -> Field:
+    g = torch.Generator().manual_seed(seed)
+    return Field(MLP(1, 1, width=8, depth=1, activation="Tanh", generator=g))
+
+
+def step_target(x: torch.Tensor) -> torch.Tensor:
+    return torch.where(x > 0.8, 50.0, 0.0)
+
+
+def test_choices_follow_the_weights() -> None:
+    sizes = torch.cat([torch.zeros(9000), torch.full((1000,), 10.0)])
+    share = [
+        (choose_large(sizes, 100, seed=seed, step=0, stream=0) >= 9000).double().mean().item()
+        for seed in range(20)
+    ]
+    # Weights 1 and 11: 1000 * 11 of 9000 + 11000.
+    assert sum(share) / 20 == pytest.approx(0.55, abs=0.03)
+    picked = choose_large(sizes, 500, seed=0, step=0, stream=0)
+    assert len(set(picked.tolist())) == 500, "without replacement"
+    assert torch.equal(picked, choose_large(sizes, 500, seed=0, step=0, stream=0))
+    for counters in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
+        seed, step, stream = counters
+        other = choose_large(sizes, 500, seed=seed, step=step, stream=stream)
+        assert not torch.equal(picked, other)
+
+
+def test_residuals_of_zero_choose_evenly() -> None:
+    picked = choose_large(torch.zeros(1000), 500, seed=0, step=0, stream=0)
+    assert picked.double().mean() == pytest.approx(500, abs=40)
+
+
+def test_a_refined_batch_lies_where_the_residual_is_large() -> None:
+    share = {}
+    for refine in (1, 8):
+        problem = [Constraint(signal=Interior(LINE, step_target), batch_size=200, refine=refine)]
+        (batch,) = [
+            query
+            for query, *_ in Objective(network(), problem, seed=0, step=0, micro_batch=999).parts(0)
+        ]
+        assert batch.shape == (200, 1)
+        share[refine] = (batch > 0.8).double().mean().item()
+    assert share[1] == pytest.approx(0.1, abs=0.07)
+    assert share[8] > 0.4
+
+
+def test_a_refined_run_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
+    problem = Constraint(signal=Interior(LINE, step_target), batch_size=20, refine=4)
+
+    def run(seed: int, **options) -> Field:
+        field = network(seed)
+        fit(field, problem, steps=9, lr=1e-2, **options)
+        return field
+
+    seen: list[int] = []
+    options = {"checkpoint": tmp_path / "c", "resume": True}
+    run(0, callbacks=[lambda p: seen.append(1)], should_stop=lambda: len(seen) == 4, **options)
+    whole, again = run(0), run(9, **options)
+    for a, b in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_refining_a_fixed_set_is_refused() -> None:
+    with pytest.raises(ValueError, match="batch_size for refine=4"):
+        Constraint(signal=Interior(LINE, num_points=9), refine=4)
