@@ -75,11 +75,11 @@ struct BackwardJob {
 
 constexpr int kBackwardTiles = 5;
 
-void multiply_by_slope(std::int64_t rows, std::int64_t columns, const float* slope, float* grad,
-                       std::int64_t row) {
+void multiply_by_slope(std::int64_t rows, std::int64_t columns, const float* slope,
+                       const float* from, std::int64_t from_row, float* grad, std::int64_t row) {
   for (std::int64_t m = 0; m < rows; ++m)
     for (std::int64_t n = 0; n < columns; n += kLanes)
-      store(grad + m * row + n, load(grad + m * row + n) * load(slope + m * row + n));
+      store(grad + m * row + n, load(from + m * from_row + n) * load(slope + m * row + n));
 }
 
 void backward_tile(const BackwardJob& job, std::int64_t index, float* scratch, float* sums) {
@@ -109,20 +109,19 @@ void backward_tile(const BackwardJob& job, std::int64_t index, float* scratch, f
       add_bias_gradient(mlp, l, rows, grad, sums);
       add_weight_gradient(mlp, l, rows, value, grad, sums, words);
     }
-    if (l > 0 || job.grad_x) {
-      multiply_rows(mlp, l, rows, in, out, Operand{grad, out_row}, job.packed->backward[l],
-                    next_grad, in_row, nullptr, words);
-      if (l > 0) {
-        if (job.pulled)
-          copy_rows(rows, padded(in), next_grad, in_row, job.pulled + kept, padded(in));
-        multiply_by_slope(rows, padded(in), slope, next_grad, in_row);
-      } else {
-        copy_rows(rows, in, next_grad, in_row, job.grad_x + first * in, in);
-      }
-      float* swapped = grad;
-      grad = next_grad;
-      next_grad = swapped;
-    }
+    if (l == 0 && !job.grad_x) break;
+    const bool keep = l > 0 && job.pulled;
+    float* reached = keep ? job.pulled + kept : next_grad;
+    const std::int64_t reached_row = keep ? padded(in) : in_row;
+    multiply_rows(mlp, l, rows, in, out, Operand{grad, out_row}, job.packed->backward[l], reached,
+                  reached_row, nullptr, words);
+    if (l > 0)
+      multiply_by_slope(rows, padded(in), slope, reached, reached_row, next_grad, in_row);
+    else
+      copy_rows(rows, in, next_grad, in_row, job.grad_x + first * in, in);
+    float* swapped = grad;
+    grad = next_grad;
+    next_grad = swapped;
   }
 }
 

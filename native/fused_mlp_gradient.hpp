@@ -5,7 +5,7 @@
 // Given gbar, the gradient of a loss for g, the same chain is walked upwards,
 //   t_0 = gbar,  s_l = W_l t_{l-1},  t_l = f'(z_l) s_l,  dW_l += delta_l t_{l-1}',
 // up to the gradient for grad_y, W_L t_{L-1}; and what z_l got on the way, f''(z_l) r_l s_l, goes
-// down as in any backward pass. z and r were kept, all else is made again.
+// down as in any backward pass. z and r were kept, all else is made again, once.
 #pragma once
 
 #include "fused_mlp.hpp"
@@ -20,11 +20,11 @@ struct GradientBackwardJob {
   Gradients gradients;
 };
 
-// Buffers of a tile, beside one for each hidden layer.
-constexpr int kGradientTiles = 7;
+// Buffers of a tile, and those that each hidden layer has of its own: f, f' and the gradient for z.
+constexpr int kGradientTiles = 5, kLayerTiles = 3;
 
 // Of r, s and the derivatives of f: delta = f' r, what z gets = f'' r s, t = f' s in place of s.
-void climb(std::int64_t rows, std::int64_t columns, const Derivatives& f, const float* pulled,
+void climb(std::int64_t rows, std::int64_t columns, Derivatives f, const float* pulled,
            float* delta, float* grad_z, float* t, std::int64_t row) {
   for (std::int64_t m = 0; m < rows; ++m)
     for (std::int64_t n = 0; n < columns; n += kLanes) {
@@ -51,11 +51,12 @@ void gradient_backward_tile(const GradientBackwardJob& job, std::int64_t index, 
   const std::int64_t first = index * kTile, rows = smaller(kTile, mlp.num_points - first);
   const std::int64_t buffer = kTile * widest(mlp);
   const Derive derive = derive_with(mlp.activation);
-  const Activate apply = activate_with<true>(mlp.activation);
-  const Derivatives f{scratch, scratch + buffer, scratch + 2 * buffer, nullptr};
-  float *t = scratch + 3 * buffer, *next_t = scratch + 4 * buffer;
-  float *delta = scratch + 5 * buffer, *words = scratch + 6 * buffer;
-  float* grad_z = scratch + kGradientTiles * buffer;
+  float *t = scratch, *next_t = scratch + buffer, *delta = scratch + 2 * buffer;
+  float *second = scratch + 3 * buffer, *words = scratch + 4 * buffer;
+  float* layers = scratch + kGradientTiles * buffer;
+  const auto value = [&](int l) { return layers + kLayerTiles * l * buffer; };
+  const auto slope = [&](int l) { return value(l) + buffer; };
+  const auto grad_z = [&](int l) { return value(l) + 2 * buffer; };
   std::int64_t kept = index * saved_tile_size(mlp);
 
   const int last = mlp.num_layers - 1;
@@ -70,8 +71,9 @@ void gradient_backward_tile(const GradientBackwardJob& job, std::int64_t index, 
     if (l == last) {
       copy_rows(rows, out, job.grad_y + first * out, out, delta, out_row);
     } else {
+      const Derivatives f{value(l), slope(l), second, nullptr};
       derive(rows, padded(out), job.saved + kept, padded(out), f, out_row);
-      climb(rows, padded(out), f, job.pulled + kept, delta, grad_z + l * buffer, next_t, out_row);
+      climb(rows, padded(out), f, job.pulled + kept, delta, grad_z(l), next_t, out_row);
       kept += kTile * padded(out);
     }
     if (job.gradients.weights) add_weight_gradient(mlp, l, rows, t, delta, sums, words);
@@ -83,26 +85,18 @@ void gradient_backward_tile(const GradientBackwardJob& job, std::int64_t index, 
     copy_rows(rows, num_values, t, row_stride(num_values), job.grad_grad_y + first * num_values,
               num_values);
 
+  copy_rows(rows, num_coords, job.x + first * num_coords, num_coords, t, row_stride(num_coords));
   for (int l = last - 1; l >= 0; --l) {
-    const std::int64_t in = mlp.dims[l], out = mlp.dims[l + 1];
-    const std::int64_t in_row = row_stride(in), out_row = row_stride(out);
-    const float* grad = grad_z + l * buffer;
-    kept -= kTile * padded(out);
-    if (l > 0) {
-      const float* z = job.saved + kept - kTile * padded(in);
-      apply(rows, padded(in), z, padded(in), f.value, f.slope, in_row);
-    } else {
-      copy_rows(rows, in, job.x + first * in, in, f.value, in_row);
-    }
+    const std::int64_t in = mlp.dims[l], out = mlp.dims[l + 1], in_row = row_stride(in);
     if (job.gradients.weights) {
-      add_bias_gradient(mlp, l, rows, grad, sums);
-      add_weight_gradient(mlp, l, rows, f.value, grad, sums, words);
+      add_bias_gradient(mlp, l, rows, grad_z(l), sums);
+      add_weight_gradient(mlp, l, rows, l > 0 ? value(l - 1) : t, grad_z(l), sums, words);
     }
     if (l == 0 && !job.grad_x) break;
-    multiply_rows(mlp, l, rows, in, out, Operand{grad, out_row}, job.down->backward[l], delta,
-                  in_row, nullptr, words);
+    multiply_rows(mlp, l, rows, in, out, Operand{grad_z(l), row_stride(out)},
+                  job.down->backward[l], delta, in_row, nullptr, words);
     if (l > 0)
-      add_times_slope(rows, padded(in), f.slope, delta, grad_z + (l - 1) * buffer, in_row);
+      add_times_slope(rows, padded(in), slope(l - 1), delta, grad_z(l - 1), in_row);
     else
       copy_rows(rows, in, delta, in_row, job.grad_x + first * in, in);
   }
@@ -123,8 +117,8 @@ void mlp_gradient_backward(const Mlp& mlp, const float* x, const float* saved, c
   const GradientBackwardJob job{&mlp,   &up,  &down,  x,           saved,    pulled,
                                 grad_y, gbar, grad_x, grad_grad_y, gradients};
   sum_over_tiles<GradientBackwardJob, gradient_backward_tile>(
-      job, mlp, num_tiles(mlp), (kGradientTiles + mlp.num_layers - 1) * kTile * widest(mlp),
-      gradients);
+      job, mlp, num_tiles(mlp),
+      (kGradientTiles + kLayerTiles * (mlp.num_layers - 1)) * kTile * widest(mlp), gradients);
 }
 
 }  // namespace

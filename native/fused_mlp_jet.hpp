@@ -67,15 +67,17 @@ void affine(const Mlp& mlp, const Packed& packed, int layer, int streams, std::i
       store(z + m * z_row + n, load(z + m * z_row + n) + load(packed.bias[layer] + n));
 }
 
-// The chain rule: J_k becomes f' J_k and S_i becomes f' S_i + f'' sum_k m_ik J_k^2.
-void spread(const JetMix& mix, std::int64_t points, std::int64_t columns, const float* z,
-            std::int64_t z_row, const Derivatives& f, float* y, std::int64_t row) {
+// The chain rule: J_k becomes f' J_k and S_i becomes f' S_i + f'' sum_k m_ik J_k^2. Everything is
+// taken by value: a reference would be read again after each store.
+void spread(JetMix mix, std::int64_t points, std::int64_t columns, const float* z,
+            std::int64_t z_row, Derivatives f, float* y, std::int64_t row) {
   const std::int64_t z_stream = points * z_row, stream = points * row;
   for (std::int64_t m = 0; m < points; ++m)
     for (std::int64_t n = 0; n < columns; n += kLanes) {
+      const std::int64_t at = m * row + n;
       const float* from = z + m * z_row + n;
-      float* to = y + m * row + n;
-      const Vec slope = load(f.slope + m * row + n), second = load(f.second + m * row + n);
+      float* to = y + at;
+      const Vec slope = load(f.slope + at), second = load(f.second + at);
       Vec squares[kMaxStreams];
       for (int k = 0; k < mix.d; ++k) {
         const Vec j = load(from += z_stream);
@@ -92,8 +94,8 @@ void spread(const JetMix& mix, std::int64_t points, std::int64_t columns, const 
 }
 
 // Its transpose: gradients for what the rule made become gradients for what it was made of.
-void collect(const JetMix& mix, std::int64_t points, std::int64_t columns, const float* z,
-             std::int64_t z_row, const Derivatives& f, float* grad, std::int64_t row) {
+void collect(JetMix mix, std::int64_t points, std::int64_t columns, const float* z,
+             std::int64_t z_row, Derivatives f, float* grad, std::int64_t row) {
   const std::int64_t z_stream = points * z_row, stream = points * row;
   for (std::int64_t m = 0; m < points; ++m)
     for (std::int64_t n = 0; n < columns; n += kLanes) {

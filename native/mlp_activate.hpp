@@ -71,7 +71,7 @@ struct Derivatives {
 
 template <typename Function>
 void derive(std::int64_t rows, std::int64_t columns, const float* z, std::int64_t z_row,
-            const Derivatives& to, std::int64_t row) {
+            Derivatives to, std::int64_t row) {
   activate<Function, true>(rows, columns, z, z_row, to.value, to.slope, row);
   for (std::int64_t m = 0; m < rows; ++m)
     for (std::int64_t n = 0; n < columns; n += kLanes) {
@@ -85,7 +85,7 @@ void derive(std::int64_t rows, std::int64_t columns, const float* z, std::int64_
 }
 
 using Derive = void (*)(std::int64_t rows, std::int64_t columns, const float* z,
-                        std::int64_t z_row, const Derivatives& to, std::int64_t row);
+                        std::int64_t z_row, Derivatives to, std::int64_t row);
 
 Derive derive_with(Activation activation) {
   switch (activation) {
