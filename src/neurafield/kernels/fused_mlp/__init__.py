@@ -24,7 +24,8 @@ def fused_mlp(
     r"""Affine layers with an elementwise function between them.
 
     $h_0 = x,\ h_l = f(s_l (W_l h_{l-1} + b_l)),\ y = W_L h_{L-1} + b_L$. Differentiable to any
-    order in everything; first derivatives are compiled, higher ones go through the reference.
+    order in everything. Compiled are first derivatives, and the gradients of a gradient for the
+    inputs; all else goes through the reference.
 
     Under `torch.autocast("cpu", torch.bfloat16)`, products between hidden layers are of factors
     rounded to bfloat16 and summed in float32, where the processor has such products (AVX512-BF16).
