@@ -4,6 +4,7 @@ Whatever else the machine does in a run then falls on all of them alike.
 """
 
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -11,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from neurafield import system
+from neurafield.kernels import dispatch
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def alternate(
-    contenders: dict[str, Callable[[], object]], *, rounds: int = 7, warm_up: int = 1
+    contenders: dict[str, Callable[[], object]],
+    *,
+    rounds: int = 7,
+    warm_up: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, dict[str, float]]:
     """Time functions in turns.
 
@@ -24,6 +30,7 @@ def alternate(
         contenders: By name; the first is the one that the others are compared with.
         rounds: Timed turns of each.
         warm_up: Turns before them that are not timed.
+        clock: In seconds; `time.process_time` counts those of the processor.
 
     Returns:
         For each: the median, smallest and largest time in milliseconds, and `ratio`, how many
@@ -32,10 +39,10 @@ def alternate(
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(warm_up + rounds):
         for name, function in contenders.items():
-            begun = time.perf_counter()
+            begun = clock()
             function()
             if turn >= warm_up:
-                times[name].append(1e3 * (time.perf_counter() - begun))
+                times[name].append(1e3 * (clock() - begun))
     return compare(times)
 
 
@@ -53,6 +60,19 @@ def compare(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
         }
         for name, values in times.items()
     }
+
+
+def on_reference(run: Callable[[], object]) -> Callable[[], object]:
+    """The same with the compiled kernels switched off."""
+
+    def reference() -> None:
+        os.environ[dispatch.VARIABLE] = "reference"
+        try:
+            run()
+        finally:
+            del os.environ[dispatch.VARIABLE]
+
+    return reference
 
 
 def write_result(name: str, figures: dict[str, Any]) -> None:

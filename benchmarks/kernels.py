@@ -18,7 +18,7 @@ from neurafield.kernels import dispatch
 from neurafield.networks import MLP, Siren
 
 from .contenders import EagerMLP, EagerSiren, eager_hash_grid
-from .harness import alternate, write_result
+from .harness import alternate, on_reference, write_result
 
 POINTS = 65_536
 BARE = 2048
@@ -164,19 +164,6 @@ def values(function: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], obje
             function(x)
 
     return run
-
-
-def on_reference(run: Callable[[], object]) -> Callable[[], object]:
-    """The same with the compiled kernels switched off."""
-
-    def reference() -> None:
-        os.environ[dispatch.VARIABLE] = "reference"
-        try:
-            run()
-        finally:
-            del os.environ[dispatch.VARIABLE]
-
-    return reference
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import sys
 
 BENCHMARKS = (
     "kernels",
+    "derivatives",
     "thread_pools",
     "bfloat16",
     "time_to_quality",
