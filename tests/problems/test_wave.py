@@ -1,0 +1,91 @@
+"""The wave equation against finite differences, which share no code with it."""
+
+import numpy as np
+import pytest
+import torch
+
+from neurafield.problems.wave import exact_wave, wave
+
+
+def leapfrog(sigma: float, duration: float, half: float, size: int = 201) -> np.ndarray:
+    """Second-order differences in time and space; at rest at first, zero at the sides."""
+    axis = np.linspace(-half, half, size)
+    spacing = axis[1] - axis[0]
+    steps = int(np.ceil(duration / (0.5 * spacing)))
+    ratio = (duration / steps / spacing) ** 2
+    u = np.exp(-(axis[:, None] ** 2 + axis**2) / (2 * sigma**2))
+
+    def laplacian(u: np.ndarray) -> np.ndarray:
+        found = np.zeros_like(u)
+        found[1:-1, 1:-1] = (
+            u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4 * u[1:-1, 1:-1]
+        )
+        return found
+
+    before, now = u, u + 0.5 * ratio * laplacian(u)
+    for _ in range(steps - 1):
+        before, now = now, 2 * now - before + ratio * laplacian(now)
+    return now
+
+
+def relative(found: np.ndarray, truth: np.ndarray) -> float:
+    return float(np.linalg.norm(found - truth) / np.linalg.norm(truth))
+
+
+def grid(duration: float, half: float, size: int) -> torch.Tensor:
+    axis = torch.linspace(-half, half, size, dtype=torch.float64)
+    rows, columns = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([torch.full_like(rows, duration), rows, columns], -1).reshape(-1, 3)
+
+
+def test_the_closed_form_is_what_differences_converge_to() -> None:
+    errors = [
+        relative(
+            exact_wave(grid(0.2, 0.6, size), 0.1).reshape(size, size).numpy(),
+            leapfrog(0.1, 0.2, 0.6, size),
+        )
+        for size in (51, 101, 201)
+    ]
+    assert errors[0] > 3.5 * errors[1] > 3.5**2 * errors[2]
+    assert errors[2] < 2e-3
+    start = grid(0.0, 0.6, 51)
+    torch.testing.assert_close(
+        exact_wave(start, 0.1), torch.exp(-start[:, 1:].square().sum(1) / 0.02)
+    )
+
+
+def test_a_wave_of_another_speed_would_be_seen() -> None:
+    x = grid(0.2, 0.6, 51)
+    slow = x * torch.tensor([0.9, 1.0, 1.0])
+    assert relative(exact_wave(slow, 0.1).numpy(), exact_wave(x, 0.1).numpy()) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("options", "limit"),
+    [
+        ({"sigma": 0.1, "width": 500}, 0.05),
+        pytest.param({}, 0.03, marks=pytest.mark.slow),
+        pytest.param({"seed": 1}, 0.03, marks=pytest.mark.slow),
+    ],
+)
+def test_the_wave_at_the_end(options: dict, limit: float) -> None:
+    found = wave(**options)
+    sigma = options.get("sigma", 0.05)
+    half = 0.2 + 4 * sigma
+    with torch.no_grad():
+        u = found.field(grid(0.2, half, 201).float()).reshape(201, 201).double().numpy()
+    error = relative(u, leapfrog(sigma, 0.2, half))
+    assert error < limit
+    assert found.figures["relative_error"] == pytest.approx(error, abs=5e-3)
+    assert [panel.values.shape for panel in found.panels] == [(161, 161)] * 3
+
+
+def test_the_same_seed_gives_the_same_wave() -> None:
+    a, b = (wave(sigma=0.1, width=50).field.state_dict() for _ in range(2))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("name", ["sigma", "duration", "width"])
+def test_bad_arguments_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        wave(**{name: 0})
