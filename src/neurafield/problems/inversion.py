@@ -1,0 +1,226 @@
+r"""Full-waveform inversion: a medium, from waves that were sent through it and recorded around it.
+
+Notation: that of `_media`; d is what was recorded.
+"""
+
+import time as clock
+import warnings
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor, nn
+
+from .._checks import check_count, check_positive
+from ..encodings import Enrichment
+from ..errors import KernelNotice
+from ..field import Field
+from ..fit.last_layer import set_last_layer
+from ..fit.progress import Callback, Progress
+from ..networks import Siren
+from . import _waves
+from ._media import MODEL_UNITS, ContrastModel, WaveSolver
+from ._recording import Recording
+from ._solution import Panel, Solution
+
+_SIZE = 101
+
+
+def inversion(
+    recording: Recording,
+    *,
+    wavenumber: float = 20.0,
+    pml: float = 5.0,
+    region: float = 0.38,
+    roughness: float = 1e-3,
+    steps: int = 8,
+    time: float | None = None,
+    width: int | None = None,
+    num_points: int | None = None,
+    reference: Callable[[Float[Tensor, "n 2"]], Float[Tensor, " n"]] | None = None,
+    seed: int = 0,
+    callbacks: Sequence[Callback] = (),
+) -> Solution:
+    r"""Find the squared slowness inside a ring of receivers, starting from a uniform medium.
+
+    The field has two channels for each source's wave and a last one for the squared slowness.
+    For any medium, the last layer's weights of all waves follow exactly, by one factorisation;
+    only the medium is searched for. A Gauss-Newton step takes the derivative of what receivers
+    record with respect to the contrast, $-k^2 P A^+ (u_s\, \cdot)$, and minimises
+
+    $$\frac{|P z(c) - d|^2}{|d|^2} + \mu \int |\nabla c|^2.$$
+
+    If that does not lower it, it tries with a larger $\mu$ for the step alone.
+
+    Args:
+        recording: What was recorded.
+        wavenumber: k where the squared slowness is 1.
+        pml: $a_0$, see `helmholtz`.
+        region: The medium is unknown in |x|, |y| < region, and 1 outside.
+        roughness: $\mu$: how much a smooth medium is preferred to a better fit. Noise of a part p
+            in the recording wants about p squared.
+        steps: Gauss-Newton steps.
+        time: Stop after so many seconds.
+        width: Hidden units of the waves; None as in `helmholtz`.
+        num_points: Where the equation is asked for; None for 4 a unit.
+        reference: The true squared slowness, to measure the error of the medium.
+        seed: Of hidden units and points.
+        callbacks: Told after each step.
+
+    Returns:
+        Figures: the relative misfit of what is recorded at the start and at the end; the centre
+        of the contrast; with a reference the error of the medium relative to its contrast, which is
+        1 at the start.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
+        NeurIPS 2020, section 4.3 and supplement 6: a SIREN trained for waves and slowness
+        together. Solving for the waves at each step and differentiating through it: Golub and
+        Pereyra, The Differentiation of Pseudo-Inverses and Nonlinear Least Squares Problems Whose
+        Variables Separate, SIAM J. Numer. Anal. 1973; we leave out the term in the residual.
+    """
+    started = clock.perf_counter()
+    check_positive("inversion", wavenumber=wavenumber, pml=pml, roughness=roughness, region=region)
+    check_count("inversion", steps=steps)
+    if region >= _waves.INNER:
+        raise ValueError(f"inversion: expected a region below {_waves.INNER}, got {region}.")
+    width = _waves.needed_width(wavenumber) if width is None else width
+    num_points = 4 * width if num_points is None else num_points
+    check_count("inversion", width=width, num_points=num_points, high=2**24)
+    _waves.warn_if_too_coarse("inversion", wavenumber, width, num_points)
+
+    sources = recording.sources.tolist()
+    generator = torch.Generator().manual_seed(seed)
+    waves = _waves.wave_field(width, 2, wavenumber, generator, sources=sources)
+    solver = WaveSolver(waves, recording, _waves.Equation(wavenumber, pml), num_points, seed)
+    model = ContrastModel(2 * wavenumber, region, generator)
+    observed = torch.from_numpy(recording.values).to(torch.complex128)
+    size = observed.norm()
+
+    units = model.units(solver.inner)
+    weights = torch.zeros(MODEL_UNITS, dtype=torch.float64)
+    found = solver.solve(units @ weights)
+    left = (observed - found.recorded) / size
+    misfits = [float(left.norm())]
+    trials = 0
+    for step in range(1, steps + 1):
+        slope = (found.slope(units) / size).flatten(0, 1)
+        rows = torch.cat([slope.real, slope.imag])
+        right = torch.cat([left.flatten().real, left.flatten().imag])
+        objective = misfits[-1] ** 2 + roughness * float(weights @ model.penalty @ weights)
+        gradient = rows.mT @ right - roughness * (model.penalty @ weights)
+        for trial in range(8):
+            damping = roughness * (1 if trial == 0 else 1 + 2 * 8.0 ** (trial - 1))
+            matrix = rows.mT @ rows + damping * model.penalty
+            tried = weights + torch.linalg.solve(matrix, gradient)
+            attempt = solver.solve(units @ tried)
+            trials += 1
+            rest = (observed - attempt.recorded) / size
+            value = float(rest.norm() ** 2 + roughness * (tried @ model.penalty @ tried))
+            if value < objective:
+                break
+        else:
+            break
+        weights, found, left = tried, attempt, rest
+        misfits.append(float(left.norm()))
+        seconds = clock.perf_counter() - started
+        fraction = max(step / steps, seconds / time if time else 0.0)
+        for callback in callbacks:
+            callback(
+                Progress(
+                    step,
+                    min(1.0, fraction),
+                    seconds,
+                    value,
+                    {"misfit": misfits[-1]},
+                    None,
+                    1.0,
+                    0,
+                    0,
+                )
+            )
+        if (time and seconds >= time) or objective - value < 1e-4 * objective:
+            break
+
+    field = assemble(waves, found.coefficients, model, weights)
+    axis = torch.linspace(-region, region, _SIZE, dtype=torch.float64)
+    x = torch.cartesian_prod(axis, axis)
+    contrast = model.units(x) @ weights
+    figures: dict[str, object] = {}
+    panels = [Panel("squared slowness", _picture(1 + contrast), scale="medium")]
+    if reference is not None:
+        truth = reference(x) - 1
+        figures["model_error"] = float((contrast - truth).norm() / truth.norm())
+        panels += [
+            Panel("reference", _picture(1 + truth), scale="medium"),
+            Panel("error", _picture(contrast - truth), scale="error", signed=True),
+        ]
+    figures |= {
+        "misfit": misfits[-1],
+        "misfit_at_start": misfits[0],
+        "centre": centre(x, contrast),
+        "extreme_contrast": float(contrast[contrast.abs().argmax()]),
+        "steps": len(misfits) - 1,
+        "solves": trials + 1,
+        "seconds": clock.perf_counter() - started,
+    }
+    panels.append(
+        Panel("first wave, real part", _picture(_wave(field, x)), scale="wave", signed=True)
+    )
+    settings = {
+        "wavenumber": wavenumber,
+        "pml": pml,
+        "region": region,
+        "roughness": roughness,
+        "width": width,
+        "num_points": num_points,
+        "seed": seed,
+    }
+    return Solution(field, figures, panels, settings=settings)
+
+
+def assemble(
+    waves: Field, coefficients: Complex[Tensor, "w s"], model: ContrastModel, weights: Tensor
+) -> Field:
+    """One field: two channels for each source's wave, then the squared slowness."""
+    old = waves.network
+    assert isinstance(old, Siren)
+    assert isinstance(waves.encoding, Enrichment)
+    width, num_sources = old.width, coefficients.shape[1]
+    network = Siren(
+        old.in_dim, 2 * num_sources + 1, width=width + MODEL_UNITS, depth=1, omega_0=1.0
+    )
+    first, drawn = cast(nn.Linear, network.layers[0]), cast(nn.Linear, old.layers[0])
+    last = torch.zeros(2 * num_sources + 1, width + MODEL_UNITS + 1, dtype=torch.float64)
+    last[:-1, :width] = torch.view_as_real(coefficients[:-1].mT).movedim(2, 1).flatten(0, 1)
+    last[:-1, -1] = torch.view_as_real(coefficients[-1]).flatten()
+    last[-1, width:-1], last[-1, -1] = weights, 1.0
+    with torch.no_grad():
+        first.weight.zero_()
+        first.weight[:width], first.bias[:width] = drawn.weight, drawn.bias
+        first.weight[width:, :2], first.bias[width:] = model.frequencies, model.phases
+    field = Field(network, encoding=waves.encoding)
+    set_last_layer(field, last)
+    return field
+
+
+def centre(x: Float[Tensor, "n 2"], contrast: Float[Tensor, " n"]) -> list[float]:
+    """The centre of mass of the contrast where it is at least half of its extreme value."""
+    extreme = contrast[contrast.abs().argmax()]
+    mass = torch.where(contrast / extreme > 0.5, contrast / extreme, 0.0)
+    return ((mass[:, None] * x).sum(0) / mass.sum()).tolist()
+
+
+def _wave(field: Field, x: Tensor) -> Tensor:
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", KernelNotice)
+        return field(x.float())[:, 0]
+
+
+def _picture(values: Tensor) -> np.ndarray:
+    return values.reshape(_SIZE, _SIZE).numpy()
