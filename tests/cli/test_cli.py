@@ -598,5 +598,7 @@ def test_the_list_of_options_is_frozen() -> None:
         "compare": sorted(
             ["--archs", "--params", "--steps", "--seed", "--threads", "--out", "--force", *common]
         ),
+        "blend": sorted(["--out", "--mask", "--mix", "--time", "--threads", "--force", *common]),
+        "solve": common,
         "doctor": common,
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import solve_options
-from .values import count, positive, seed, threads
+from .values import count, fraction, positive, seed, threads
 
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -101,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_compare(commands)
     _add_solve(commands)
+    _add_blend(commands)
     _add_doctor(commands)
     return parser
 
@@ -237,6 +238,31 @@ def _add_solve(commands: "argparse._SubParsersAction[_Parser]") -> None:
         own = problems.add_parser(name, help=problem.summary, description=summary)
         problem.add(own)
         solve_options.add_common(own)
+
+
+def _add_blend(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(
+        commands,
+        "blend",
+        "set a part of one picture into another without a seam, or mix two",
+        "All are of one size. With --mask, the gradients of SOURCE where it is bright and the "
+        "values of BACKGROUND where it is dark; without, the gradients of both, mixed.",
+    )
+    add = parser.add_argument
+    add("background", type=Path, metavar="BACKGROUND", help="a picture")
+    add("source", type=Path, metavar="SOURCE", help="another, in place already")
+    add("--out", type=Path, required=True, metavar="PICTURE", help="the picture to write")
+    add("--mask", type=Path, metavar="MASK", help="a picture, bright where SOURCE is taken")
+    add(
+        "--mix",
+        type=fraction,
+        default=0.5,
+        metavar="A",
+        help="BACKGROUND's share without a mask, 0 to 1 (default 0.5)",
+    )
+    add("--time", type=positive, metavar="S", help="stop after S seconds")
+    add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
+    add("--force", action="store_true", help="overwrite an existing output")
 
 
 def _add_doctor(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -16,13 +16,14 @@ from ..errors import NeurafieldError
 from ..field_file import save
 from ..fit import ProgressBar
 from ..problems import Solution
+from . import poisson_image
 from .main import DONE
 from .plots import require_matplotlib, save_panels
 
 Runner = Callable[[argparse.Namespace, dict[str, Any]], Solution]
 """From the command's arguments, and those that all problems have, to a solution."""
 
-RUNNERS: dict[str, Runner] = {}
+RUNNERS: dict[str, Runner] = {"poisson-image": poisson_image.solve}
 """What runs each problem of `solve_options.PROBLEMS`."""
 
 

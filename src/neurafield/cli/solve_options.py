@@ -23,7 +23,38 @@ class Problem:
     add: Callable[[argparse.ArgumentParser], None]
 
 
-PROBLEMS: dict[str, Problem] = {}
+def _poisson_image(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("input", type=Path, metavar="PHOTO", help="the picture whose derivatives are given")
+    add(
+        "--from",
+        dest="source",
+        choices=("gradient", "laplacian"),
+        default="gradient",
+        help="what of it is given (default: gradient)",
+    )
+    add(
+        "--derivatives",
+        choices=("spline", "filter"),
+        default="spline",
+        help="of the spline through the pixels (default), or by SIREN's filters, which blur",
+    )
+    add(
+        "--arch",
+        default="spline",
+        choices=("spline", "siren", "fourier", "positional"),
+        help="the field (default: spline, solved by least squares; the others are trained)",
+    )
+    add("--size", type=count, nargs=2, metavar=("H", "W"), help="scale the picture first")
+
+
+PROBLEMS: dict[str, Problem] = {
+    "poisson-image": Problem(
+        "a picture from its gradients or its Laplacian",
+        "What they leave open, an offset and a scale, is fixed by least squares.",
+        _poisson_image,
+    ),
+}
 """All that `solve` knows."""
 
 

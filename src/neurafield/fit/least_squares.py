@@ -24,6 +24,7 @@ def least_squares(
     *,
     steps: int = 1000,
     tolerance: float = 1e-6,
+    probes: int = 0,
     time: float | None = None,
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] | None = None,
@@ -43,6 +44,9 @@ def least_squares(
             constraint that has a `batch_size`.
         steps: Stop after so many.
         tolerance: Stop when the gradient's norm is this part of the first one.
+        probes: Scale each unknown by what the residuals feel of it, $(A^\top A)_{jj}$, estimated
+            from so many random vectors; 0 leaves them as they are. 16 are worth it where constraints of
+            different kind hold different parts of the field. Each costs half a step.
         time: Stop after so many seconds.
         callbacks: Called with a `Progress` after each step.
         should_stop: Asked after each step; true ends the run.
@@ -66,9 +70,11 @@ def least_squares(
 
     Reference:
         Hestenes and Stiefel, Methods of Conjugate Gradients for Solving Linear Systems, 1952,
-        section 10, known as CGLS.
+        section 10, known as CGLS. Probes: Bekas, Kokiopoulou and Saad, An Estimator for the
+        Diagonal of a Matrix, Applied Numerical Mathematics 2007, equation 2.
     """
     check_count("least_squares", steps=steps, high=2**40)
+    check_count("least_squares", low=0, probes=probes)
     check_positive("least_squares", tolerance=tolerance, **({} if time is None else {"time": time}))
     started = clock.perf_counter()
     unknowns = [parameter for parameter in field.parameters() if parameter.requires_grad]
@@ -78,9 +84,10 @@ def least_squares(
     residual = system.residual
     start = [unknown.detach().clone() for unknown in unknowns]
     found = [torch.zeros_like(unknown) for unknown in unknowns]
+    scales = system.scales(probes)
     downhill = system.transposed(residual)
-    direction = downhill
-    slope = first = _dot(downhill, downhill)
+    direction = [s * g for s, g in zip(scales, downhill, strict=True)]
+    slope = first = _dot(downhill, direction)
     status, step = "steps", 0
     while step < steps and slope > tolerance**2 * first:
         if time is not None and clock.perf_counter() - started >= time:
@@ -94,8 +101,9 @@ def least_squares(
         found = [f + length * d for f, d in zip(found, direction, strict=True)]
         residual = [r - length * c for r, c in zip(residual, change, strict=True)]
         downhill = system.transposed(residual)
-        slope, before = _dot(downhill, downhill), slope
-        direction = [g + (slope / before) * d for g, d in zip(downhill, direction, strict=True)]
+        scaled = [s * g for s, g in zip(scales, downhill, strict=True)]
+        slope, before = _dot(downhill, scaled), slope
+        direction = [g + (slope / before) * d for g, d in zip(scaled, direction, strict=True)]
         step += 1
         terms = system.terms(residual)
         progress = Progress(
@@ -195,6 +203,22 @@ class _System:
                 self.predictions, self.unknowns, residual, retain_graph=True, materialize_grads=True
             )
         )
+
+    def scales(self, probes: int) -> list[Tensor]:
+        """One over the estimated diagonal of A transposed A; ones without probes."""
+        if not probes:
+            return [torch.ones_like(unknown) for unknown in self.unknowns]
+        generator = torch.Generator().manual_seed(0)
+        found = [torch.zeros_like(unknown) for unknown in self.unknowns]
+        for _ in range(probes):
+            signs = [
+                torch.randint(0, 2, part.shape, generator=generator).to(part) * 2 - 1
+                for part in self.predictions
+            ]
+            for total, felt in zip(found, self.transposed(signs), strict=True):
+                total += felt.square() / probes
+        # What is hardly felt at all must not be moved the most.
+        return [1 / (total + 1e-3 * total.mean() + 1e-30) for total in found]
 
     def terms(self, residual: Sequence[Tensor]) -> dict[str, float]:
         """Each constraint's loss, unweighted."""

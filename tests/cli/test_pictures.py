@@ -1,0 +1,92 @@
+"""`neurafield blend` and `neurafield solve poisson-image`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neurafield import load
+
+from .test_cli import Run, check_refused
+from .test_cli import photo as photo
+from .test_cli import run as run
+
+
+@pytest.fixture
+def source() -> Path:
+    rows, columns = np.mgrid[0:23, 0:31]
+    grey = (127 + 90 * np.sin(rows * columns / 40)).astype(np.uint8)
+    Image.fromarray(np.stack([grey, grey // 2, 255 - grey], -1)).save("source.png")
+    mask = (np.hypot(rows - 11, columns - 15) < 7).astype(np.uint8) * 255
+    Image.fromarray(mask).save("mask.png")
+    return Path("source.png")
+
+
+def pixels(path: str | Path) -> np.ndarray:
+    return np.asarray(Image.open(path)).astype(int)
+
+
+def test_blend_mixes(run: Run, photo: Path, source: Path) -> None:
+    outcome = run("blend", photo, source, "--out", "b.png", "--mix", "0.25")
+    assert outcome.code == 0
+    assert "b.png: 31 x 23" in outcome.out
+    expected = 0.25 * pixels(photo) + 0.75 * pixels(source)
+    assert np.abs(pixels("b.png") - expected).max() < 3
+    check_refused(run("blend", photo, source, "--out", "b.png"), "b.png", "--force")
+    assert run("blend", photo, source, "--out", "b.png", "--force").code == 0
+
+
+def test_blend_clones(run: Run, photo: Path, source: Path) -> None:
+    assert run("blend", photo, source, "--mask", "mask.png", "--out", "b.tif").code == 0
+    outside = pixels("mask.png") == 0
+    difference = np.abs(pixels("b.tif") - pixels(photo))
+    assert difference[outside].max() <= 2
+    assert difference[outside].mean() < 0.5
+    assert difference[~outside].max() > 30
+
+
+def test_blend_refuses(run: Run, photo: Path, source: Path) -> None:
+    Image.fromarray(np.zeros((5, 6), np.uint8)).save("small.png")
+    Image.fromarray(np.zeros((23, 31), np.uint8)).save("black.png")
+    Path("sound.wav").write_bytes(b"RIFF")
+    out = ["--out", "b.png"]
+    check_refused(run("blend", photo, source, "--mask", "small.png", *out), "31 x 23", "6 x 5")
+    check_refused(run("blend", photo, source, "--mask", "black.png", *out), "bright")
+    check_refused(run("blend", photo, "small.png", *out), "one size")
+    check_refused(run("blend", photo, "missing.png", *out), "missing.png")
+    check_refused(run("blend", photo, source, "--out", "b.wav"), "b.wav", ".png")
+    check_refused(run("blend", photo, source, "--mix", "2", *out), "from 0 to 1", "'2'")
+    check_refused(run("blend", photo, source), "--out")
+    assert not Path("b.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["gradient", "laplacian"])
+def test_poisson_image(run: Run, photo: Path, kind: str) -> None:
+    outcome = run("solve", "poisson-image", photo, "--from", kind, "--json")
+    assert outcome.code == 0
+    figures = json.loads(Path("photo-poisson-image.json").read_text())
+    assert figures["psnr"] is None or figures["psnr"] > 50
+    assert figures[f"{kind}_psnr"] > 70
+    assert outcome.json["figure"] == "photo-poisson-image.png"
+    file = load("photo-poisson-image.field")
+    assert (file.fit["source"], file.fit["seed"]) == (kind, 0)
+    assert run("render", "photo-poisson-image.field", "--out", "again.png").code == 0
+    assert np.abs(pixels("again.png") - pixels(photo)).max() <= 2
+
+
+def test_poisson_image_of_another_size_by_a_network(run: Run, photo: Path) -> None:
+    options = ["--size", 12, 14, "--arch", "siren", "--steps", 3, "--derivatives", "filter"]
+    outcome = run("solve", "poisson-image", photo, *options, "--out", "p.field")
+    assert outcome.code == 0
+    assert json.loads(Path("p.json").read_text())["steps"] == 3
+    assert load("p.field").signal["grid"]["shape"] == [12, 14]
+
+
+def test_poisson_image_refuses(run: Run, photo: Path) -> None:
+    check_refused(run("solve", "poisson-image", photo, "--from", "curl"), "curl", "laplacian")
+    check_refused(run("solve", "poisson-image", photo, "--arch", "vgg"), "vgg", "siren")
+    check_refused(run("solve", "poisson-image", "missing.png"), "missing.png")
+    check_refused(run("solve", "poisson-image", photo, "--size", 2, 2), "3 to 4,096 pixels")
+    check_refused(run("solve", "poisson-image"), "PHOTO")
