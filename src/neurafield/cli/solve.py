@@ -16,14 +16,18 @@ from ..errors import NeurafieldError
 from ..field_file import save
 from ..fit import ProgressBar
 from ..problems import Solution
-from . import poisson_image
+from . import poisson_image, waves
 from .main import DONE
 from .plots import require_matplotlib, save_panels
 
 Runner = Callable[[argparse.Namespace, dict[str, Any]], Solution]
 """From the command's arguments, and those that all problems have, to a solution."""
 
-RUNNERS: dict[str, Runner] = {"poisson-image": poisson_image.solve}
+RUNNERS: dict[str, Runner] = {
+    "poisson-image": poisson_image.solve,
+    "helmholtz": waves.solve_helmholtz,
+    "inversion": waves.solve_inversion,
+}
 """What runs each problem of `solve_options.PROBLEMS`."""
 
 

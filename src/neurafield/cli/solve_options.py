@@ -48,11 +48,56 @@ def _poisson_image(parser: argparse.ArgumentParser) -> None:
     add("--size", type=count, nargs=2, metavar=("H", "W"), help="scale the picture first")
 
 
+def _waves(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--wavenumber", type=positive, default=20.0, metavar="K", help="2 pi / wavelength (20)")
+    add("--pml", type=positive, default=5.0, metavar="A", help="strength of the layer (5)")
+    add("--width", type=count, metavar="N", help="hidden units (default: by the wave number)")
+    add("--points", type=count, metavar="N", help="where the equation holds (default: 4 a unit)")
+
+
+def _helmholtz(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--velocity",
+        choices=("uniform", "square", "circle"),
+        default="uniform",
+        help="1 everywhere, or 2 in a square or a circle in the middle (default: uniform)",
+    )
+    parser.add_argument(
+        "--source", type=float, nargs=2, metavar=("X", "Y"), help="where (default: the paper's)"
+    )
+    _waves(parser)
+
+
+def _inversion(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("input", type=Path, metavar="RECORDING", help="source, receivers, rec_val: .npz or .mat")
+    _waves(parser)
+    add("--region", type=positive, default=0.38, metavar="R", help="unknown in |x|, |y| < R (0.38)")
+    add(
+        "--roughness",
+        type=positive,
+        default=1e-3,
+        metavar="M",
+        help="how much smoothness counts against the fit; more for more noise (default 0.001)",
+    )
+
+
 PROBLEMS: dict[str, Problem] = {
     "poisson-image": Problem(
         "a picture from its gradients or its Laplacian",
         "What they leave open, an offset and a scale, is fixed by least squares.",
         _poisson_image,
+    ),
+    "helmholtz": Problem(
+        "the wave of a small source in an open medium",
+        "On [-1, 1]^2 with an absorbing layer beyond 1/2. One least-squares solve, no steps.",
+        _helmholtz,
+    ),
+    "inversion": Problem(
+        "a medium from waves recorded around it",
+        "Squared slowness inside a ring of receivers, from a uniform medium on.",
+        _inversion,
     ),
 }
 """All that `solve` knows."""

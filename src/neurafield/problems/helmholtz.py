@@ -5,6 +5,7 @@ import time as clock
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -155,8 +156,8 @@ def helmholtz(
     x, u = sample(field)
     figures = {"relative_residual": relative_residual(field, problem, seed=seed + 1)}
     panels = [
-        Panel("wave, real part", u.real.reshape(_SIZE, _SIZE).numpy(), signed=True),
-        Panel("wave, imaginary part", u.imag.reshape(_SIZE, _SIZE).numpy(), signed=True),
+        _panel("wave, real part", u.real, signed=True),
+        _panel("wave, imaginary part", u.imag, signed=True),
     ]
     if velocity == "uniform":
         outside = (x - x.new_tensor(at)).norm(dim=1) > 5 * math.sqrt(_waves.VARIANCE)
@@ -166,9 +167,11 @@ def helmholtz(
         figures = {"relative_error": float(relative), **figures}
         shown = torch.where(outside, truth.real, torch.nan)
         panels += [
-            Panel("closed form, real part", shown.reshape(_SIZE, _SIZE).numpy(), signed=True),
-            Panel("|error|", error.abs().reshape(_SIZE, _SIZE).numpy(), scale="error"),
+            _panel("closed form, real part", shown, signed=True),
+            _panel("|error|", error.abs(), scale="error"),
         ]
+    else:
+        panels.append(_panel("squared slowness", medium.squared_slowness(x), scale="medium"))
     settings = {
         "wavenumber": wavenumber,
         "velocity": velocity,
@@ -205,3 +208,7 @@ def sample(field: Field) -> tuple[Float[Tensor, "n 2"], Tensor]:
         warnings.simplefilter("ignore", KernelNotice)
         values = torch.cat([field(part.float()) for part in x.split(4096)])
     return x, _waves.paired(values.double())[:, 0]
+
+
+def _panel(title: str, values: Tensor, **options: Any) -> Panel:
+    return Panel(title, values.reshape(_SIZE, _SIZE).numpy(), **options)
