@@ -61,7 +61,7 @@ class GaussNewton(torch.optim.Optimizer):
         *,
         damping: float = 1e-3,
         increase: float = 4.0,
-        decrease: float = 3.0,
+        decrease: float = 10.0,
         trials: int = 8,
     ) -> None:
         check_positive(self, damping=damping, increase=increase - 1, decrease=decrease - 1)
