@@ -1,8 +1,8 @@
 """# Burgers' equation, with a shock
 
 `u_t + u u_x = nu u_xx` turns a sine into a step of width 0.01. Initial and boundary values are
-built in; the points of the equation are chosen again every 20 steps, where its residual is large. The
-closed form is an integral, after Cole and Hopf. Run it with `python examples/05_burgers.py`.
+built in. The points of the equation are chosen again every 20 steps, where its residual is large.
+The closed form is an integral, after Cole and Hopf. Run it with `python examples/05_burgers.py`.
 """
 
 from pathlib import Path
