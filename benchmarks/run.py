@@ -11,6 +11,7 @@ BENCHMARKS = (
     "time_to_quality",
     "siren_step",
     "time_to_35_db",
+    "pde",
 )
 
 
