@@ -83,6 +83,13 @@ def _inversion(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _wave(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--sigma", type=positive, default=0.05, metavar="S", help="spread of the pulse (0.05)")
+    add("--duration", type=positive, default=0.2, metavar="T", help="the last time (0.2)")
+    add("--width", type=count, default=1500, metavar="N", help="hidden units (1500)")
+
+
 PROBLEMS: dict[str, Problem] = {
     "poisson-image": Problem(
         "a picture from its gradients or its Laplacian",
@@ -98,6 +105,11 @@ PROBLEMS: dict[str, Problem] = {
         "a medium from waves recorded around it",
         "Squared slowness inside a ring of receivers, from a uniform medium on.",
         _inversion,
+    ),
+    "wave": Problem(
+        "the wave after a pulse",
+        "In (t, x, y) at speed 1, from rest. One least-squares solve, no steps.",
+        _wave,
     ),
 }
 """All that `solve` knows."""
