@@ -115,6 +115,8 @@ class Corner(nn.Module):
 
 def our_poisson(seed: int, watch: Watch, *, corner: bool) -> None:
     """Gauss-Newton on fixed points; with or without knowing the corner."""
+    # DeepXDE changes it.
+    torch.set_default_dtype(torch.float32)
     generator = torch.Generator().manual_seed(seed)
     plain = MLP(2, 1, width=32, depth=2, activation="Tanh", generator=generator)
     u: nn.Module = Corner(generator) if corner else Field(plain)
@@ -131,6 +133,7 @@ def our_poisson(seed: int, watch: Watch, *, corner: bool) -> None:
 
 def our_burgers(seed: int, watch: Watch) -> None:
     """Boundary values built in; every 20 steps new points where the residual is large."""
+    torch.set_default_dtype(torch.float32)
     generator = torch.Generator().manual_seed(seed)
     u = Anchored(
         Field(MLP(2, 1, width=20, depth=3, activation="Tanh", generator=generator)),
