@@ -96,6 +96,23 @@ def test_parts_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_close(field(x) - origin, x.prod(-1, keepdim=True), atol=1e-4, rtol=0)
 
 
+def test_probes_make_unequal_unknowns_equal() -> None:
+    g = torch.Generator().manual_seed(5)
+    # Features of very different size.
+    sizes = torch.logspace(-3, 0, 60, dtype=torch.float64)
+    x = sizes * torch.randn(400, 60, generator=g, dtype=torch.float64)
+    target = torch.randn(400, 1, generator=g, dtype=torch.float64)
+    problem = Constraint(signal=Samples(x, target))
+
+    def loss(**options: int) -> float:
+        line = Linear(60, 1, generator=torch.Generator().manual_seed(0)).double()
+        return least_squares(line, problem, **options).loss
+
+    best = loss(steps=1000, probes=16)
+    assert loss(steps=20) > best * 1.05
+    assert loss(steps=20, probes=16) < best * 1.001
+
+
 def test_it_stops_and_tells() -> None:
     seen: list[Progress] = []
     problem = Constraint(signal=Samples(points(40), torch.rand(40, 3).double()))
