@@ -89,3 +89,18 @@ def test_the_same_seed_gives_the_same_wave() -> None:
 def test_bad_arguments_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         wave(**{name: 0})
+
+
+def test_the_published_window_grows_with_the_steps() -> None:
+    from recipes.siren_wave import Growing
+
+    from neurafield.domains import Box
+    from neurafield.signals import Interior
+
+    inner = Interior(Box((0.0, -1.0, -1.0), (0.4, 1.0, 1.0)))
+    signal = Growing(inner, steps=100)
+    for step, window in ((0, 0.004), (49, 0.2), (99, 0.4), (500, 0.4)):
+        x, _ = signal.batch(2000, seed=0, step=step)
+        assert x[:, 0].max().item() == pytest.approx(window, rel=0.01)
+        assert torch.equal(x[:, 1:], inner.batch(2000, seed=0, step=step)[0][:, 1:])
+    assert signal.fingerprint() != Growing(inner, steps=50).fingerprint()
