@@ -92,10 +92,9 @@ def test_bad_arguments_are_refused(name: str) -> None:
 
 
 def test_the_published_window_grows_with_the_steps() -> None:
-    from recipes.siren_wave import Growing
-
     from neurafield.domains import Box
     from neurafield.signals import Interior
+    from recipes.siren_wave import Growing
 
     inner = Interior(Box((0.0, -1.0, -1.0), (0.4, 1.0, 1.0)))
     signal = Growing(inner, steps=100)
