@@ -45,8 +45,8 @@ def least_squares(
         steps: Stop after so many.
         tolerance: Stop when the gradient's norm is this part of the first one.
         probes: Scale each unknown by what the residuals feel of it, $(A^\top A)_{jj}$, estimated
-            from so many random vectors; 0 leaves them as they are. 16 are worth it where constraints of
-            different kind hold different parts of the field. Each costs half a step.
+            from so many random vectors; 0 leaves them as they are. 16 are worth it where
+            constraints of different kind hold different parts of the field. Each costs half a step.
         time: Stop after so many seconds.
         callbacks: Called with a `Progress` after each step.
         should_stop: Asked after each step; true ends the run.

@@ -18,7 +18,7 @@ from ..networks import Linear
 from ..signals import Image
 
 MAX_PIXELS, MAX_SIDE = 2**22, 2**12
-"""Least squares keep one to three kilobytes for each pixel."""
+"""Least squares keep one to four kilobytes for each pixel."""
 _PART = 2**15
 
 
