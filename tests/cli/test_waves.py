@@ -14,11 +14,11 @@ from .test_cli import run as run
 
 
 def test_helmholtz_leaves_field_figure_and_report(run: Run) -> None:
-    outcome = run("solve", "helmholtz", "--wavenumber", 5, "--width", 300, "--out", "w.field")
+    outcome = run("solve", "helmholtz", "--wavenumber", 5, "--width", 500, "--out", "w.field")
     assert outcome.code == 0
     assert "w.field: relative error" in outcome.out
     report = json.loads(Path("w.json").read_text())
-    assert report["relative_error"] < 0.1
+    assert report["relative_error"] < 0.15
     assert Path("w.png").stat().st_size > 10_000
     found = load("w.field")
     assert found.fit["wavenumber"] == 5

@@ -62,13 +62,13 @@ def test_it_finds_a_slow_spot() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("medium", "at", "sign", "error"),
-    [(bump, (0.1, -0.08), 1, 0.2), (disc, (-0.08, 0.05), -1, 0.5)],
+    [(bump, (0.1, -0.08), 1, 0.1), (disc, (-0.08, 0.05), -1, 0.5)],
 )
 def test_five_sources_and_thirty_receivers(
     medium: finite_differences.Medium, at: tuple[float, float], sign: int, error: float
 ) -> None:
     recording = record(medium, 5, 30, 20.0, 400)
-    figures = inversion(recording, roughness=3e-4, reference=as_tensors(medium)).figures
+    figures = inversion(recording, roughness=1e-4, reference=as_tensors(medium)).figures
     assert figures["misfit"] < figures["misfit_at_start"] / 5
     assert np.hypot(*(np.array(figures["centre"]) - at)) < 0.1
     assert sign * figures["extreme_contrast"] > 0
@@ -109,7 +109,7 @@ def test_the_derivative_of_what_is_recorded_is_that_of_finite_differences() -> N
     expected = (recorded(1e-4) - recorded(-1e-4)) / 2e-4
     found = solver.solve(units @ weights).slope(units) @ direction.to(torch.complex128)
     # Not to the last digit: a term as small as the equation's residual is left out.
-    assert float((found - expected).norm() / expected.norm()) < 0.02
+    assert float((found - expected).norm() / expected.norm()) < 0.05
     assert float((found.conj() - expected).norm() / expected.norm()) > 0.5
 
 
