@@ -12,7 +12,7 @@ from .test_cli import run as run
 
 
 def test_wave_leaves_field_figure_and_report(run: Run) -> None:
-    outcome = run("solve", "wave", "--sigma", 0.1, "--width", 500, "--out", "w.field")
+    outcome = run("solve", "wave", "--sigma", 0.1, "--out", "w.field")
     assert outcome.code == 0
     assert json.loads(Path("w.json").read_text())["relative_error"] < 0.05
     assert Path("w.png").stat().st_size > 10_000

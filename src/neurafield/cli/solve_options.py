@@ -85,9 +85,15 @@ def _inversion(parser: argparse.ArgumentParser) -> None:
 
 def _wave(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--sigma", type=positive, default=0.05, metavar="S", help="spread of the pulse (0.05)")
+    add(
+        "--sigma",
+        type=positive,
+        default=5e-4**0.5,
+        metavar="S",
+        help="spread of the pulse (0.0224)",
+    )
     add("--duration", type=positive, default=0.2, metavar="T", help="the last time (0.2)")
-    add("--width", type=count, default=1500, metavar="N", help="hidden units (1500)")
+    add("--width", type=count, metavar="N", help="hidden units (default: by the pulse)")
 
 
 PROBLEMS: dict[str, Problem] = {

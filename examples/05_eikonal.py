@@ -3,7 +3,7 @@
 The distance to a shape has slope 1, and is 0 on the surface. Many functions have that. With a
 little viscosity, `|grad u|^2 - e Laplacian(u) = 1`, and the slope's direction at the surface, the
 distance alone is left. The shape is two discs, whose distance is known in closed form. Run it
-with `python examples/06_eikonal.py`.
+with `python examples/05_eikonal.py`.
 """
 
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 `u_t + u u_x = nu u_xx` turns a sine into a step of width 0.01. Initial and boundary values are
 built in. The points of the equation are chosen again every 20 steps, where its residual is large.
-The closed form is an integral, after Cole and Hopf. Run it with `python examples/05_burgers.py`.
+The closed form is an integral, after Cole and Hopf. Run it with `python examples/04_burgers.py`.
 """
 
 from pathlib import Path

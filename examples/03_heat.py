@@ -2,7 +2,7 @@
 
 A rod of length 2 with cold ends cools down: `u_t = a u_xx`. Its initial and boundary values are
 built into the field exactly, so that only the equation is left to satisfy. The closed form checks
-the answer. Run it with `python examples/04_heat.py`.
+the answer. Run it with `python examples/03_heat.py`.
 """
 
 from pathlib import Path

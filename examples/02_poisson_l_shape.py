@@ -3,7 +3,7 @@
 We solve `-Laplacian(u) = 1` with `u = 0` on the boundary of an L: a square without one quarter.
 The solution is not smooth in the inward corner, where it goes as `r^(2/3)`, so we tell the network
 about the corner. Finite differences check the answer. Run it with
-`python examples/03_poisson_l_shape.py`.
+`python examples/02_poisson_l_shape.py`.
 """
 
 from pathlib import Path
