@@ -37,8 +37,12 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         torch.from_numpy(skimage.data.camera()[::4, ::4, None] / 127.5 - 1), "photo.png"
     )
     blocks = python_blocks((ROOT / "README.md").read_text())
-    assert len(blocks) == 1
-    exec(compile(blocks[0], "README.md", "exec"), {})
+    assert len(blocks) == 2
+    for block in blocks:
+        names: dict[str, object] = {}
+        exec(compile(block, "README.md", "exec"), names)
+    # What its comment says of the last block.
+    assert names["u"](torch.zeros(1, 2)).item() == pytest.approx(1, abs=0.01)
     assert {path.suffix for path in tmp_path.iterdir()} == {".field", ".png"}
 
 
