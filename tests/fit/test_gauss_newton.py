@@ -179,6 +179,28 @@ def test_a_step_that_does_not_help_is_not_taken() -> None:
     assert state["damping"].item() > again, "it goes on more carefully"
 
 
+def test_residuals_that_feel_no_parameter_leave_the_field_as_it_was() -> None:
+    """A network of ReLUs has no second derivatives: the Jacobian is zero."""
+    for num_points in (9, 60):
+        field = Field(MLP(2, 1, width=8, depth=1, activation="ReLU"))
+        before = state_bytes(field)
+        problem = [poisson(num_points)[0]]
+        optimizer = gauss_newton(field)
+        optimizer.step(objective(field, problem))
+        assert state_bytes(field) == before
+        (state,) = optimizer.state.values()
+        assert state["damping"] > 0
+
+
+def test_the_order_of_the_parameters_is_the_callers() -> None:
+    a, b = network(), network()
+    GaussNewton(a.parameters()).step(objective(a, poisson()))
+    GaussNewton(list(b.parameters())[::-1]).step(objective(b, poisson()))
+    assert state_bytes(a) != state_bytes(network())
+    for one, other in zip(a.parameters(), b.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 # ---- in the loop
 
 
@@ -267,3 +289,12 @@ def test_bad_options_are_refused() -> None:
         GaussNewton([nn.Parameter(torch.ones(1))], damping=0.0)
     with pytest.raises(ValueError, match="trials between 1"):
         GaussNewton([nn.Parameter(torch.ones(1))], trials=0)
+
+
+def test_several_groups_and_foreign_parameters_are_refused() -> None:
+    field = network()
+    with pytest.raises(ValueError, match="GaussNewton: expected one group of parameters"):
+        gauss_newton(field).add_param_group({"params": [nn.Parameter(torch.ones(3))]})
+    foreign = [*field.parameters(), nn.Parameter(torch.ones(3))]
+    with pytest.raises(ValueError, match="GaussNewton: expected parameters of the field"):
+        GaussNewton(foreign).step(objective(field, poisson()))

@@ -16,7 +16,8 @@ from ..maps import AbstractMap
 from .losses import mse
 from .step import Objective
 
-_HIGHEST = 1e12
+_LOWEST, _HIGHEST = 1e-30, 1e12
+"""Of the damping. Zero would never rise, where the residuals feel no parameter."""
 
 
 class GaussNewton(torch.optim.Optimizer):
@@ -41,7 +42,8 @@ class GaussNewton(torch.optim.Optimizer):
         trials: Attempts within a step.
 
     Raises:
-        ValueError: If an option is out of range; in `step`, if a loss is not `mse`.
+        ValueError: If an option is out of range, or there are several groups of parameters; in
+            `step`, if a loss is not `mse`, or a parameter is not the field's.
 
     Example:
         >>> field = Field(networks.MLP(1, 1, width=8, depth=1, activation="Tanh"))
@@ -77,12 +79,20 @@ class GaussNewton(torch.optim.Optimizer):
             },
         )
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        if self.param_groups:
+            raise ValueError(
+                "GaussNewton: expected one group of parameters, got several. A step is solved for "
+                "all of them at once."
+            )
+        super().add_param_group(param_group)
+
     @torch.no_grad()
     def step(self, objective: Objective) -> None:  # type: ignore[override]
         """Move to where the tangent problem has its damped solution, if that is better.
 
         Raises:
-            ValueError: If the loss of a constraint is not `mse`.
+            ValueError: If the loss of a constraint is not `mse`, or a parameter is not the field's.
         """
         (group,) = self.param_groups
         parameters = [p for p in group["params"] if p.requires_grad]
@@ -93,7 +103,8 @@ class GaussNewton(torch.optim.Optimizer):
         right = r if dual else jacobian.mT @ r
         state = self.state[parameters[0]]
         if not state:
-            state["damping"] = group["damping"] * gram.trace() / num_parameters
+            first = group["damping"] * gram.trace() / num_parameters
+            state["damping"] = first.clamp(min=_LOWEST)
         before = [p.clone() for p in parameters]
         loss = r.square().sum()
         for _ in range(group["trials"]):
@@ -106,10 +117,11 @@ class GaussNewton(torch.optim.Optimizer):
                 _move(parameters, before, -group["lr"] * step)
                 # Not a number is not lower either.
                 if residuals(objective).square().sum() < loss:
-                    state["damping"] = state["damping"] / group["decrease"]
+                    state["damping"] = (state["damping"] / group["decrease"]).clamp(min=_LOWEST)
                     return
             state["damping"] = (state["damping"] * group["increase"]).clamp(max=_HIGHEST)
-        _move(parameters, before, torch.zeros_like(step))
+        for parameter, value in zip(parameters, before, strict=True):
+            parameter.copy_(value)
 
 
 def gauss_newton(field: nn.Module) -> GaussNewton:
@@ -131,12 +143,11 @@ def residuals(objective: Objective) -> Float[Tensor, " n"]:
 def tangent(
     objective: Objective, parameters: list[Tensor]
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n p"]]:
-    """Residuals and their Jacobian with respect to the parameters, in float64.
+    """Residuals and their Jacobian, in float64; its columns are in the order of the parameters.
 
     Raises:
-        ValueError: If the loss of a constraint is not `mse`.
+        ValueError: If the loss of a constraint is not `mse`, or a parameter is not the field's.
     """
-    wanted = {id(parameter) for parameter in parameters}
     rows = []
     for index, constraint in enumerate(objective.constraints):
         if constraint.loss is not mse:
@@ -146,10 +157,16 @@ def tangent(
                 "problems; take Adam or L-BFGS for others."
             )
         mapped = _Mapped(objective.field, constraint.map)
-        values = {name: p.detach() for name, p in mapped.named_parameters() if id(p) in wanted}
+        names = {id(parameter): name for name, parameter in mapped.named_parameters()}
+        if not all(id(parameter) in names for parameter in parameters):
+            raise ValueError(
+                "GaussNewton: expected parameters of the field, got others. Take "
+                "field.parameters()."
+            )
+        values = {names[id(parameter)]: parameter.detach() for parameter in parameters}
         for query, target, scale in _scaled_parts(objective, index):
             by_name = _jacobian(mapped, values, query)
-            blocks = [block.double().reshape(target.numel(), -1) for block in by_name.values()]
+            blocks = [by_name[name].double().reshape(target.numel(), -1) for name in values]
             rows.append(scale * torch.cat(blocks, dim=1))
     return residuals(objective), torch.cat(rows)
 
