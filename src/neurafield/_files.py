@@ -1,7 +1,7 @@
 """Writing files so that a crash leaves the old one or the new one, never a half."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,15 +39,21 @@ def write_atomically(path: Path, data: bytes) -> None:
         partial.write_bytes(data)
 
 
-def check_can_write(path: Path, *, force: bool) -> None:
+def check_can_write(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> None:
     """Require that `path` can be written, before hours are spent on what goes into it.
 
     Raises:
+        ValueError: If it is one of the inputs, whatever `force` says.
         FileExistsError: If it exists and `force` is false.
         NotADirectoryError: If its folder does not exist.
         OSError: If the folder cannot be written.
     """
     folder = path.parent
+    if any(path.resolve() == given.resolve() for given in inputs):
+        raise ValueError(
+            f"{path}: expected an output beside the inputs, got one of them, which would be lost. "
+            "Choose another --out."
+        )
     if path.is_dir():
         raise IsADirectoryError(f"{path}: expected a file name to write, got a folder.")
     if path.exists() and not force:

@@ -62,6 +62,20 @@ def test_blend_refuses(run: Run, photo: Path, source: Path) -> None:
     assert not Path("b.png").exists()
 
 
+def test_inputs_are_never_overwritten(run: Run, photo: Path, source: Path) -> None:
+    Path("folder").mkdir()
+    for victim in (photo, source, Path("mask.png")):
+        before = victim.read_bytes()
+        out = ["--out", f"folder/../{victim.name}", "--force"]
+        check_refused(run("blend", photo, source, "--mask", "mask.png", *out), victim.name, "lost")
+        assert victim.read_bytes() == before
+    before = photo.read_bytes()
+    options = ["--out", photo.with_suffix(".field"), "--force"]
+    check_refused(run("solve", "poisson-image", photo, *options), "photo.png", "lost")
+    assert photo.read_bytes() == before
+    assert not photo.with_suffix(".field").exists()
+
+
 @pytest.mark.parametrize("kind", ["gradient", "laplacian"])
 def test_poisson_image(run: Run, photo: Path, kind: str) -> None:
     outcome = run("solve", "poisson-image", photo, "--from", kind, "--json")

@@ -16,16 +16,23 @@ from .main import DONE
 
 def run(arguments: argparse.Namespace) -> int:
     """Check everything, then solve and write."""
-    pictures = [load_picture(path) for path in (arguments.background, arguments.source)]
-    mask = None if arguments.mask is None else load_picture(arguments.mask)
-    layout = pictures[0].layout
+    paths = [arguments.background, arguments.source]
+    if arguments.mask is not None:
+        paths.append(arguments.mask)
+    background, source, *masks = [load_picture(path) for path in paths]
+    layout = background.layout
     layout.check_writable(arguments.out)
-    check_can_write(arguments.out, force=arguments.force)
+    check_can_write(arguments.out, force=arguments.force, inputs=paths)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     with ProgressBar(Console(stderr=True)) as bar:
         solution = blend(
-            *pictures, mask=mask, mix=arguments.mix, time=arguments.time, callbacks=[bar]
+            background,
+            source,
+            mask=masks[0] if masks else None,
+            mix=arguments.mix,
+            time=arguments.time,
+            callbacks=[bar],
         )
     slabs = signals.render(solution.field, layout)
     layout.write(arguments.out, (layout.denormalise(slab) for slab in slabs))

@@ -38,8 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     if out.suffix != ".field":
         raise ValueError(f"{out}: expected a name that ends in .field, for the field goes there.")
     figure, report = out.with_suffix(".png"), out.with_suffix(".json")
+    source = getattr(arguments, "input", None)
     for path in (out, figure, report):
-        check_can_write(path, force=arguments.force)
+        check_can_write(path, force=arguments.force, inputs=[source] if source else [])
     require_matplotlib("solve")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
