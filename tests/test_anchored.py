@@ -82,3 +82,30 @@ def test_a_file_holds_fields_only(tmp_path: Path) -> None:
     with pytest.raises(FieldFileError, match=r"expected a Field, got Anchored.*\.field"):
         save(tmp_path / "u.field", anchored())
     assert not list(tmp_path.iterdir())
+
+
+def test_shapes_are_checked() -> None:
+    u, x = anchored(), points(SQUARE)
+    with pytest.raises(ValueError, match=r"factor to give shape \(7,\).*got \(7, 1\)"):
+        Anchored(u.field, lambda x: x[..., :1])(x)
+    with pytest.raises(ValueError, match=r"values to give shape \(7, 2\), got \(7,\)"):
+        Anchored(u.field, u.factor, lambda x: x[..., 0])(x)
+    with pytest.raises(TypeError, match=r"a function|Callable"):
+        Anchored(u.field, 1.0)
+    with pytest.raises(TypeError, match="not trained, got a module"):
+        Anchored(u.field, u.factor, nn.Linear(2, 2))
+
+
+def test_anchors_are_told_apart() -> None:
+    field = anchored().field
+    same = [repr(Anchored(field, SQUARE.distance_factor, 3.0)) for _ in range(2)]
+    others = [
+        repr(Anchored(field, factor, values))
+        for factor, values in [
+            (CUT.distance_factor, 3.0),
+            (SQUARE.distance_factor, 4.0),
+            (SQUARE.distance_factor, given),
+        ]
+    ]
+    assert same[0] == same[1]
+    assert len({same[0], *others}) == 4

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ._fingerprint import function_fingerprint
 from .derivatives import Jet, jet_by_autodiff, operators, rules
 
 Factor = Callable[[Float[Tensor, "*batch d"]], Float[Tensor, "*batch"]]
@@ -21,9 +22,15 @@ class Anchored(nn.Module):
 
     Args:
         field: $\Phi$.
-        factor: $\varphi$: a domain's `distance_factor`, or for an initial value at $t = -1$,
-            `lambda x: x[..., 0] + 1`. Its square fixes the first derivative, too.
-        values: $g$; a number for the same everywhere.
+        factor: $\varphi$, one number a point, without a channel axis: a domain's
+            `distance_factor`, or for an initial value at $t = -1$, `lambda x: x[..., 0] + 1`. Its
+            square fixes the first derivative, too.
+        values: $g$, with the field's channels; a number for the same everywhere. Neither is
+            trained.
+
+    Raises:
+        TypeError: If `factor` is not a function, or `values` is a module.
+        ValueError: When called, if one of the two gives another shape.
 
     Example:
         >>> from neurafield import networks
@@ -39,6 +46,13 @@ class Anchored(nn.Module):
 
     def __init__(self, field: nn.Module, factor: Factor, values: Values | float = 0.0) -> None:
         super().__init__()
+        if not callable(factor):
+            raise TypeError(f"Anchored: expected factor to be a function, got {factor!r}.")
+        if isinstance(factor, nn.Module) or isinstance(values, nn.Module):
+            raise TypeError(
+                "Anchored: expected factor and values that are not trained, got a module. Wrap it "
+                "in a function: lambda x: module(x)."
+            )
         self.field = field
         self.factor = factor
         self.values = values
@@ -55,17 +69,41 @@ class Anchored(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch c"]:
         """The field's value between the anchors."""
-        given = self.values(x) if callable(self.values) else self.values
-        return given + self.factor(x)[..., None] * self.field(x)
+        given = self._values(x) if callable(self.values) else self.values
+        return given + self._factor(x) * self.field(x)
 
     def jet(self, x: Tensor | Jet, weights: Float[Tensor, "s _"] | None = None) -> Jet:
         """As `Field.jet`; factor and values are differentiated by autodiff."""
         root = x if isinstance(x, Jet) else Jet.root(x, weights)
-        factor = _given(lambda x: self.factor(x)[..., None], root)
+        factor = _given(self._factor, root)
         found = rules.product(factor, operators.jet(self.field, root))
         if callable(self.values):
-            return rules.add(_given(self.values, root), found)
+            return rules.add(_given(self._values, root), found)
         return Jet(torch.cat([found.streams[:1] + self.values, found.streams[1:]]), found.weights)
+
+    def _factor(self, x: Tensor) -> Tensor:
+        found = self.factor(x)
+        if found.shape != x.shape[:-1]:
+            raise ValueError(
+                f"Anchored: expected factor to give shape {tuple(x.shape[:-1])}, a number for each "
+                f"point, got {tuple(found.shape)}. Write x[..., 0], not x[..., :1]."
+            )
+        return found[..., None]
+
+    def _values(self, x: Tensor) -> Tensor:
+        assert callable(self.values)
+        found = self.values(x)
+        if found.shape != (*x.shape[:-1], self.out_dim):
+            raise ValueError(
+                f"Anchored: expected values to give shape {(*x.shape[:-1], self.out_dim)}, got "
+                f"{tuple(found.shape)}. Keep the channel axis: x[..., :1]."
+            )
+        return found
+
+    def extra_repr(self) -> str:
+        """What tells it from others: a run is resumed with equal anchors only."""
+        values = function_fingerprint(self.values)
+        return f"factor={function_fingerprint(self.factor)}, values={values}"
 
 
 def _given(function: Callable[[Tensor], Tensor], x: Jet) -> Jet:

@@ -1,5 +1,6 @@
 """The field: an encoding, then a network."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -93,4 +94,6 @@ class Field(nn.Module):
         else:
             check_last_axis(self, x, self.in_dim)
             x = Jet.root(x, weights)
-        return self.network.jet(x if self.encoding is None else self.encoding.jet(x))
+        # Second derivatives need all digits, whatever autocast says.
+        with torch.autocast(x.streams.device.type, enabled=False):
+            return self.network.jet(x if self.encoding is None else self.encoding.jet(x))

@@ -159,3 +159,43 @@ def test_bad_input() -> None:
         operators.partial(wave, X, [3])
     with pytest.raises((ValueError, TypeError), match=r"shape \(\.\.\., d\)|batch d"):
         operators.jacobian(siren(1), torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("way", operators.WAYS)
+@pytest.mark.parametrize("name", ["jacobian", "gradient", "laplacian", "hessian"])
+def test_in_inference_mode(name: str, way: str) -> None:
+    operator = getattr(operators, name)
+    for function in (wave, siren(1)):
+        with torch.inference_mode():
+            found = operator(function, X.clone(), way=way)
+        assert_close(found.clone(), operator(function, X, way=way).detach())
+
+
+def test_partials_in_inference_mode() -> None:
+    with torch.inference_mode():
+        found = operators.partial(wave, X.clone(), [0, 1, 2])
+    assert_close(found.clone(), operators.partial(wave, X, [0, 1, 2]).detach())
+
+
+@pytest.mark.parametrize("name", ["jacobian", "laplacian", "hessian"])
+def test_inside_torch_func(name: str) -> None:
+    operator, field = getattr(operators, name), siren(1)
+    assert_close(torch.func.vmap(lambda x: operator(field, x))(X), operator(field, X))
+
+
+@pytest.mark.parametrize("axes", [[0, 1], [2, 0, 1]], ids=str)
+def test_partials_inside_torch_func(axes: list[int]) -> None:
+    field = siren(2)
+    expected = operators.partial(field, X, axes)
+    assert_close(torch.func.vmap(lambda x: operators.partial(field, x, axes))(X), expected)
+
+
+def test_autocast_does_not_reach_second_derivatives() -> None:
+    generator = torch.Generator().manual_seed(0)
+    encoding = encodings.RandomFourier(3, 5, sigma=1.0, generator=generator)
+    field = Field(networks.Siren(10, 1, width=8, depth=2, generator=generator), encoding=encoding)
+    x = X.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(operators.laplacian(field, x), operators.laplacian(field, x))
+        found = field.jet(x).laplacian
+    assert torch.equal(found, operators.laplacian(field, x))

@@ -1,7 +1,8 @@
 """Jets and derivatives of any function of points, by nested reverse mode: slow, and exact."""
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,20 @@ Pointwise = Callable[[Tensor], Tensor]
 """A map `(*batch, m) -> (*batch, c)` where a point's value depends on that point alone."""
 
 _told: set[str] = set()
+
+
+@contextlib.contextmanager
+def traced() -> Iterator[None]:
+    """Record operations, whatever the caller switched off: derivatives are made of the record."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def own_point(x: Tensor) -> Tensor:
+    """The same coordinates as a place of their own, so that only what comes after counts."""
+    if x.is_inference():
+        x = x.clone()
+    return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
 
 
 def gradients(
@@ -53,10 +68,10 @@ def jet_by_autodiff(function: Pointwise, x: Jet) -> Jet:
     """
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return _jet_inside_transforms(function, x)
-    with torch.enable_grad():
-        value = x.value if x.value.requires_grad else x.value.detach().requires_grad_()
-        # A point of its own: gradients of what `x` itself depends on must not come in.
-        at = value.view_as(value)
+    with traced():
+        if x.streams.is_inference():
+            x = Jet(x.streams.clone(), x.weights.clone())
+        at = own_point(x.value)
         y = function(at)
         if y.shape[:-1] != at.shape[:-1]:
             raise ValueError(
@@ -76,7 +91,7 @@ def jet_by_autodiff(function: Pointwise, x: Jet) -> Jet:
                 torch.einsum("...cm,s...m->s...c", jacobian, x.sums)
                 + torch.tensordot(x.weights, torch.stack(bent), dims=1)
             )
-    streams = torch.cat(parts)
+        streams = torch.cat(parts)
     return Jet(streams if torch.is_grad_enabled() else streams.detach(), x.weights)
 
 

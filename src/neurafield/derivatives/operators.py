@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._checks import check_floating
-from .autodiff import gradients, jet_by_autodiff
+from .autodiff import gradients, jet_by_autodiff, own_point, traced
 from .jet import Jet
 
 Function = Callable[[Tensor], Tensor]
@@ -30,9 +30,13 @@ WAYS = ("jet", "reverse")
 
 
 def jet(field: Function, x: Jet) -> Jet:
-    """A field's jet after `x`, by its own rules if it has a method `jet`."""
+    """A field's jet after `x`, by its own rules if it has a method `jet`.
+
+    Autocast is left out: second derivatives need the precision of their coordinates.
+    """
     own = getattr(field, "jet", None)
-    return jet_by_autodiff(field, x) if own is None else own(x)
+    with torch.autocast(x.streams.device.type, enabled=False):
+        return jet_by_autodiff(field, x) if own is None else own(x)
 
 
 def value_and_jacobian(
@@ -42,9 +46,8 @@ def value_and_jacobian(
     _check("value_and_jacobian", x, way)
     num_values = _num_values(field, x)
     if way is None:
-        # Inside transforms of torch.func, torch's own reverse mode cannot be started.
-        inside = torch._C._functorch.peek_interpreter_stack() is not None
-        way = "reverse" if num_values < x.shape[-1] and not inside else "jet"
+        cheap = num_values < x.shape[-1]
+        way = "reverse" if cheap and not _inside_transforms() else "jet"
     if way == "reverse":
         return _by_reverse(field, x)
     found = jet(field, Jet.root(x, x.new_zeros(0, x.shape[-1])))
@@ -133,7 +136,8 @@ def laplacian(
     _check("laplacian", x, way)
     if way == "reverse":
         return hessian(field, x, way="reverse").diagonal(dim1=-2, dim2=-1).sum(-1)
-    return jet(field, Jet.root(x)).laplacian
+    # The one sum that a root has by default; `Jet.laplacian` would look at the weights first.
+    return jet(field, Jet.root(x)).sums[0]
 
 
 def hessian(
@@ -150,10 +154,11 @@ def hessian(
     _check("hessian", x, way)
     dim = x.shape[-1]
     if way is None:
-        way = "jet" if dim <= 2 * _num_values(field, x) + 1 else "reverse"
+        cheap = dim <= 2 * _num_values(field, x) + 1
+        way = "jet" if cheap or _inside_transforms() else "reverse"
     if way == "reverse":
-        with torch.enable_grad():
-            at = _leaf(x)
+        with traced():
+            at = own_point(x)
             first = gradients(field(at), at)
             found = torch.stack([gradients(row, at) for row in first.unbind(-2)], dim=-3)
         return found if torch.is_grad_enabled() else found.detach()
@@ -206,8 +211,10 @@ def partial(
         return jet(field, Jet.root(x, weights)).second[..., 0]
     if len(axes) == 2:
         return hessian(field, x)[..., axes[0], axes[1]]
-    with torch.enable_grad():
-        at = _leaf(x)
+    if _inside_transforms():
+        return _partial_inside_transforms(field, x, axes)
+    with traced():
+        at = own_point(x)
         found = field(at)
         for axis in axes:
             found = gradients(found, at)[..., axis]
@@ -257,8 +264,8 @@ def curl_of(jacobian: Float[Tensor, "*batch c d"]) -> Float[Tensor, "*batch _"]:
 
 
 def _by_reverse(field: Function, x: Tensor) -> tuple[Tensor, Tensor]:
-    with torch.enable_grad():
-        at = _leaf(x)
+    with traced():
+        at = own_point(x)
         value = field(at)
         found = gradients(value, at)
     if torch.is_grad_enabled():
@@ -266,9 +273,25 @@ def _by_reverse(field: Function, x: Tensor) -> tuple[Tensor, Tensor]:
     return value.detach(), found.detach()
 
 
-def _leaf(x: Tensor) -> Tensor:
-    # Of its own, so that only this field's dependence on it is seen.
-    return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+def _inside_transforms() -> bool:
+    """Whether torch.func is at work, where torch's own reverse mode cannot be started."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def _partial_inside_transforms(field: Function, x: Tensor, axes: Sequence[int]) -> Tensor:
+    def along(function: Function, axis: int) -> Function:
+        def channel(index: int) -> Function:
+            return torch.func.grad(lambda v: function(v)[..., index].sum())
+
+        def derivative(v: Tensor) -> Tensor:
+            count = function(v).shape[-1]
+            return torch.stack([channel(index)(v)[..., axis] for index in range(count)], dim=-1)
+
+        return derivative
+
+    for axis in axes:
+        field = along(field, axis)
+    return field(x)
 
 
 def _num_values(field: Function, x: Tensor) -> int:

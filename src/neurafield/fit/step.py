@@ -110,7 +110,7 @@ class Objective:
         if torch.is_grad_enabled() and not prediction.requires_grad:
             raise ValueError(
                 f"fit: expected predictions that depend on the field from constraint "
-                f"{constraint.name!r}, got some without a gradient."
+                f"{constraint.name!r}, got some without a gradient. Does its map use the field?"
             )
         return prediction
 

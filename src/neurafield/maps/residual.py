@@ -26,7 +26,8 @@ class Residual(AbstractMap):
         name: What an error calls it.
 
     Raises:
-        ValueError: If what comes back is not of shape `(n, m)`, or does not depend on the field.
+        ValueError: If what comes back is not of shape `(n, m)`. One that does not depend on the
+            field is refused by `fit`.
 
     Example:
         >>> heat = Residual(lambda u, x: u.d(0) - u.d(1, 1))  # Coordinates (t, x).
@@ -41,6 +42,8 @@ class Residual(AbstractMap):
     def __init__(
         self, function: Callable[[Local, Tensor], Tensor], *, name: str = "Residual"
     ) -> None:
+        if not callable(function):
+            raise TypeError(f"{name}: expected a function of (u, x), got {function!r}.")
         self.function = function
         self.name = name
         self._asked: Asked | None = None
@@ -70,9 +73,4 @@ class Residual(AbstractMap):
                 f"{self.name}: expected residuals of shape ({len(query)}, m), got "
                 f"{tuple(found.shape)}. Keep the channel axis: u.laplacian is (n, 1), "
                 "x[:, :1] is (n, 1), x[:, 0] is not."
-            )
-        if torch.is_grad_enabled() and not found.requires_grad:
-            raise ValueError(
-                f"{self.name}: expected a residual that depends on the field, got one without a "
-                "gradient. Does the function use u?"
             )

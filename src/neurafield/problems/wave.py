@@ -8,11 +8,12 @@ import math
 import time as clock
 import warnings
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._checks import check_count, check_positive
 from ..domains import Box
@@ -128,7 +129,7 @@ def wave_field(width: int, sigma: float, generator: torch.Generator) -> Field:
     u = torch.quasirandom.SobolEngine(4, scramble=True, seed=seed).draw(width)
     size, angle = _BANDWIDTH / sigma * u[:, 0].sqrt(), 2 * math.pi * u[:, 1]
     signed = torch.where(u[:, 2] < 0.5, size, -size)
-    first = network.layers[0]
+    first = cast(nn.Linear, network.layers[0])
     with torch.no_grad():
         first.weight.copy_(torch.stack([signed, size * angle.cos(), size * angle.sin()], dim=1))
         first.bias.copy_(2 * math.pi * u[:, 3])

@@ -1,11 +1,12 @@
 """The compiled version for CPUs, float32. Source: `native/fused_mlp.hpp`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..differentiable import gradients_by_reference
 from ..dispatch import native, transformed
 from ..perceptron import asked_for, kept_memory, split
 from . import reference
@@ -80,7 +81,7 @@ class _FusedMlp(torch.autograd.Function):
             )
             grads = [grad_x, *[None] * len(parameters)]
         else:
-            grads = _differentiable_backward(ctx, x, parameters, grad_y, wanted)
+            grads = gradients_by_reference(_value(ctx), [x, *parameters], wanted, grad_y)
         return (grads[0], None, None, None, *grads[1:])
 
 
@@ -124,7 +125,8 @@ class _Gradient(torch.autograd.Function):
         for_x, for_grad_y, _, *for_parameters = asked_for(ctx)
         wanted = [for_x, for_grad_y, *for_parameters]
         if torch.is_grad_enabled() or transformed((gbar,)):
-            grads = _differentiable_gradient(ctx, x, grad_y, parameters, gbar, wanted)
+            inputs = [x, grad_y, *parameters]
+            grads = gradients_by_reference(_gradient(ctx), inputs, wanted, gbar)
         else:
             grads = _gradient_backward(ctx, x, grad_y, saved, pulled, parameters, gbar, wanted)
         return (*grads[:2], None, None, None, *grads[2:])
@@ -163,28 +165,6 @@ def _gradient_backward(
     return [grad_x, grad_grad_y, *found[:-1], None]
 
 
-def _differentiable_gradient(
-    ctx: Any,
-    x: Tensor,
-    grad_y: Tensor,
-    parameters: list[Tensor],
-    gbar: Tensor,
-    wanted: list[bool],
-) -> list[Tensor | None]:
-    """The gradient's gradients, to be differentiated again: through the reference."""
-    middle = len(parameters) // 2
-    with torch.enable_grad():
-        y = reference.fused_mlp(
-            x, parameters[:middle], parameters[middle:], ctx.activation, ctx.scales
-        )
-        (grad_x,) = torch.autograd.grad(y, x, grad_y, create_graph=True)
-    inputs = [x, grad_y, *parameters]
-    asked = [tensor for tensor, need in zip(inputs, wanted, strict=True) if need]
-    again = torch.is_grad_enabled()
-    found = iter(torch.autograd.grad(grad_x, asked, gbar, create_graph=again, allow_unused=True))
-    return [next(found) if need else None for need in wanted]
-
-
 def _backward(
     ctx: Any,
     x: Tensor,
@@ -213,20 +193,28 @@ def _backward(
     return [grad_x, *(g if need else None for g, need in zip(shown, wanted[1:], strict=True))]
 
 
-def _differentiable_backward(
-    ctx: Any,
-    x: Tensor,
-    parameters: list[Tensor],
-    grad_y: Tensor,
-    wanted: list[bool],
-) -> list[Tensor | None]:
-    """Gradients that can be differentiated again: autograd's, through the reference."""
-    middle = len(parameters) // 2
-    with torch.enable_grad():
-        y = reference.fused_mlp(
-            x, parameters[:middle], parameters[middle:], ctx.activation, ctx.scales, ctx.bfloat16
+def _value(ctx: Any) -> Callable[..., Tensor]:
+    """The reference, as a function of coordinates and parameters."""
+
+    def value(x: Tensor, *parameters: Tensor) -> Tensor:
+        middle = len(parameters) // 2
+        return reference.fused_mlp(
+            x,
+            parameters[:middle],
+            parameters[middle:],
+            ctx.activation,
+            ctx.scales,
+            getattr(ctx, "bfloat16", False),
         )
-    inputs = [x, *parameters]
-    asked = [tensor for tensor, need in zip(inputs, wanted, strict=True) if need]
-    found = iter(torch.autograd.grad(y, asked, grad_y, create_graph=torch.is_grad_enabled()))
-    return [next(found) if need else None for need in wanted]
+
+    return value
+
+
+def _gradient(ctx: Any) -> Callable[..., Tensor]:
+    """Its gradient for the coordinates, as a function of those, what is above, and parameters."""
+
+    def gradient(x: Tensor, grad_y: Tensor, *parameters: Tensor) -> Tensor:
+        y = _value(ctx)(x, *parameters)
+        return torch.autograd.grad(y, x, grad_y, create_graph=True)[0]
+
+    return gradient

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..differentiable import gradients_by_reference
 from ..dispatch import native, transformed
 from ..perceptron import asked_for, kept_memory, split
 from . import reference
@@ -84,7 +85,15 @@ class _FusedMlpJet(torch.autograd.Function):
         for_streams, _, *for_parameters = asked_for(ctx)
         wanted = [for_streams, *for_parameters]
         if torch.is_grad_enabled() or transformed((grad_y,)):
-            grads = _differentiable_backward(ctx, streams, mix, parameters, grad_y, wanted)
+
+            def value(streams: Tensor, *parameters: Tensor) -> Tensor:
+                weights, biases = parameters[:middle], parameters[middle:]
+                return reference.fused_mlp_jet(
+                    streams, weights, biases, mix, ctx.activation, ctx.scales
+                )
+
+            middle = len(parameters) // 2
+            grads = gradients_by_reference(value, [streams, *parameters], wanted, grad_y)
         else:
             grads = _backward(ctx, streams, mix, saved, parameters, grad_y, wanted)
         return (grads[0], None, None, None, *grads[1:])
@@ -118,23 +127,3 @@ def _backward(
         grad_streams,
         *(g if need else None for g, need in zip(shown, wanted[1:], strict=True)),
     ]
-
-
-def _differentiable_backward(
-    ctx: Any,
-    streams: Tensor,
-    mix: Tensor,
-    parameters: list[Tensor],
-    grad_y: Tensor,
-    wanted: list[bool],
-) -> list[Tensor | None]:
-    """Gradients that can be differentiated again: autograd's, through the reference."""
-    middle = len(parameters) // 2
-    with torch.enable_grad():
-        y = reference.fused_mlp_jet(
-            streams, parameters[:middle], parameters[middle:], mix, ctx.activation, ctx.scales
-        )
-    inputs = [streams, *parameters]
-    asked = [tensor for tensor, need in zip(inputs, wanted, strict=True) if need]
-    found = iter(torch.autograd.grad(y, asked, grad_y, create_graph=torch.is_grad_enabled()))
-    return [next(found) if need else None for need in wanted]

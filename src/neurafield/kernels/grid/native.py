@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..differentiable import gradients_by_reference
 from ..dispatch import native, transformed
 from . import reference
 from .levels import Levels
@@ -56,7 +57,11 @@ class _GridInterpolate(torch.autograd.Function):
         x, table = (tensor.contiguous() for tensor in ctx.saved_tensors)
         wanted = ctx.needs_input_grad[:2]
         if torch.is_grad_enabled() or transformed((grad_y,)):
-            grads = _differentiable_backward(ctx, x, table, grad_y, wanted)
+
+            def value(x: Tensor, table: Tensor) -> Tensor:
+                return reference.grid_interpolate(x, table, ctx.levels, ctx.interpolation)
+
+            grads = gradients_by_reference(value, [x, table], wanted, grad_y)
         else:
             grads = _backward(ctx, x, table, grad_y.contiguous(), wanted)
         return (*grads, None, None, None)
@@ -94,14 +99,3 @@ def _touched_rows(
         is_coalesced=True,
         check_invariants=False,
     )
-
-
-def _differentiable_backward(
-    ctx: Any, x: Tensor, table: Tensor, grad_y: Tensor, wanted: tuple[bool, bool]
-) -> list[Tensor | None]:
-    """Gradients that can be differentiated again: autograd's, through the reference; dense."""
-    with torch.enable_grad():
-        y = reference.grid_interpolate(x, table, ctx.levels, ctx.interpolation)
-    asked = [tensor for tensor, need in zip((x, table), wanted, strict=True) if need]
-    found = iter(torch.autograd.grad(y, asked, grad_y, create_graph=torch.is_grad_enabled()))
-    return [next(found) if need else None for need in wanted]
