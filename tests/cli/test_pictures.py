@@ -1,6 +1,8 @@
 """`neurafield blend` and `neurafield solve poisson-image`."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 from PIL import Image
 
 from neurafield import load
+from neurafield.cli import blend, poisson_image
+from neurafield.fit import Progress
 
 from .test_cli import Run, check_refused
 from .test_cli import photo as photo
@@ -58,6 +62,7 @@ def test_blend_refuses(run: Run, photo: Path, source: Path) -> None:
     check_refused(run("blend", photo, "missing.png", *out), "missing.png")
     check_refused(run("blend", photo, source, "--out", "b.wav"), "b.wav", ".png")
     check_refused(run("blend", photo, source, "--mix", "2", *out), "from 0 to 1", "'2'")
+    check_refused(run("blend", photo, source, "--mask", "mask.png", "--mix", "0.9", *out), "--mix")
     check_refused(run("blend", photo, source), "--out")
     assert not Path("b.png").exists()
 
@@ -91,16 +96,54 @@ def test_poisson_image(run: Run, photo: Path, kind: str) -> None:
 
 
 def test_poisson_image_of_another_size_by_a_network(run: Run, photo: Path) -> None:
-    options = ["--size", 12, 14, "--arch", "siren", "--steps", 3, "--derivatives", "filter"]
+    options = ["--size", 12, 14, "--arch", "siren", "--steps", 3, "--seed", 5]
+    options += ["--derivatives", "filter"]
     outcome = run("solve", "poisson-image", photo, *options, "--out", "p.field")
     assert outcome.code == 0
     assert json.loads(Path("p.json").read_text())["steps"] == 3
     assert load("p.field").signal["grid"]["shape"] == [12, 14]
+    assert load("p.field").fit["seed"] == 5
 
 
 def test_poisson_image_refuses(run: Run, photo: Path) -> None:
     check_refused(run("solve", "poisson-image", photo, "--from", "curl"), "curl", "laplacian")
     check_refused(run("solve", "poisson-image", photo, "--arch", "vgg"), "vgg", "siren")
+    check_refused(run("solve", "poisson-image", photo, "--seed", 7), "--seed", "got 7", "--arch")
     check_refused(run("solve", "poisson-image", "missing.png"), "missing.png")
     check_refused(run("solve", "poisson-image", photo, "--size", 2, 2), "3 to 4,096 pixels")
     check_refused(run("solve", "poisson-image"), "PHOTO")
+
+
+@pytest.fixture
+def pressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is pressed after the second step."""
+
+    def press(progress: Progress) -> None:
+        if progress.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    for command, name in ((poisson_image, "poisson_image"), (blend, "blend")):
+        solve = getattr(command, name)
+
+        def wrapped(*arguments, solve=solve, callbacks, **options):
+            return solve(*arguments, callbacks=[*callbacks, press], **options)
+
+        monkeypatch.setattr(command, name, wrapped)
+
+
+@pytest.mark.parametrize("arch", ["spline", "siren"])
+def test_ctrl_c_keeps_what_was_found(run: Run, photo: Path, pressed: None, arch: str) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    outcome = run("solve", "poisson-image", photo, "--arch", arch, "--json")
+    assert outcome.code == 130
+    assert "interrupted at step 2; photo-poisson-image.field holds what was found" in outcome.err
+    assert (outcome.json["status"], outcome.json["steps"]) == ("interrupted", 2)
+    assert load("photo-poisson-image.field").fit["status"] == "interrupted"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_keeps_what_was_blended(run: Run, photo: Path, source: Path, pressed: None) -> None:
+    outcome = run("blend", photo, source, "--mask", "mask.png", "--out", "b.png")
+    assert outcome.code == 130
+    assert "interrupted at step 2; b.png holds what was found by then" in outcome.err
+    assert pixels("b.png").shape == (23, 31, 3)

@@ -1,6 +1,7 @@
 """`neurafield blend`: two pictures in one."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
@@ -11,11 +12,18 @@ from .._files import check_can_write
 from ..errors import SignalError
 from ..fit import ProgressBar
 from ..problems import blend
-from .main import DONE
+from .interruption import interruption
+from .main import DONE, INTERRUPTED
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check everything, then solve and write."""
+    if arguments.mask is not None and arguments.mix is not None:
+        raise ValueError(
+            f"--mix: expected none beside --mask, got {arguments.mix:g}. A mask takes all of "
+            "SOURCE where it is bright and nothing where it is dark."
+        )
+    mix = {} if arguments.mix is None else {"mix": arguments.mix}
     paths = [arguments.background, arguments.source]
     if arguments.mask is not None:
         paths.append(arguments.mask)
@@ -25,14 +33,15 @@ def run(arguments: argparse.Namespace) -> int:
     check_can_write(arguments.out, force=arguments.force, inputs=paths)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    with ProgressBar(Console(stderr=True)) as bar:
+    with ProgressBar(Console(stderr=True)) as bar, interruption() as interrupted:
         solution = blend(
             background,
             source,
             mask=masks[0] if masks else None,
-            mix=arguments.mix,
+            **mix,
             time=arguments.time,
             callbacks=[bar],
+            should_stop=interrupted,
         )
     slabs = signals.render(solution.field, layout)
     layout.write(arguments.out, (layout.denormalise(slab) for slab in slabs))
@@ -41,7 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
         f"{arguments.out}: {columns} x {rows}, {solution.figures['steps']} steps, "
         f"{solution.figures['seconds']} s"
     )
-    return DONE
+    if solution.figures["status"] != "interrupted":
+        return DONE
+    print(
+        f"neurafield: interrupted at step {solution.figures['steps']}; {arguments.out} holds what "
+        "was found by then.",
+        file=sys.stderr,
+    )
+    return INTERRUPTED
 
 
 def load_picture(path: Path) -> signals.Image:

@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import json
 import math
-import signal as os_signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from ..fit import (
     metrics,
     read_settings,
 )
+from .interruption import interruption
 from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
 from .progress import bar
 
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         steps=plan.steps if unbounded else settings.steps,
     )
     console = Console(stderr=True)
-    with _listeners(arguments, console) as callbacks, _interruption() as interrupted:
+    with _listeners(arguments, console) as callbacks, interruption() as interrupted:
         result = fit(
             plan.field,
             Constraint(signal=signal, batch_size=plan.batch_size),
@@ -210,26 +210,6 @@ def _listeners(arguments: argparse.Namespace, console: Console) -> Iterator[list
             callbacks.append(stack.enter_context(TensorBoard(arguments.tensorboard)))
         callbacks.append(stack.enter_context(ProgressBar(console)))
         yield callbacks
-
-
-@contextlib.contextmanager
-def _interruption() -> Iterator[Any]:
-    """Turn the first Ctrl-C or SIGTERM into a wish; a second one acts at once, as ever."""
-    asked: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        asked.append(number)
-        for name, handler in before.items():
-            os_signal.signal(name, handler)
-
-    before = {name: os_signal.getsignal(name) for name in (os_signal.SIGINT, os_signal.SIGTERM)}
-    for name in before:
-        os_signal.signal(name, note)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for name, handler in before.items():
-            os_signal.signal(name, handler)
 
 
 def _about(

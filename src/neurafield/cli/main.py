@@ -17,8 +17,8 @@ from .values import count, fraction, positive, seed, threads
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
 
 _EPILOG = """\
-exit codes: 0 done; 2 bad usage or bad input; 3 numerical failure; 130 interrupted, and saved if
-fitting had begun.
+exit codes: 0 done; 2 bad usage or bad input; 3 numerical failure; 130 interrupted: fit saves a run
+that had begun, solve poisson-image and blend write what they had found, the others nothing.
 
 examples:
   neurafield fit photo.jpg                        a field in photo.field
@@ -256,7 +256,6 @@ def _add_blend(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add(
         "--mix",
         type=fraction,
-        default=0.5,
         metavar="A",
         help="BACKGROUND's share without a mask, 0 to 1 (default 0.5)",
     )

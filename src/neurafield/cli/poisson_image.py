@@ -10,20 +10,28 @@ from ..errors import SignalError
 from ..problems import Solution, poisson_image
 from ..signals import Image
 from .blend import load_picture
+from .interruption import interruption
 
 
 def solve(arguments: argparse.Namespace, common: dict[str, Any]) -> Solution:
-    """Read, scale if asked to, solve."""
+    """Read, scale if asked to, solve; Ctrl-C ends it with what it has."""
+    if arguments.arch == "spline" and "seed" in common:
+        raise ValueError(
+            f"--seed: expected none for a spline, which draws nothing, got {common['seed']}. It "
+            "is for the networks of --arch."
+        )
     picture = load_picture(arguments.input)
     if arguments.size is not None:
         picture = scaled(picture, *arguments.size)
-    return poisson_image(
-        picture,
-        source=arguments.source,
-        derivatives=arguments.derivatives,
-        arch=arguments.arch,
-        **common,
-    )
+    with interruption() as interrupted:
+        return poisson_image(
+            picture,
+            source=arguments.source,
+            derivatives=arguments.derivatives,
+            arch=arguments.arch,
+            should_stop=interrupted,
+            **common,
+        )
 
 
 def scaled(picture: Image, rows: int, columns: int) -> Image:

@@ -17,7 +17,7 @@ from ..field_file import save
 from ..fit import ProgressBar
 from ..problems import Solution
 from . import poisson_image, wave, waves
-from .main import DONE
+from .main import DONE, INTERRUPTED
 from .plots import require_matplotlib, save_panels
 
 Runner = Callable[[argparse.Namespace, dict[str, Any]], Solution]
@@ -44,11 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     require_matplotlib("solve")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    bounds = {"time": arguments.time, "steps": arguments.steps}
-    common = {
-        "seed": arguments.seed,
-        **{name: value for name, value in bounds.items() if value is not None},
-    }
+    asked = {name: getattr(arguments, name) for name in ("seed", "time", "steps")}
+    common = {name: value for name, value in asked.items() if value is not None}
     console = Console(stderr=True)
     with ProgressBar(console) as bar:
         solution = RUNNERS[arguments.problem](arguments, {**common, "callbacks": [bar]})
@@ -63,7 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     print(summary(out, figures), file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
         print(json.dumps({**figures, "file": str(out), "figure": str(figure)}))
-    return DONE
+    if figures.get("status") != "interrupted":
+        return DONE
+    print(
+        f"neurafield: interrupted at step {figures['steps']}; {out} holds what was found by then.",
+        file=sys.stderr,
+    )
+    return INTERRUPTED
 
 
 def summary(out: Path, figures: dict[str, Any]) -> str:

@@ -127,7 +127,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="F.field", help="the field file; .png and .json go beside it")
     add("--steps", type=count, metavar="N", help="stop after N steps (default: by the problem)")
     add("--time", type=positive, metavar="S", help="stop after S seconds")
-    add("--seed", type=seed, default=0, metavar="K", help="of parameters and sampling (default 0)")
+    add("--seed", type=seed, metavar="K", help="of parameters and sampling (default 0)")
     add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
     add("--force", action="store_true", help="overwrite existing outputs")
     add("--json", action="store_true", help="print one JSON object as the last line of output")
