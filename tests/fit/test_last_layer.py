@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from neurafield import Field, maps
+from neurafield import Anchored, Field, maps
 from neurafield.derivatives import Local
 from neurafield.domains import Box
 from neurafield.encodings import HashGrid, RandomFourier
 from neurafield.fit import Constraint, NormalEquations, losses, solve_last_layer
 from neurafield.networks import MLP, Siren
-from neurafield.signals import Boundary, Interior
+from neurafield.signals import Boundary, Interior, Samples
 
 
 def small_field(out_dim: int = 1) -> Field:
@@ -146,6 +146,42 @@ def test_it_refuses_third_derivatives() -> None:
     residual = maps.Residual(lambda u, x: u.d(0, 0, 1) + u.value)
     with pytest.raises(ValueError, match="up to the second order"):
         solve_last_layer(small_field(), Constraint(signal=interior(1), map=residual))
+
+
+def test_all_first_derivatives_at_once_are_one_row_a_point() -> None:
+    x = interior(1).batch(None, seed=0, step=0)[0].float()
+    slopes = torch.stack([x[:, 1:].sin(), x[:, :1] * x[:, 1:].cos()], dim=-1)
+    data = Samples(x, slopes)
+    field, twin = small_field(), small_field()
+    loss = solve_last_layer(field, Constraint(signal=data, map=maps.Jacobian()))
+    flat = Constraint(
+        signal=Samples(x, slopes[:, 0]), map=maps.Residual(lambda u, x: u.jacobian.flatten(1))
+    )
+    assert loss == pytest.approx(solve_last_layer(twin, flat))
+    torch.testing.assert_close(field(x), twin(x))
+    with pytest.raises(ValueError, match=r"shape \(151, 2\) from constraint 'data', got \(151, 1,"):
+        solve_last_layer(field, Constraint(signal=Samples(x, slopes[:, 0]), map=maps.Jacobian()))
+
+
+def test_it_refuses_maps_that_bend_only_where_the_solution_lies() -> None:
+    field = small_field()
+    before = field.network.layers[-1].weight.clone()
+    x = interior(1).batch(None, seed=0, step=0)[0].float()
+
+    def constraint(highest: float) -> Constraint:
+        clamped = maps.Residual(lambda u, x: u.value.clamp(max=highest))
+        return Constraint(signal=Samples(x, torch.full((151, 1), 50.0)), map=clamped)
+
+    with pytest.raises(ValueError, match="solve_last_layer: expected maps that are affine up to"):
+        solve_last_layer(field, constraint(10.0))
+    assert torch.equal(field.network.layers[-1].weight, before)
+    assert solve_last_layer(field, constraint(100.0)) < 1e-6
+
+
+def test_it_refuses_fields_without_a_network() -> None:
+    field = Anchored(small_field(), Box.cube(2).distance_factor)
+    with pytest.raises(ValueError, match=r"expected a Field, .* got Anchored"):
+        solve_last_layer(field, Constraint(signal=interior(1)))
 
 
 class Shifted(maps.AbstractMap):

@@ -1,6 +1,7 @@
 """The last layer of a field, solved for: a linear least-squares problem, without any steps."""
 
 import copy
+import warnings
 
 import torch
 from jaxtyping import Float
@@ -9,11 +10,15 @@ from torch import Tensor, nn
 from .._checks import check_count, check_positive
 from ..derivatives import Jet
 from ..derivatives.operators import root_along
+from ..errors import KernelNotice
 from ..field import Field
 from ..maps import AbstractMap
 from .linearise import linearise, pairs
 from .losses import mse
-from .problem import Problem
+from .problem import Constraint, Problem
+
+_AFFINE = 1e-6
+"""How far the loss may be from the predicted one, as a part of that of a last layer of zeros."""
 
 
 class NormalEquations:
@@ -86,8 +91,8 @@ def design(
         name: What an error calls the map.
 
     Returns:
-        What each weight of the last layer does to each prediction, the bias as the last of them;
-        and the prediction of a last layer of zeros.
+        What each weight of the last layer does to each of the m numbers predicted at a point, the
+        bias as the last of them; and the prediction of a last layer of zeros.
 
     Raises:
         ValueError: If the map is not affine, or the field does not end in an affine layer.
@@ -99,7 +104,7 @@ def design(
 
 
 def solve_last_layer(
-    field: Field, problem: Problem, *, seed: int = 0, ridge: float = 1e-12, block: int = 1024
+    field: nn.Module, problem: Problem, *, seed: int = 0, ridge: float = 1e-12, block: int = 1024
 ) -> float:
     r"""Give a field's last layer the weights and biases with the least loss of a problem.
 
@@ -113,18 +118,20 @@ def solve_last_layer(
     $q^2$ operations a residual.
 
     Args:
-        field: Whose network is a `Siren` or an `MLP`.
+        field: A `Field` whose network is a `Siren` or an `MLP`.
         problem: Constraints with the loss `mse`; batches are those of step 0.
         seed: Of the batches.
         ridge: See `NormalEquations.solve`; larger values keep weights smaller.
         block: Points at a time.
 
     Returns:
-        The loss: the weighted sum of the constraints' mean squared errors.
+        The loss of the solution in float64: the weighted sum of the constraints' mean squared
+        errors. A field in float32 then holds it rounded, and its own loss may be larger.
 
     Raises:
-        ValueError: If a loss is not `mse`, a map is not affine, or the network has no last
-            affine layer.
+        ValueError: If a loss is not `mse`, a map is not affine, near its probes or as far as the
+            solution, a prediction is not of its target's shape, or the field has no last affine
+            layer.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
@@ -140,10 +147,16 @@ def solve_last_layer(
     """
     check_count("solve_last_layer", block=block)
     check_positive("solve_last_layer", ridge=ridge)
+    if not isinstance(field, Field):
+        raise ValueError(
+            f"solve_last_layer: expected a Field, an encoding and a network, got "
+            f"{type(field).__name__}. Values on a boundary can be a constraint instead."
+        )
     exact = copy.deepcopy(field).double().requires_grad_(False)
     last = last_layer(field)
     unknowns = NormalEquations(field.out_dim * (last.in_features + 1))
     constraints = problem if isinstance(problem, list) else [problem]
+    batches = []
     for stream, constraint in enumerate(constraints):
         if constraint.loss is not mse:
             raise ValueError(
@@ -153,22 +166,46 @@ def solve_last_layer(
         query, target = constraint.signal.batch(
             constraint.batch_size, seed=seed, step=0, stream=stream
         )
-        for start in range(0, len(query), block):
-            x, wanted = query[start : start + block].double(), target[start : start + block]
+        query, target = query.double(), target.double()
+        batches.append((query, target))
+        shape = (len(target), *_predict(constraint, exact, query[:1]).shape[1:])
+        if shape != target.shape:
+            raise ValueError(
+                f"solve_last_layer: expected predictions of shape {tuple(target.shape)} from "
+                f"constraint {constraint.name!r}, got {shape}."
+            )
+        for x, wanted in zip(query.split(block), target.split(block), strict=True):
             rows, offset = design(exact, constraint.map, x, name=constraint.name)
-            if offset.shape != wanted.shape:
-                raise ValueError(
-                    f"solve_last_layer: expected predictions of shape {tuple(wanted.shape)} from "
-                    f"constraint {constraint.name!r}, got {tuple(offset.shape)}."
-                )
             unknowns.add(
                 rows.flatten(2).flatten(0, 1),
-                (wanted.double() - offset).reshape(-1, 1),
+                (wanted.reshape(offset.shape) - offset).reshape(-1, 1),
                 constraint.weight / target.numel(),
             )
-    solution = unknowns.solve(ridge)
-    set_last_layer(field, solution.reshape(field.out_dim, -1))
-    return unknowns.loss(solution)
+    solution = unknowns.solve(ridge).reshape(field.out_dim, -1)
+    set_last_layer(exact, solution)
+    loss = 0.0
+    for constraint, (query, target) in zip(constraints, batches, strict=True):
+        for x, wanted in zip(query.split(block), target.split(block), strict=True):
+            error = float((_predict(constraint, exact, x) - wanted).square().sum())
+            loss += constraint.weight / target.numel() * error
+    predicted = unknowns.loss(solution.reshape(-1, 1))
+    if not abs(loss - predicted) <= _AFFINE * unknowns.constant + 1e-3 * predicted:
+        raise ValueError(
+            f"solve_last_layer: expected maps that are affine up to the solution, got a loss of "
+            f"{loss:.3g} there instead of {predicted:.3g}. Take an optimizer instead, Gauss-Newton "
+            "for one."
+        )
+    set_last_layer(field, solution)
+    return loss
+
+
+@torch.no_grad()
+def _predict(constraint: Constraint, exact: Field, x: Tensor) -> Tensor:
+    with warnings.catch_warnings():
+        # Float64 is what the compiled kernels do not have; it is passed through once.
+        warnings.simplefilter("ignore", KernelNotice)
+        prediction: Tensor = constraint.map(exact, x)
+        return prediction
 
 
 def last_layer(field: Field) -> nn.Linear:

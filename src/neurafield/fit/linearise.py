@@ -53,7 +53,8 @@ def linearise(
 ) -> tuple[Float[Tensor, "n m p c"], Float[Tensor, "n m"]]:
     r"""Write a map's prediction at points as $\mathrm{offset} + \sum_{pc} S_{pc}\, y_{pc}$.
 
-    $y_{pc}$ are the field's channels and their derivatives at the same point, in `Taylor`'s order.
+    $y_{pc}$ are the field's channels and their derivatives at the same point, in `Taylor`'s order;
+    a point's prediction counts as one row of m numbers, whatever its shape.
 
     Args:
         map: That takes points.
@@ -73,13 +74,13 @@ def linearise(
             # A residual finds out at one point what it asks of a field.
             map(Taylor(x[:1], probe[:, :1]), x[:1])
         with torch.enable_grad():
-            offset = map(Taylor(x, zero), x)
+            offset = map(Taylor(x, zero), x).reshape(len(x), -1)
             slopes = [
                 torch.autograd.grad(offset[:, m].sum(), zero, retain_graph=True)[0]
                 for m in range(offset.shape[1])
             ]
         with torch.no_grad():
-            found = map(Taylor(x, probe), x)
+            found = map(Taylor(x, probe), x).reshape(len(x), -1)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     # (m, p, n, c) to (n, m, p, c).
