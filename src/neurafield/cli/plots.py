@@ -62,7 +62,7 @@ def save_pictures(
 
 
 def save_panels(path: Path, panels: Sequence[Panel]) -> None:
-    """A problem's panels in a row; those of one scale share their colours."""
+    """A problem's panels in a row; those of one scale share their colours; what is NaN is grey."""
     figure = _figure(4 * len(panels), 4)
     for column, panel in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), column + 1)
@@ -71,15 +71,37 @@ def save_panels(path: Path, panels: Sequence[Panel]) -> None:
         if panel.values.ndim == 3:
             axes.imshow(panel.values.clip(0, 1))
             continue
-        alike = np.concatenate([p.values.ravel() for p in panels if p.scale == panel.scale])
-        low, high = float(np.nanmin(alike)), float(np.nanmax(alike))
-        if panel.signed:
-            high = max(abs(low), abs(high))
-            low = -high
+        alike = [p.values[np.isfinite(p.values)] for p in panels if p.scale == panel.scale]
+        low, high = _limits(np.concatenate(alike), panel)
         colours = "RdBu_r" if panel.signed else "gray" if panel.scale == "values" else "magma"
-        image = axes.imshow(panel.values, cmap=colours, vmin=low, vmax=high)
-        figure.colorbar(image, ax=axes, shrink=0.8)
+        shown = np.ma.masked_invalid(panel.values)
+        axes.add_patch(_background(axes))
+        image = axes.imshow(shown, cmap=colours, vmin=low, vmax=high)
+        beyond = {(False, False): "neither", (False, True): "max"}
+        ends = bool((shown < low).any()), bool((shown > high).any())
+        figure.colorbar(image, ax=axes, shrink=0.8, extend=beyond.get(ends, "both"))
     _save(figure, path)
+
+
+def _limits(values: Shaped[np.ndarray, " n"], panel: Panel) -> tuple[float, float]:
+    """Where the colours end. A few extremes, a source or a corner, must not hide all the rest."""
+    if not len(values):
+        return 0.0, 1.0
+    if panel.signed:
+        high = float(np.percentile(np.abs(values), 99.5)) or float(np.abs(values).max()) or 1.0
+        return -high, high
+    if panel.scale == "values":
+        low, high = float(values.min()), float(values.max())
+    else:
+        low, high = 0.0, float(np.percentile(values, 99.5)) or float(values.max())
+    return low, high if high > low else low + 1.0
+
+
+def _background(axes: Any) -> Any:
+    """Grey behind a picture, which an axes without axes does not paint itself."""
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((0, 0), 1, 1, transform=axes.transAxes, color="lightgrey", zorder=-1)
 
 
 def require_matplotlib(command: str = "compare") -> None:
