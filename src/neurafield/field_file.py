@@ -63,7 +63,7 @@ def save(
     if not isinstance(field, Field):
         raise FieldFileError(
             f"{path}: expected a Field, got {type(field).__name__}. Of what wraps a field, save "
-            "the field itself, its attribute `.field`."
+            "the field itself, its attribute `.field`, and wrap it again once it is loaded."
         )
     header = {
         "format": FORMAT_VERSION,
