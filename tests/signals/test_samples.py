@@ -38,6 +38,13 @@ def test_it_refuses_what_does_not_go_together() -> None:
         Samples(torch.rand(5, 2), torch.rand(4, 1))
     with pytest.raises(SignalError, match="at least one"):
         Samples(torch.rand(0, 2), torch.rand(0, 1))
+    for x, y, shapes in (
+        (torch.rand(7), torch.rand(7, 1), r"got \(7,\) and \(7, 1\)"),
+        (torch.rand(7, 2), torch.rand(7), r"got \(7, 2\) and \(7,\)"),
+        (torch.rand(7, 2, 1), torch.rand(7, 1), r"got \(7, 2, 1\) and"),
+    ):
+        with pytest.raises(SignalError, match=shapes):
+            Samples(x, y)
     bad = torch.tensor([[float("nan")], [float("inf")], [1.0]])
     with pytest.raises(SignalError, match="finite targets, got 2 that are not"):
         Samples(torch.rand(3, 2), bad)

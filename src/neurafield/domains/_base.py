@@ -103,6 +103,12 @@ class AbstractDomain(ABC):
         Raises:
             ValueError: If the domain has no such part.
         """
+        low, high = self.bounds[0][axis], self.bounds[1][axis]
+        if not low <= at <= high:
+            raise ValueError(
+                f"{type(self).__name__}: expected a domain with a part where coordinate {axis} is "
+                f"{at:g}, got one between {low:g} and {high:g} there."
+            )
 
         def candidates(n: int) -> Tensor:
             u = uniform(n, self.dim - 1)
@@ -120,7 +126,7 @@ class AbstractDomain(ABC):
         """Points spread evenly over the boundary, or over its part where `where(x)` is true.
 
         Raises:
-            ValueError: If the domain has no such part.
+            ValueError: If the domain has no such part, or `where` gives no booleans.
         """
         areas = torch.tensor([solid.area for solid in self.solids], dtype=torch.float64)
         shares = areas.cumsum(0) / areas.sum()
@@ -136,10 +142,26 @@ class AbstractDomain(ABC):
             x = x[u[:, self.dim] * offers < 1]
             step = nudge * self.normal(x)
             x = x[self.contains(x - step) & ~self.contains(x + step)]
-            return x if where is None else x[where(x).reshape(len(x))]
+            return x if where is None else x[self._chosen(where, x)]
 
         part = "a boundary" if where is None else "a boundary where `where(x)` is true"
         return self._collect(count, candidates, part)
+
+    def _chosen(
+        self, where: Callable[[Tensor], Tensor], x: Float[Tensor, "n dim"]
+    ) -> Bool[Tensor, " n"]:
+        chosen = where(x)
+        if not isinstance(chosen, Tensor) or chosen.dtype != torch.bool or chosen.numel() != len(x):
+            got = (
+                f"{chosen.dtype} of shape {tuple(chosen.shape)}"
+                if isinstance(chosen, Tensor)
+                else repr(chosen)
+            )
+            raise ValueError(
+                f"{type(self).__name__}: expected where(x) to give {len(x)} booleans, one a point, "
+                f"got {got}. Compare, as in `x[:, 0] == 0`."
+            )
+        return chosen.reshape(len(x))
 
     def _nudge(self, dtype: torch.dtype) -> float:
         """A step well above the rounding of coordinates and well below anything else."""

@@ -1,6 +1,7 @@
 """Where a differential equation holds: points inside a domain, on its boundary, on a slice."""
 
 import hashlib
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
@@ -99,6 +100,8 @@ class AbstractCollocation(AbstractSignal):
                 raise ValueError(
                     f"{type(self).__name__}: expected a target of {out_dim} numbers, got {target}."
                 )
+            if not all(math.isfinite(value) for value in values):
+                raise ValueError(f"{type(self).__name__}: expected a finite target, got {target}.")
             target = values
         self.domain, self.target = domain, target
         self.num_points, self.resample_every = num_points, resample_every
@@ -118,7 +121,8 @@ class Interior(AbstractCollocation):
         resample_every: Steps that share a random batch.
 
     Raises:
-        ValueError: If the domain has no interior, or the target another shape.
+        ValueError: If the domain has no interior, or the target another shape or a number that is
+            not finite.
 
     Example:
         >>> square = Interior(Box.cube(2), lambda x: x[:, :1] + x[:, 1:])
@@ -159,7 +163,8 @@ class Boundary(AbstractCollocation):
         resample_every: As in `Interior`.
 
     Raises:
-        ValueError: If there is no such part, or the target has another shape.
+        ValueError: If there is no such part, `where` gives no booleans, or the target is none as in
+            `Interior`.
 
     Example:
         >>> ends = Boundary(Box((0.0, -1.0), (1.0, 1.0)), where=lambda x: x[:, 1].abs() == 1)

@@ -16,11 +16,11 @@ class Samples(AbstractSignal):
     """Points, and what was observed at each: values, derivatives, anything a map predicts.
 
     Args:
-        coords: The points.
-        targets: What was observed; its first axis goes with the points.
+        coords: The points, `(n, in_dim)`.
+        targets: What was observed, `(n, out_dim)` or `(n, out_dim, ...)`.
 
     Raises:
-        SignalError: If there is nothing, the two do not go together, or something is not finite.
+        SignalError: If there is nothing, shapes are others, or something is not finite.
 
     Example:
         >>> slopes = Samples(torch.rand(7, 2), torch.zeros(7, 3, 2))
@@ -29,9 +29,13 @@ class Samples(AbstractSignal):
         (torch.Size([5, 2]), torch.Size([5, 3, 2]))
     """
 
-    def __init__(
-        self, coords: Float[Tensor, "n in_dim"], targets: Float[Tensor, "m out_dim *_"]
-    ) -> None:
+    def __init__(self, coords: Float[Tensor, "n ..."], targets: Float[Tensor, "m ..."]) -> None:
+        if coords.ndim != 2 or targets.ndim < 2:
+            raise SignalError(
+                f"Samples: expected points of shape (n, in_dim) and targets of shape (n, out_dim), "
+                f"got {tuple(coords.shape)} and {tuple(targets.shape)}. Keep the last axis: "
+                "`x[:, :1]`, not `x[:, 0]`."
+            )
         if len(coords) != len(targets) or not len(coords):
             raise SignalError(
                 f"Samples: expected as many targets as points, and at least one, got "
