@@ -133,3 +133,12 @@ def test_siren_refuses(arguments: dict, message: str) -> None:
 def test_mlp_refuses_an_unknown_activation() -> None:
     with pytest.raises(ValueError, match="ReLU, Tanh"):
         MLP(2, 1, activation="Swoosh")
+
+
+@pytest.mark.parametrize("register", ["register_forward_hook", "register_forward_pre_hook"])
+def test_hooks_of_the_activation_are_called(register: str) -> None:
+    network = MLP(2, 1, width=5, depth=2)
+    calls: list[int] = []
+    getattr(network.activation, register)(lambda *_: calls.append(1))
+    network(torch.rand(3, 2))
+    assert calls == [1, 1]

@@ -20,13 +20,18 @@ def all_plain(layers: Iterable[nn.Module]) -> bool:
     Others are called one by one: layers that were replaced, parametrized or given hooks.
     """
     return all(
-        type(layer) is nn.Linear
-        and layer.bias is not None
-        and not layer._forward_hooks
-        and not layer._forward_pre_hooks
-        and not layer._backward_hooks
-        and not layer._backward_pre_hooks
+        type(layer) is nn.Linear and layer.bias is not None and not has_hooks(layer)
         for layer in layers
+    )
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether something else happens when the module is called."""
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
     )
 
 

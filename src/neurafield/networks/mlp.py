@@ -13,7 +13,7 @@ from ..derivatives import Jet
 from ..kernels.fused_mlp import fused_mlp
 from ..kernels.fused_mlp_jet import fused_mlp_jet
 from . import activations
-from ._base import AbstractNetwork, all_plain, hidden_jet, uniform_linear
+from ._base import AbstractNetwork, all_plain, has_hooks, hidden_jet, uniform_linear
 
 
 class MLP(AbstractNetwork):
@@ -124,7 +124,7 @@ class MLP(AbstractNetwork):
     def _is_plain(self) -> bool:
         known = activations.BY_NAME.get(type(self.activation).__name__) is type(self.activation)
         plain = all_plain(cast(Sequence[nn.Linear], self.layers))
-        return known and plain and not self.activation._forward_hooks
+        return known and plain and not has_hooks(self.activation)
 
     def hyperparams(self) -> dict[str, Any]:
         return {
