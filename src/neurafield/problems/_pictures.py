@@ -20,6 +20,8 @@ from ..signals import Image
 MAX_PIXELS, MAX_SIDE = 2**22, 2**12
 """Least squares keep one to four kilobytes for each pixel."""
 _PART = 2**15
+# Below any difference of a picture of 16 bits, above the rounding of a constant one.
+_LEAST_RANGE = 1e-7
 
 
 def check_picture(owner: str, picture: Image) -> None:
@@ -124,10 +126,10 @@ def predicted(map: AbstractMap, field: Function, coords: Float[Tensor, "n 2"]) -
 
 
 def range_psnr(prediction: Tensor, target: Tensor) -> float | None:
-    """PSNR in dB, relative to the range of the target; None if it is infinite."""
+    """PSNR in dB, relative to the range of the target; None if infinite or without a range."""
     error = (prediction - target).square().mean().item()
     span = (target.max() - target.min()).item()
-    return 10 * math.log10(span**2 / error) if error > 0 and span > 0 else None
+    return 10 * math.log10(span**2 / error) if error > 0 and span > _LEAST_RANGE else None
 
 
 def level(field: Field, picture: Image) -> None:
