@@ -76,6 +76,18 @@ def test_a_refined_run_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
         assert torch.equal(a, b)
 
 
+def test_points_are_chosen_anew_from_candidates_that_stay() -> None:
+    signal = Interior(LINE, step_target, resample_every=10)
+    problem = [Constraint(signal=signal, batch_size=20, refine=4)]
+    candidates = signal.batch(80, seed=0, step=0)[0].flatten().float()
+    batches = []
+    for step in (0, 1):
+        ((batch, *_),) = Objective(network(), problem, seed=0, step=step, micro_batch=99).parts(0)
+        assert torch.isin(batch.flatten(), candidates).all()
+        batches.append(batch)
+    assert not torch.equal(*batches)
+
+
 def test_refining_a_fixed_set_is_refused() -> None:
     with pytest.raises(ValueError, match="batch_size for refine=4"):
         Constraint(signal=Interior(LINE, num_points=9), refine=4)

@@ -26,6 +26,8 @@ class Constraint:
         batch_size: Samples drawn a step; None for all of them, in order.
         refine: Candidates for each sample. Above 1, samples are kept by chance where the map's
             prediction is far from the target: for equations whose residual is large in few places.
+            They are chosen anew at each step, even where steps share the candidates
+            (`resample_every`), so that no batch is used twice.
         name: What a log or an error calls it.
 
     Reference:
