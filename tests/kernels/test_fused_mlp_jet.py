@@ -207,10 +207,8 @@ def test_derivatives_are_right_everywhere(level: str, activation: str) -> None: 
         assert error.max() < (3e-7, 5e-7, 1e-6, 2e-6)[order], order
 
 
-@pytest.mark.parametrize("activation", SMOOTH)
+@pytest.mark.parametrize("activation", [a for a in SMOOTH if a != "Sine"])
 def test_huge_arguments_saturate(level: str, activation: str) -> None:  # noqa: F811
-    if activation == "Sine":
-        pytest.skip("does not saturate")
     z = torch.tensor([[-1e38], [-3e38], [-1e3], [1e3], [1e38]])
     one, none = torch.ones(1, 1), torch.zeros(1)
     streams = torch.stack([z, torch.ones_like(z), torch.zeros_like(z)]).requires_grad_()

@@ -18,7 +18,7 @@ DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
 
 _EPILOG = """\
 exit codes: 0 done; 2 bad usage or bad input; 3 numerical failure; 130 interrupted: fit saves a run
-that had begun, solve poisson-image and blend write what they had found, the others nothing.
+that had begun, solve poisson-image and blend write what they had found.
 
 examples:
   neurafield fit photo.jpg                        a field in photo.field
