@@ -135,13 +135,35 @@ def test_the_closed_form_is_that_of_scipy() -> None:
 
 
 def test_a_wave_number_that_the_units_cannot_carry_is_said_with_the_number_to_change() -> None:
-    with pytest.warns(SamplingNotice, match=r"take width=\d+ or more, or a wave number up to 5"):
+    with pytest.warns(
+        SamplingNotice, match=r"take width=\d+ \(--width\) or more, or a wave number up to 5"
+    ):
         helmholtz(wavenumber=20.0, width=90)
 
 
 def test_too_few_points_are_said_with_the_number_to_change() -> None:
-    with pytest.warns(SamplingNotice, match="take num_points=240 or more"):
+    with pytest.warns(SamplingNotice, match=r"take num_points=240 \(--points\) or more"):
         helmholtz(wavenumber=5.0, width=120, num_points=200)
+
+
+@pytest.mark.parametrize(
+    ("wavenumber", "pml", "message"),
+    [
+        (8.0, 0.5, r"too weak for wave number 8, .* take pml=1.5 \(--pml\)"),
+        (8.0, 40.0, r"too strong .* take pml=10 \(--pml\) or less"),
+        (1.0, 5.0, "too long for this domain.*wave number of 2 or more"),
+    ],
+)
+def test_a_layer_that_does_not_absorb_is_said(wavenumber: float, pml: float, message: str) -> None:
+    with pytest.warns(SamplingNotice, match=message):
+        solution = helmholtz(wavenumber=wavenumber, pml=pml, width=400)
+    # What the notice speaks of is there.
+    assert solution.figures["relative_error"] > 0.1
+
+
+@pytest.mark.parametrize("pml", [1.5, 10.0])
+def test_within_the_bounds_a_layer_absorbs(pml: float) -> None:
+    assert helmholtz(wavenumber=8.0, pml=pml).figures["relative_error"] < 0.05
 
 
 @pytest.mark.parametrize(
@@ -152,6 +174,7 @@ def test_too_few_points_are_said_with_the_number_to_change() -> None:
         ({"velocity": "triangle"}, "uniform, square, circle, got 'triangle'"),
         ({"source": (0.5, 0.0)}, "source inside"),
         ({"width": 0}, "width between"),
+        ({"num_points": 17}, r"num_points \(--points\) between 18"),
     ],
 )
 def test_it_refuses(options: dict[str, Any], message: str) -> None:

@@ -1,5 +1,6 @@
 """A medium from its echoes, which finite differences made."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neurafield.errors import SignalError
+from neurafield.errors import SamplingNotice, SignalError
 from neurafield.problems import Recording, _waves, inversion
 from neurafield.problems._media import MODEL_UNITS, ContrastModel, WaveSolver
 from tests.problems import finite_differences
@@ -111,6 +112,31 @@ def test_the_derivative_of_what_is_recorded_is_that_of_finite_differences() -> N
     # Not to the last digit: a term as small as the equation's residual is left out.
     assert float((found - expected).norm() / expected.norm()) < 0.05
     assert float((found.conj() - expected).norm() / expected.norm()) > 0.5
+
+
+def test_where_no_step_helps_what_is_undefined_is_none() -> None:
+    at, ears = ring(1, 6)
+    recording = Recording(at, ears, np.ones((6, 1), dtype=complex))
+    solution = inversion(
+        recording,
+        wavenumber=4.0,
+        width=100,
+        roughness=1e200,
+        reference=lambda x: torch.ones_like(x[:, 0]),
+    )
+    assert solution.figures["steps"] == 0
+    assert solution.figures["centre"] is None
+    assert solution.figures["model_error"] is None
+    json.dumps(dict(solution.figures), allow_nan=False)
+
+
+def test_settings_are_checked_as_those_of_helmholtz() -> None:
+    at, ears = ring(1, 6)
+    recording = Recording(at, ears, np.ones((6, 1), dtype=complex))
+    with pytest.raises(ValueError, match=r"inversion: expected num_points \(--points\) between 18"):
+        inversion(recording, num_points=3)
+    with pytest.warns(SamplingNotice, match=r"inversion: a layer of strength 1 .* pml=3 \(--pml"):
+        inversion(recording, wavenumber=4.0, width=60, pml=1.0, steps=1)
 
 
 # ---- recordings

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
+from .._checks import check_count
 from ..derivatives import Local
 from ..domains import Ball, Box
 from ..encodings import Enrichment
@@ -43,6 +44,8 @@ MAX_WIDTH = 6000
 """Hidden units at most, unless asked for: 6,000 take 2.5 GB and minutes."""
 LEAST_UNITS, ENOUGH_UNITS = 30, 37
 """Hidden units a square wavelength: with fewer than the first, errors rise steeply."""
+LEAST_CROSSING, STRONGEST = 4.0, 10.0
+"""What k a_0 / 3 is at least, and a_0 at most, for errors of about 5 %."""
 
 _SPREAD = math.sqrt(VARIANCE)
 
@@ -207,21 +210,40 @@ def square_waves(wavenumber: float) -> float:
     return (2 * wavenumber / (2 * math.pi)) ** 2
 
 
-def warn_if_too_coarse(owner: str, wavenumber: float, width: int, num_points: int) -> None:
-    """Say if units or points are too few for waves so short, and which number would do."""
+def check_settings(owner: str, wavenumber: float, pml: float, width: int, num_points: int) -> None:
+    """Refuse settings out of range; say which are bad, and which number would do."""
+    check_count(owner, width=width, high=2**16)
+    check_count(owner, **{"num_points (--points)": num_points}, low=18, high=2**24)
+    weakest, strongest = LEAST_CROSSING * 3 / wavenumber, min(STRONGEST, 3 * wavenumber)
+    if weakest > strongest:
+        _warn(
+            f"{owner}: a wave of wave number {wavenumber:g} is too long for this domain, whose "
+            "layer cannot absorb it; take a wave number of 2 or more."
+        )
+    elif pml < weakest:
+        _warn(
+            f"{owner}: a layer of strength {pml:g} is too weak for wave number {wavenumber:g}, "
+            f"waves come back from the walls; take pml={math.ceil(10 * weakest) / 10:g} (--pml)."
+        )
+    elif pml > strongest:
+        _warn(
+            f"{owner}: a layer of strength {pml:g} is too strong for the hidden units to follow; "
+            f"take pml={strongest:g} (--pml) or less."
+        )
     least = math.ceil(LEAST_UNITS * square_waves(wavenumber))
     if width < least:
         largest = math.pi * math.sqrt(width / LEAST_UNITS)
-        warnings.warn(
+        _warn(
             f"{owner}: {width} hidden units are too few for wave number {wavenumber:g}; take "
-            f"width={least} or more, or a wave number up to {largest:.1f}.",
-            SamplingNotice,
-            stacklevel=3,
+            f"width={least} (--width) or more, or a wave number up to {largest:.1f}."
         )
     if num_points < 2 * width:
-        warnings.warn(
+        _warn(
             f"{owner}: {num_points} points are too few to fix {width} hidden units; take "
-            f"num_points={2 * width} or more.",
-            SamplingNotice,
-            stacklevel=3,
+            f"num_points={2 * width} (--points) or more."
         )
+
+
+def _warn(message: str) -> None:
+    # As from the line that called the owner.
+    warnings.warn(message, SamplingNotice, stacklevel=4)

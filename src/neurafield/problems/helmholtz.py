@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .._checks import check_count, check_positive
+from .._checks import check_positive
 from ..domains import Ball, Box
 from ..errors import KernelNotice
 from ..field import Field
@@ -97,7 +97,8 @@ def helmholtz(
         source: Its place; None for the paper's, the middle of the uniform medium, (-0.35, 0) in
             the others.
         pml: $a_0$, the strength of the absorbing layer. A wave that crosses it, is reflected by
-            the wall and comes back, is weaker by the factor exp(-k pml / 3).
+            the wall and comes back, is weaker by the factor exp(-k pml / 3). Between 12 / k and
+            10 it costs no more than about 5 % of error.
         width: Hidden units; None for 37 a square wavelength of the domain, half as many
             again with an inclusion, between 1,000 and 6,000.
         num_points: Points where the equation is asked for; None for 4 a unit.
@@ -108,8 +109,8 @@ def helmholtz(
         ValueError: If an argument is out of range, or the source not inside |x|, |y| < 0.45.
 
     Warns:
-        SamplingNotice: If units or points are too few for waves so short, with the number that
-            would do.
+        SamplingNotice: If units or points are too few for waves so short, or the layer is too
+            weak or too strong for waves so long, with the number that would do.
 
     Example:
         >>> found = helmholtz(wavenumber=8.0, width=400)
@@ -132,9 +133,7 @@ def helmholtz(
     if width is None:
         width = _waves.needed_width(wavenumber, jumps=velocity != "uniform")
     num_points = 4 * width if num_points is None else num_points
-    check_count("helmholtz", width=width, high=2**16)
-    check_count("helmholtz", num_points=num_points, low=18, high=2**24)
-    _waves.warn_if_too_coarse("helmholtz", wavenumber, width, num_points)
+    _waves.check_settings("helmholtz", wavenumber, pml, width, num_points)
 
     generator = torch.Generator().manual_seed(seed)
     field = _waves.wave_field(

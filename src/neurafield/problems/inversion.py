@@ -72,10 +72,13 @@ def inversion(
     Returns:
         Figures: the relative misfit of what is recorded at the start and at the end; the centre
         of the contrast; with a reference the error of the medium relative to its contrast, which is
-        1 at the start.
+        1 at the start. None where there is no contrast to divide by.
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Warns:
+        SamplingNotice: As `helmholtz`.
 
     Reference:
         Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
@@ -91,8 +94,7 @@ def inversion(
         raise ValueError(f"inversion: expected a region below {_waves.INNER}, got {region}.")
     width = _waves.needed_width(wavenumber) if width is None else width
     num_points = 4 * width if num_points is None else num_points
-    check_count("inversion", width=width, num_points=num_points, high=2**24)
-    _waves.warn_if_too_coarse("inversion", wavenumber, width, num_points)
+    _waves.check_settings("inversion", wavenumber, pml, width, num_points)
 
     sources = recording.sources.tolist()
     generator = torch.Generator().manual_seed(seed)
@@ -155,7 +157,8 @@ def inversion(
     panels = [Panel("squared slowness", _picture(1 + contrast), scale="medium")]
     if reference is not None:
         truth = reference(x) - 1
-        figures["model_error"] = float((contrast - truth).norm() / truth.norm())
+        known = bool(truth.any())
+        figures["model_error"] = float((contrast - truth).norm() / truth.norm()) if known else None
         panels += [
             Panel("reference", _picture(1 + truth), scale="medium"),
             Panel("error", _picture(contrast - truth), scale="error", signed=True),
@@ -209,9 +212,14 @@ def assemble(
     return field
 
 
-def centre(x: Float[Tensor, "n 2"], contrast: Float[Tensor, " n"]) -> list[float]:
-    """The centre of mass of the contrast where it is at least half of its extreme value."""
+def centre(x: Float[Tensor, "n 2"], contrast: Float[Tensor, " n"]) -> list[float] | None:
+    """The centre of mass of the contrast where it is at least half of its extreme value.
+
+    None if there is no contrast.
+    """
     extreme = contrast[contrast.abs().argmax()]
+    if not extreme:
+        return None
     mass = torch.where(contrast / extreme > 0.5, contrast / extreme, 0.0)
     return ((mass[:, None] * x).sum(0) / mass.sum()).tolist()
 
