@@ -159,6 +159,30 @@ def test_a_file_that_lacks_something_is_named(tmp_path: Path) -> None:
         Recording.load(tmp_path / "none.npz")
 
 
+def test_files_of_other_kinds_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    at, ears = ring(2, 6)
+    np.savez(tmp_path / "whole.npz", source=at, receivers=ears, rec_val=np.full((6, 2), 1j))
+    whole = (tmp_path / "whole.npz").read_bytes()
+    np.save(tmp_path / "one.npy", at)
+    # A MATLAB file of version 7.3 is HDF5 behind 512 bytes that say so.
+    header = b"MATLAB 7.3 MAT-file".ljust(116) + bytes(8) + b"\x00\x02IM"
+    contents = {
+        "empty.npz": b"",
+        "empty.mat": b"",
+        "short.npz": whole[:-30],
+        "flipped.npz": whole.replace(np.float64(at[0, 0]).tobytes(), bytes(8)),
+        "noise.mat": bytes(range(256)),
+        "new.mat": header.ljust(512) + b"\x89HDF\r\n\x1a\n",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    hints = {"one.npy": "one array without a name", "new.mat": "-v7"}
+    for name in [*contents, "one.npy"]:
+        with pytest.raises(SignalError, match=rf"{name}: expected.*{hints.get(name, '')}"):
+            Recording.load(tmp_path / name)
+    assert Recording.load(tmp_path / "whole.npz").values.shape == (6, 2)
+
+
 def test_shapes_that_do_not_fit_are_refused() -> None:
     at, ears = ring(2, 6)
     with pytest.raises(SignalError, match=r"values of shape \(6, 2\)"):

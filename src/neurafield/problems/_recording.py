@@ -49,16 +49,25 @@ class Recording:
             SignalError: If it cannot be read or lacks one of them.
         """
         try:
-            if path.suffix == ".mat":
-                found = importlib.import_module("scipy.io").loadmat(path)
-            else:
-                found = np.load(path)
-            return cls(*(np.asarray(found[name]) for name in ("source", "receivers", "rec_val")))
+            read = importlib.import_module("scipy.io").loadmat if path.suffix == ".mat" else np.load
+            with path.open("rb") as file:
+                found = read(file)
+                if isinstance(found, np.ndarray):
+                    raise ValueError("it holds one array without a name")
+                arrays = [np.asarray(found[name]) for name in ("source", "receivers", "rec_val")]
         except ImportError as error:
             raise SignalError(f"{path}: needs SciPy to be read: pip install scipy.") from error
-        except SignalError as error:
-            raise SignalError(f"{path}: {error}") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except NotImplementedError as error:
+            raise SignalError(
+                f"{path}: expected a .mat file up to version 7, got version 7.3. Save it in MATLAB "
+                "by save(name, '-v7')."
+            ) from error
+        # What a damaged file makes its readers raise is not theirs to promise.
+        except Exception as error:
             raise SignalError(
                 f"{path}: expected a file with source, receivers and rec_val ({error})."
             ) from error
+        try:
+            return cls(*arrays)
+        except (SignalError, TypeError) as error:
+            raise SignalError(f"{path}: {error}") from error
