@@ -1,5 +1,6 @@
 """Least squares by conjugate gradients, against dense solutions by NumPy."""
 
+import functools
 import sys
 
 import numpy as np
@@ -130,8 +131,11 @@ def test_it_stops_and_tells() -> None:
 def test_it_refuses_what_is_not_linear() -> None:
     siren = networks.Siren(2, 3, width=8, depth=1)
     problem = Constraint(signal=Samples(points(40), torch.rand(40, 3).double()))
+    before = [parameter.clone() for parameter in siren.parameters()]
     with pytest.raises(ValueError, match="expected predictions affine in the parameters"):
         least_squares(siren, problem, steps=20)
+    # It leaves what it could not solve as it was.
+    assert all(map(torch.equal, before, siren.parameters()))
     # Its last layer alone is linear.
     siren.layers[0].requires_grad_(False)
     least_squares(siren, problem, steps=20)
@@ -153,8 +157,10 @@ def test_it_refuses_bad_problems() -> None:
             return shape_lost(field, query)
 
     samples = Samples(x, target)
-    with pytest.raises(ValueError, match="expected the loss mse, got l1"):
+    with pytest.raises(ValueError, match="the loss mse in constraint 'data', got l1"):
         least_squares(field, Constraint(signal=samples, loss=losses.l1))
+    with pytest.raises(ValueError, match=r"got functools\.partial"):
+        least_squares(field, Constraint(signal=samples, loss=functools.partial(losses.l1)))
     with pytest.raises(ValueError, match="that depend on the parameters"):
         least_squares(field, Constraint(signal=samples, map=Deaf()))
     with pytest.raises(ValueError, match=r"shape \(7, 3\) from constraint 'data', got \(7,\)"):

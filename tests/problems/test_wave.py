@@ -101,6 +101,14 @@ def test_bad_arguments_are_refused(name: str) -> None:
         wave(**{name: 0})
 
 
+def test_a_duration_in_which_nothing_moves_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"wave: expected duration of at least 0\.001 sigma = 0\.0001"
+    ):
+        wave(sigma=0.1, duration=1e-9)
+    assert wave(sigma=0.1, duration=1e-4, width=400).figures["relative_error"] < 0.01
+
+
 def test_the_published_window_grows_with_the_steps() -> None:
     from neurafield.domains import Box
     from neurafield.signals import Interior

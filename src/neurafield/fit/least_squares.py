@@ -56,7 +56,8 @@ def least_squares(
         the last step, and the loss is theirs.
 
     Raises:
-        ValueError: If a prediction is not affine in the parameters, or nothing is to be found.
+        ValueError: If a prediction is not affine in the parameters, which then stay as they were,
+            or nothing is to be found.
 
     Example:
         >>> from neurafield.networks import Linear
@@ -122,10 +123,12 @@ def least_squares(
             callback(progress)
     else:
         status = "tolerance" if slope <= tolerance**2 * first else "steps"
-    with torch.no_grad():
-        for unknown, begin, way in zip(unknowns, start, found, strict=True):
-            unknown.copy_(begin + way)
-    system.check_affine(field, residual)
+    _place(unknowns, [begin + way for begin, way in zip(start, found, strict=True)])
+    try:
+        system.check_affine(field, residual)
+    except ValueError:
+        _place(unknowns, start)
+        raise
     return Result(
         status=status,
         step=step,
@@ -167,8 +170,8 @@ class _System:
         for stream, constraint in enumerate(self.constraints):
             if constraint.loss is not mse:
                 raise ValueError(
-                    f"least_squares: expected the loss mse, got {constraint.loss.__name__} in "
-                    f"constraint {constraint.name!r}. Use fit for others."
+                    f"least_squares: expected the loss mse in constraint {constraint.name!r}, got "
+                    f"{getattr(constraint.loss, '__name__', constraint.loss)}. Use fit for others."
                 )
             query, target = constraint.signal.batch(
                 constraint.batch_size, seed=0, step=0, stream=stream
@@ -243,6 +246,12 @@ class _System:
                 "least_squares: expected predictions affine in the parameters, got others. Turn "
                 "requires_grad off for all but such parameters, or use fit."
             )
+
+
+@torch.no_grad()
+def _place(unknowns: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    for unknown, value in zip(unknowns, values, strict=True):
+        unknown.copy_(value)
 
 
 def _dot(x: Sequence[Tensor], y: Sequence[Float[Tensor, "..."]]) -> float:

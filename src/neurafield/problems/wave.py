@@ -36,6 +36,8 @@ _UNITS_PER_SQUARE = 20
 """Hidden units for each square of side s in a quarter of the domain; 12 end at 10 % error."""
 _MAX_WIDTH = 8000
 _POINTS_PER_UNIT = 2
+_BRIEFEST = 1e-3
+"""Spreads of the pulse that the front goes at least; less leaves the sides without area."""
 PUBLISHED_SIGMA = math.sqrt(5e-4)
 
 
@@ -63,7 +65,7 @@ def wave(
         callbacks: Told once, at the end.
 
     Raises:
-        ValueError: If an argument is not positive.
+        ValueError: If an argument is not positive, or the duration below sigma / 1000.
 
     Warns:
         SamplingNotice: If the units are too few for so small a pulse, with the number that would
@@ -80,6 +82,11 @@ def wave(
     """
     started = clock.perf_counter()
     check_positive("wave", sigma=sigma, duration=duration)
+    if duration < _BRIEFEST * sigma:
+        raise ValueError(
+            f"wave: expected duration of at least {_BRIEFEST:g} sigma = {_BRIEFEST * sigma:g}, got "
+            f"{duration:g}, in which nothing moves."
+        )
     half = duration + _MARGIN * sigma
     squares = (half / sigma) ** 2
     if width is None:
