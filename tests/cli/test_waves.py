@@ -1,4 +1,4 @@
-"""`neurafield solve helmholtz` and `solve inversion`."""
+"""`neurafield solve helmholtz`, `solve inversion` and `solve wave`."""
 
 import json
 from pathlib import Path
@@ -47,3 +47,19 @@ def test_inversion_reads_a_recording(run: Run) -> None:
     assert report["extreme_contrast"] < 0
     assert load("r-inversion.field").field.out_dim == 5
     check_refused(run("solve", "inversion", "none.npz"), "none.npz")
+
+
+def test_wave_leaves_field_figure_and_report(run: Run) -> None:
+    outcome = run("solve", "wave", "--sigma", 0.1, "--out", "w.field")
+    assert outcome.code == 0
+    assert json.loads(Path("w.json").read_text())["relative_error"] < 0.05
+    assert Path("w.png").stat().st_size > 10_000
+    found = load("w.field")
+    assert found.fit["sigma"] == 0.1
+    assert found.field(torch.zeros(3, 3)).shape == (3, 1)
+
+
+def test_wave_refuses_what_it_has_no_use_for(run: Run) -> None:
+    check_refused(run("solve", "wave", "--steps", 3), "--steps", "one solve")
+    check_refused(run("solve", "wave", "--time", 3), "--time", "one solve")
+    check_refused(run("solve", "wave", "--sigma", 0), "--sigma")

@@ -16,7 +16,7 @@ from ..errors import NeurafieldError
 from ..field_file import save
 from ..fit import ProgressBar
 from ..problems import Solution
-from . import poisson_image, wave, waves
+from . import poisson_image, waves
 from .main import DONE, INTERRUPTED
 from .plots import require_matplotlib, save_panels
 
@@ -27,7 +27,7 @@ RUNNERS: dict[str, Runner] = {
     "poisson-image": poisson_image.solve,
     "helmholtz": waves.solve_helmholtz,
     "inversion": waves.solve_inversion,
-    "wave": wave.solve,
+    "wave": waves.solve_wave,
 }
 """What runs each problem of `solve_options.PROBLEMS`."""
 

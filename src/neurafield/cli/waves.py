@@ -1,19 +1,14 @@
-"""`neurafield solve helmholtz` and `solve inversion`: waves, and what they went through."""
+"""`neurafield solve helmholtz`, `inversion` and `wave`: waves, and what they went through."""
 
 import argparse
 from typing import Any
 
-from ..problems import Recording, Solution, helmholtz, inversion
+from ..problems import Recording, Solution, helmholtz, inversion, wave
 
 
 def solve_helmholtz(arguments: argparse.Namespace, common: dict[str, Any]) -> Solution:
-    """One solve: there are no steps to bound."""
-    for bound in ("steps", "time"):
-        if bound in common:
-            raise ValueError(
-                f"--{bound}: expected none for helmholtz, which is one solve. A smaller --width "
-                "is faster and less exact."
-            )
+    """The wave of a small source."""
+    _refuse_bounds("helmholtz", common)
     return helmholtz(
         wavenumber=arguments.wavenumber,
         velocity=arguments.velocity,
@@ -37,3 +32,19 @@ def solve_inversion(arguments: argparse.Namespace, common: dict[str, Any]) -> So
         num_points=arguments.points,
         **common,
     )
+
+
+def solve_wave(arguments: argparse.Namespace, common: dict[str, Any]) -> Solution:
+    """A pulse, and what becomes of it."""
+    _refuse_bounds("wave", common)
+    return wave(sigma=arguments.sigma, duration=arguments.duration, width=arguments.width, **common)
+
+
+def _refuse_bounds(problem: str, common: dict[str, Any]) -> None:
+    """One solve has no steps to bound."""
+    for bound in ("steps", "time"):
+        if bound in common:
+            raise ValueError(
+                f"--{bound}: expected none for {problem}, which is one solve. A smaller --width "
+                "is faster and less exact."
+            )
