@@ -35,8 +35,8 @@ def file_layout(path: Path, file: FieldFile) -> signals.AbstractLayout:
     if file.signal is None:
         raise FieldFileError(
             f"{path}: holds a field that is not of a picture, sound, video or volume, so there is "
-            "no file to draw it to. In Python, neurafield.load(path).field(x) has its values; fields "
-            "fitted to a signal are saved with signal=signal.layout.spec()."
+            "no file to draw it to. In Python, neurafield.load(path).field(x) has its values; "
+            "fields fitted to a signal are saved with signal=signal.layout.spec()."
         )
     try:
         layout = signals.layout_from_spec(file.signal)
