@@ -60,5 +60,5 @@ for panel, title, values in zip(
     axes, ("temperature", "error"), (found, (found - truth(t, x)).abs()), strict=True
 ):
     panel.set(title=title, xlabel="x", ylabel="t")
-    figure.colorbar(panel.pcolormesh(x, t, values), ax=panel)
+    figure.colorbar(panel.pcolormesh(x.numpy(), t.numpy(), values.numpy()), ax=panel)
 figure.savefig(out)

@@ -77,5 +77,6 @@ for panel, title, values in zip(
 ):
     panel.set(title=title, aspect="equal")
     shown = torch.where(outside, values, torch.nan)
-    figure.colorbar(panel.pcolormesh(*points.unbind(-1), shown), ax=panel)
+    rows, columns = points.numpy().transpose(2, 0, 1)
+    figure.colorbar(panel.pcolormesh(rows, columns, shown.numpy()), ax=panel)
 figure.savefig(out)
