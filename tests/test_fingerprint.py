@@ -57,8 +57,8 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("pair", PAIRS, ids=str)
+@pytest.mark.parametrize("make", MAKERS, ids=range(len(MAKERS)))
+@pytest.mark.parametrize("pair", PAIRS, ids=range(len(PAIRS)))
 def test_fingerprints(make, pair) -> None:
     a, b = pair
     assert function_fingerprint(make(a)) == function_fingerprint(make(a))
