@@ -165,6 +165,7 @@ def helmholtz(
         relative = error.norm() / truth[outside].norm()
         figures = {"relative_error": float(relative), **figures}
         shown = torch.where(outside, truth.real, torch.nan)
+        missed = torch.where(outside, error.abs(), torch.nan)
         panels += [
             _panel("closed form, real part", shown, signed=True),
             _panel("|error|", error.abs(), scale="error"),
