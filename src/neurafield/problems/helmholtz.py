@@ -168,7 +168,7 @@ def helmholtz(
         missed = torch.where(outside, error.abs(), torch.nan)
         panels += [
             _panel("closed form, real part", shown, signed=True),
-            _panel("|error|", error.abs(), scale="error"),
+            _panel("|error|", missed, scale="error"),
         ]
     else:
         panels.append(_panel("squared slowness", medium.squared_slowness(x), scale="medium"))
