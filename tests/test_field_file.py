@@ -173,6 +173,14 @@ def network(kind: object = "Siren", **changes: object) -> dict[str, object]:
     return {"type": kind, "hyperparams": {**SIREN, **changes}}
 
 
+def inside_itself(levels: int) -> dict[str, object]:
+    """Descriptions in descriptions, as deep as asked."""
+    spec: dict[str, object] = network()
+    for _ in range(levels):
+        spec = network(width=spec)
+    return spec
+
+
 HOSTILE_HEADERS = {
     "unknown component": {"network": network("Evil")},
     "module path": {"network": network("os.system")},
@@ -194,6 +202,8 @@ HOSTILE_HEADERS = {
         "encoding": {"type": "Positional", "hyperparams": {"in_dim": 2, "num_octaves": 3}}
     },
     "no hyperparams": {"network": {"type": "Siren"}},
+    "a component in a component": {"network": inside_itself(1)},
+    "nested for ever": {"network": inside_itself(300)},
     "a number for a component": {"network": 7},
     "no network": {"network": None},
     "a list for the signal": {"signal": ["image"]},
@@ -223,6 +233,13 @@ def test_hostile_header_with_a_valid_seal_is_refused(name: str, tmp_path: Path) 
 def test_write_hostile_without_malice_is_accepted(tmp_path: Path) -> None:
     write_hostile(tmp_path / "x.field", sealed_with())
     assert load(tmp_path / "x.field").field.num_parameters == 21
+
+
+def test_nesting_is_bounded_before_anything_recurses(tmp_path: Path) -> None:
+    for levels, message in ((10, "width"), (300, "at most 32 levels")):
+        write_hostile(tmp_path / "x.field", sealed_with(network=inside_itself(levels)))
+        with pytest.raises(FieldFileError, match=message):
+            load(tmp_path / "x.field")
 
 
 def test_hostile_bytes_are_refused_and_run_nothing(tmp_path: Path) -> None:

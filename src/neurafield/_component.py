@@ -1,7 +1,9 @@
 """What every part of a field has in common: sizes, and hyper-parameters that rebuild it."""
 
+import inspect
 from abc import ABC, abstractmethod
-from typing import Any
+from types import ModuleType
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -41,3 +43,72 @@ class AbstractComponent(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self.hyperparams().items())
+
+
+@runtime_checkable
+class HasHyperparams(Protocol):
+    """What can be described for a file: a component, or a part of one such as an activation."""
+
+    def hyperparams(self) -> dict[str, Any]: ...
+
+
+MAX_NESTING = 32
+"""Of lists and objects in a description: eight composites in one another, and more than enough."""
+
+
+def spec_of(component: HasHyperparams) -> dict[str, Any]:
+    """Name and hyper-parameters of a component: the JSON from which `build` makes it again."""
+    return {"type": type(component).__name__, "hyperparams": component.hyperparams()}
+
+
+def registry(room: ModuleType, base: type) -> dict[str, type]:
+    """The public, concrete classes of a room: the only ones that a description can name."""
+    return {
+        name: cls
+        for name, cls in vars(room).items()
+        if inspect.isclass(cls) and issubclass(cls, base) and not inspect.isabstract(cls)
+    }
+
+
+def build(room: ModuleType, base: type, spec: object) -> Any:
+    """A component from its description, or the component itself if it is one already.
+
+    A constructor that takes components takes both through this, so that its own `hyperparams`
+    may hold `spec_of` each. A description may come from a hostile file: it can name public
+    classes of the room only, and nest so deep only.
+
+    Args:
+        room: Where the class is looked up, such as `neurafield.encodings`.
+        base: What the component must be.
+        spec: A component, or what `spec_of` returned.
+
+    Raises:
+        ValueError: If there is no such component, or its hyper-parameters are out of range.
+        TypeError: If its hyper-parameters have other names or types.
+    """
+    if isinstance(spec, base):
+        return spec
+    owner = room.__name__.rpartition(".")[2]
+    if not isinstance(spec, dict) or not isinstance(spec.get("hyperparams"), dict):
+        raise ValueError(
+            f"{owner}: expected a type and hyperparams for each component, got "
+            f"{type(spec).__name__}."
+        )
+    check_nesting(owner, spec)
+    known = registry(room, base)
+    name = spec.get("type")
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(
+            f"{owner}: expected one of {', '.join(known)}, got {name!r}. A newer neurafield may "
+            "know it."
+        )
+    return known[name](**spec["hyperparams"])
+
+
+def check_nesting(owner: str, value: object, levels: int = MAX_NESTING) -> None:
+    """Require lists and objects in one another to some depth only, before anything recurses."""
+    if isinstance(value, dict | list):
+        if not levels:
+            raise ValueError(f"{owner}: expected at most {MAX_NESTING} levels of lists, got more.")
+        for item in value.values() if isinstance(value, dict) else value:
+            check_nesting(owner, item, levels - 1)

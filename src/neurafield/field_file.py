@@ -1,17 +1,15 @@
 """`NAME.field`: a field in a file that builds it again without running anything from it."""
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
 from . import encodings, networks
-from ._component import AbstractComponent
+from ._component import AbstractComponent, build, spec_of
 from .container import read_sealed, state_shapes, write_sealed
 from .errors import FieldFileError
 from .field import Field
@@ -108,13 +106,13 @@ def architecture_spec(field: Field) -> dict[str, Any]:
 def build_field(path: Path, spec: Mapping[str, Any]) -> Field:
     """Build the field that a header describes, on the meta device: shapes, no memory yet."""
     with torch.device("meta"):
-        network = _build(path, networks, networks.AbstractNetwork, spec.get("network"))
-        encoding = spec.get("encoding")
-        if encoding is not None:
-            encoding = _build(path, encodings, encodings.AbstractEncoding, encoding)
         try:
+            network = build(networks, networks.AbstractNetwork, spec.get("network"))
+            encoding = spec.get("encoding")
+            if encoding is not None:
+                encoding = build(encodings, encodings.AbstractEncoding, encoding)
             return Field(network, encoding=encoding)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise FieldFileError(f"{path}: {error}") from error
 
 
@@ -127,32 +125,7 @@ def _spec(component: AbstractComponent | None) -> dict[str, Any] | None:
             f"{type(component).__name__}: expected a component of neurafield itself, got one that "
             "a file cannot name. Keep its state_dict instead."
         )
-    return {"type": type(component).__name__, "hyperparams": component.hyperparams()}
-
-
-def registry(room: ModuleType, base: type) -> dict[str, type]:
-    """The public, concrete classes of a room: the only ones that a file can name."""
-    return {
-        name: cls
-        for name, cls in vars(room).items()
-        if inspect.isclass(cls) and issubclass(cls, base) and not inspect.isabstract(cls)
-    }
-
-
-def _build(path: Path, room: ModuleType, base: type, spec: object) -> Any:
-    known = registry(room, base)
-    if not isinstance(spec, dict) or not isinstance(spec.get("hyperparams"), dict):
-        raise FieldFileError(f"{path}: expected a type and hyperparams for each component.")
-    name, hyperparams = spec.get("type"), spec["hyperparams"]
-    if not isinstance(name, str) or name not in known:
-        raise FieldFileError(
-            f"{path}: expected one of {', '.join(known)}, got {name!r}. A newer neurafield may "
-            "know it."
-        )
-    try:
-        return known[name](**hyperparams)
-    except (TypeError, ValueError) as error:
-        raise FieldFileError(f"{path}: {error}") from error
+    return spec_of(component)
 
 
 def _assign(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> None:
