@@ -1,15 +1,55 @@
-"""What encodings on grids share: sizes along each axis, and the table's first values."""
+"""What encodings on grids share: the lookup, sizes along each axis, the table's first values."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from .._checks import check_count, owner_name
-from ..kernels.grid import FEATURES, INTERPOLATIONS, MAX_CELLS, MAX_DIM, Levels
+from .._checks import check_count, check_last_axis, owner_name
+from ..derivatives import Jet, rules
+from ..kernels.grid import (
+    FEATURES,
+    INTERPOLATIONS,
+    MAX_CELLS,
+    MAX_DIM,
+    Levels,
+    grid_interpolate,
+    grid_jet,
+)
+from ._base import AbstractEncoding
 
 MAX_ROWS = 2**36
 """Rows of a table, at most: beyond any memory, and indices stay far from 64 bits."""
+
+
+class AbstractGrid(AbstractEncoding):
+    """One table, read through the grid kernel.
+
+    A final subclass sets `levels`, `interpolation`, `sparse` and `table`. All its parameters are
+    tables, whose rows few points read.
+    """
+
+    levels: Levels
+    interpolation: str
+    sparse: bool
+    table: Tensor
+
+    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        check_last_axis(self, x, self.in_dim)
+        return grid_interpolate(
+            x, self.table, self.levels, interpolation=self.interpolation, sparse=self.sparse
+        )
+
+    def jet(self, x: Jet) -> Jet:
+        check_last_axis(self, x.value, self.in_dim)
+        value, jacobian, hessian = grid_jet(
+            x.value, self.table, self.levels, interpolation=self.interpolation
+        )
+        return rules.chain(x, value, jacobian, hessian)
+
+    def tables(self) -> list[Tensor]:
+        return list(self.parameters())
 
 
 def check_grid(

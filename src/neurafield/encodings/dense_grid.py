@@ -4,17 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from .._checks import check_last_axis
-from ..derivatives import Jet, rules
-from ..kernels.grid import grid_interpolate, grid_jet, make_levels
-from ._base import AbstractEncoding
-from ._grid import check_grid, new_table, plain, resolution_per_axis
+from ..kernels.grid import make_levels
+from ._grid import AbstractGrid, check_grid, new_table, plain, resolution_per_axis
 
 
-class DenseGrid(AbstractEncoding):
+class DenseGrid(AbstractGrid):
     r"""Interpolate trained features between the vertices of a grid.
 
     $y(x) = \sum_c \prod_a w_{c,a}(x)\, T_c$ over the $2^d$ vertices $c$ of the cell around $x$;
@@ -74,22 +69,6 @@ class DenseGrid(AbstractEncoding):
             [resolution_per_axis(self, in_dim, "resolution", resolution)], max_rows=None
         )
         self.table = new_table(self, self.levels, features, generator)
-
-    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
-        check_last_axis(self, x, self.in_dim)
-        return grid_interpolate(
-            x, self.table, self.levels, interpolation=self.interpolation, sparse=self.sparse
-        )
-
-    def jet(self, x: Jet) -> Jet:
-        check_last_axis(self, x.value, self.in_dim)
-        value, jacobian, hessian = grid_jet(
-            x.value, self.table, self.levels, interpolation=self.interpolation
-        )
-        return rules.chain(x, value, jacobian, hessian)
-
-    def tables(self) -> list[Tensor]:
-        return [self.table]
 
     def hyperparams(self) -> dict[str, Any]:
         return {

@@ -5,17 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from .._checks import check_count, check_last_axis
-from ..derivatives import Jet, rules
-from ..kernels.grid import MAX_LEVELS, grid_interpolate, grid_jet, make_levels
-from ._base import AbstractEncoding
-from ._grid import check_grid, new_table, plain, resolution_per_axis
+from .._checks import check_count
+from ..kernels.grid import MAX_LEVELS, make_levels
+from ._grid import AbstractGrid, check_grid, new_table, plain, resolution_per_axis
 
 
-class HashGrid(AbstractEncoding):
+class HashGrid(AbstractGrid):
     r"""Interpolate trained features in grids of growing resolution, the fine ones hashed.
 
     Level $l$ has $N_l = \lfloor N_\min b^l \rfloor$ cells along an axis, with
@@ -101,22 +97,6 @@ class HashGrid(AbstractEncoding):
         self.out_dim = num_levels * features
         self.levels = make_levels(resolutions, max_rows=2**log2_table_size, overflow=overflow)
         self.table = new_table(self, self.levels, features, generator)
-
-    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
-        check_last_axis(self, x, self.in_dim)
-        return grid_interpolate(
-            x, self.table, self.levels, interpolation=self.interpolation, sparse=self.sparse
-        )
-
-    def jet(self, x: Jet) -> Jet:
-        check_last_axis(self, x.value, self.in_dim)
-        value, jacobian, hessian = grid_jet(
-            x.value, self.table, self.levels, interpolation=self.interpolation
-        )
-        return rules.chain(x, value, jacobian, hessian)
-
-    def tables(self) -> list[Tensor]:
-        return [self.table]
 
     def hyperparams(self) -> dict[str, Any]:
         return {
