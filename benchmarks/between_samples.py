@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Shaped
 from PIL import Image
 
-from neurafield import signals
-from neurafield.fit import Constraint, architectures, fit, metrics
+from neurafield import architectures, signals
+from neurafield.fit import Constraint, fit, metrics
 
 from .harness import write_result
 

@@ -15,8 +15,9 @@ import torch
 from siren_pytorch import SirenNet
 from torch import Tensor, nn
 
+from neurafield import architectures
 from neurafield.encodings import HashGrid
-from neurafield.fit import Constraint, architectures, fit
+from neurafield.fit import Constraint, fit
 from neurafield.signals import AbstractGridSignal
 
 

@@ -6,6 +6,7 @@ The nouns, bottom up (docs/architecture.md tells one batch's way through them):
   boundary built in.
 - `signals`: what was observed: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
 - `maps`: what a measurement makes of a field; `derivatives`: exact ones, of any field.
+- `architectures`: fields and settings by name, for a signal and a number of parameters.
 - `fit`: `Constraint`s make a problem; `fit.fit` is the only training loop.
 - `save`, `load`: the field file.
 
@@ -16,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import architectures as architectures
     from . import derivatives as derivatives
     from . import domains as domains
     from . import encodings as encodings
@@ -36,7 +38,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = ("derivatives", "domains", "encodings", "fit", "maps", "networks", "problems", "signals")
+_ROOMS = (
+    "architectures",
+    "derivatives",
+    "domains",
+    "encodings",
+    "fit",
+    "maps",
+    "networks",
+    "problems",
+    "signals",
+)
 _NAMES = {
     "Anchored": "anchored",
     "FieldFileError": "errors",

@@ -14,10 +14,10 @@ from jaxtyping import Shaped
 from rich.console import Console
 from rich.table import Table
 
-from .. import signals, system
+from .. import architectures, signals, system
 from .._files import write_atomically
 from ..field_file import save
-from ..fit import Constraint, Progress, ProgressBar, architectures, fit, metrics
+from ..fit import Constraint, Progress, ProgressBar, fit, metrics
 from .fit import measured_part
 from .main import DONE, NUMERICAL_FAILURE
 from .plots import require_matplotlib, save_curves, save_pictures

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from .. import __version__, signals
+from .. import __version__, architectures, signals
 from .._files import check_can_write
 from ..errors import FieldFileError
 from ..field_file import load, save
@@ -25,7 +25,6 @@ from ..fit import (
     ProgressBar,
     Result,
     TensorBoard,
-    architectures,
     fit,
     metrics,
     read_settings,

@@ -3,7 +3,6 @@
 The types are `Constraint` and `Result`. Nothing from `cli` may be imported here.
 """
 
-from . import architectures as architectures
 from . import losses as losses
 from . import metrics as metrics
 from . import schedule as schedule

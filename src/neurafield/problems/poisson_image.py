@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .. import architectures
 from ..encodings import multilevel
 from ..errors import SignalError
 from ..field import Field
-from ..fit import Callback, Constraint, Result, architectures, fit, least_squares, metrics
+from ..fit import Callback, Constraint, Result, fit, least_squares, metrics
 from ..maps import AbstractMap, Jacobian, Laplacian
 from ..signals import Image, Samples, render
 from . import _pictures

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from neurafield.architectures import ARCHITECTURES, DEFAULTS, plan
+from neurafield.architectures.hash_size import default_size
+from neurafield.architectures.names import default_width
 from neurafield.cli.main import build_parser
-from neurafield.fit import architectures
-from neurafield.fit.architectures import ARCHITECTURES, DEFAULTS, plan
-from neurafield.fit.grid_size import default_size
 from neurafield.geometry import Grid
 from neurafield.signals import AbstractLayout, Audio, Image, Video, Volume
 
@@ -38,7 +38,7 @@ def test_every_kind_has_a_default(kind: str) -> None:
 
 def test_width_grows_with_the_signal() -> None:
     small, large = (Image.from_array(np.zeros((n, n), np.uint8)).layout for n in (32, 2048))
-    assert architectures.default_width(small) < architectures.default_width(large)
+    assert default_width(small) < default_width(large)
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
