@@ -3,12 +3,16 @@
 import inspect
 from abc import ABC, abstractmethod
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ._checks import check_count
 from .derivatives import Jet, jet_by_autodiff, tell_fallback
+
+
+_Component = TypeVar("_Component", bound="AbstractComponent")
 
 
 class AbstractComponent(nn.Module, ABC):
@@ -20,6 +24,7 @@ class AbstractComponent(nn.Module, ABC):
 
     in_dim: int
     out_dim: int
+    _lod: int | None = None
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
@@ -41,8 +46,39 @@ class AbstractComponent(nn.Module, ABC):
         """Parameters of which each point reads a few rows only; optimizers treat them so."""
         return []
 
+    @property
+    def num_lods(self) -> int:
+        """Levels of detail at which it can be read: 1, or what a subclass with several says."""
+        return 1
+
+    @property
+    def lod(self) -> int:
+        """The level at which it is read: the last one, which is everything, unless cut."""
+        return self.num_lods - 1 if self._lod is None else self._lod
+
+    def at_lod(self: _Component, lod: int) -> _Component:
+        """This component read at a level of detail, 0 the coarsest.
+
+        It shares all parameters, in place: what is trained, moved or replaced in one is so in the
+        other. A subclass with several levels reads `self.lod` in `forward` and `jet`.
+
+        Args:
+            lod: From 0 to `num_lods - 1`, which is everything.
+
+        Raises:
+            ValueError: If there is no such level.
+        """
+        check_count(self, low=0, high=self.num_lods - 1, lod=lod)
+        view = type(self).__new__(type(self))
+        # The dictionaries of parameters inside stay the same objects, and so are shared for good.
+        view.__dict__.update(self.__dict__, _lod=lod)
+        return view
+
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={value!r}" for name, value in self.hyperparams().items())
+        parts = [f"{name}={value!r}" for name, value in self.hyperparams().items()]
+        if self.lod < self.num_lods - 1:
+            parts.append(f"lod={self.lod}")
+        return ", ".join(parts)
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ._checks import check_last_axis
+from ._checks import check_count, check_last_axis
 from .derivatives import Jet
 from .encodings import AbstractEncoding
 from .networks import AbstractNetwork
@@ -18,7 +18,8 @@ class Field(nn.Module):
         encoding: From coordinates to features.
 
     Raises:
-        ValueError: If the network does not take what the encoding gives.
+        ValueError: If the network does not take what the encoding gives, or both have several
+            levels of detail.
 
     Example:
         >>> import torch
@@ -40,6 +41,11 @@ class Field(nn.Module):
                 f"{type(encoding).__name__}, got {network.in_dim}. Build it with "
                 "in_dim=encoding.out_dim."
             )
+        if encoding is not None and min(encoding.num_lods, network.num_lods) > 1:
+            raise ValueError(
+                f"Field: expected levels of detail in one part at most, got {encoding.num_lods} in "
+                f"{type(encoding).__name__} and {network.num_lods} in {type(network).__name__}."
+            )
         self.encoding = encoding
         self.network = network
 
@@ -57,6 +63,35 @@ class Field(nn.Module):
     def num_parameters(self) -> int:
         """Trained numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def num_lods(self) -> int:
+        """Levels of detail: those of the encoding, or those of the network; 1 if neither has."""
+        return max(self.network.num_lods, 1 if self.encoding is None else self.encoding.num_lods)
+
+    def at_lod(self, lod: int) -> "Field":
+        """This field read at a level of detail, 0 the coarsest; it shares all parameters.
+
+        Args:
+            lod: From 0 to `num_lods - 1`, which is the whole field.
+
+        Raises:
+            ValueError: If there is no such level.
+
+        Example:
+            >>> from neurafield import encodings, networks
+            >>> grid = encodings.HashGrid(2, num_levels=4, finest_resolution=64)
+            >>> field = Field(networks.MLP(grid.out_dim, 3, width=16, depth=1), encoding=grid)
+            >>> field.num_lods, field.at_lod(0)(torch.zeros(7, 2)).shape
+            (4, torch.Size([7, 3]))
+        """
+        check_count(self, low=0, high=self.num_lods - 1, lod=lod)
+        network, encoding = self.network, self.encoding
+        if network.num_lods > 1:
+            network = network.at_lod(lod)
+        elif encoding is not None and encoding.num_lods > 1:
+            encoding = encoding.at_lod(lod)
+        return Field(network, encoding=encoding)
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         """Values at coordinates `x`; batch axes are kept."""

@@ -8,4 +8,5 @@ from ._base import AbstractMap as AbstractMap
 from .differential import Jacobian as Jacobian
 from .differential import Laplacian as Laplacian
 from .identity import Identity as Identity
+from .level_of_detail import LevelOfDetail as LevelOfDetail
 from .residual import Residual as Residual

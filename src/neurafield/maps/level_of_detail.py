@@ -1,0 +1,50 @@
+"""The map of a field that is read at one of its levels of detail."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from .._checks import check_count
+from ._base import AbstractMap
+from .identity import Identity
+
+
+class LevelOfDetail(AbstractMap):
+    """A field read at one level, for example to train it there.
+
+    A constraint for each level trains them all, so that each can be drawn by itself.
+
+    Args:
+        lod: The level; 0 is the coarsest. A field's last one is all of it.
+        of: What is measured at that level: by default the value.
+
+    Raises:
+        ValueError: If `lod` is negative; when called, if the field has no such level.
+        TypeError: When called, if the field is a function without levels.
+
+    Example:
+        >>> from neurafield import Field, encodings, networks
+        >>> grid = encodings.HashGrid(2, num_levels=4, finest_resolution=64)
+        >>> field = Field(networks.Linear(grid.out_dim, 1), encoding=grid)
+        >>> levels = [LevelOfDetail(lod) for lod in range(field.num_lods)]
+        >>> torch.equal(levels[3](field, torch.zeros(2, 2)), field(torch.zeros(2, 2)))
+        True
+    """
+
+    def __init__(self, lod: int, *, of: AbstractMap | None = None) -> None:
+        check_count(self, low=0, lod=lod)
+        self.lod = lod
+        self.of = of or Identity()
+
+    def __call__(self, field: Callable[[Tensor], Tensor], query: Any) -> Any:
+        at_lod = getattr(field, "at_lod", None)
+        if at_lod is None:
+            raise TypeError(
+                f"LevelOfDetail: expected a field with levels of detail, got "
+                f"{type(field).__name__}."
+            )
+        return self.of(at_lod(self.lod), query)
+
+    def fingerprint(self) -> str:
+        return f"{type(self).__name__} {self.lod} {self.of.fingerprint()}"
