@@ -10,16 +10,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurafield import Field
+from neurafield import Field, activations
+from neurafield._component import registry
 from neurafield.encodings import (
+    Composite,
+    CPFactors,
     DenseGrid,
     Enrichment,
+    GaussianEmbedding,
     HashGrid,
+    Identity,
+    KPlanes,
+    LogPositional,
+    Octree,
+    OneBlob,
     Positional,
     RandomFourier,
+    SparseGrid,
+    SphericalHarmonics,
     SplineGrid,
+    SuperGaussianEmbedding,
+    TriangleWave,
+    TriPlane,
+    VMFactors,
 )
-from neurafield.networks import MLP, Linear, Siren, activations
+from neurafield.networks import MLP, Finer, Linear, Siren
 
 
 @dataclass(frozen=True)
@@ -53,9 +68,45 @@ def hash_grid(in_dim: int, **options: Any) -> HashGrid:
     )
 
 
+def sparse_grid(in_dim: int, g: torch.Generator, **options: Any) -> SparseGrid:
+    """One whose points reach some of the corners that the battery asks at, and not others."""
+    points = torch.tensor([[-1.0, -0.9, -0.8], [0.1, 0.3, -0.2], [0.4, 0.5, 0.6]])[:, :in_dim]
+    tree = Octree.from_points(points, base_resolution=[2, 3, 1][:in_dim], num_levels=3)
+    return SparseGrid.from_octree(tree, generator=g, **options)
+
+
 ENCODING_CASES = [
     Case("positional", lambda g: Positional(3, 5), 3, 33),
     Case("positional-bare", lambda g: Positional(2, 3, include_input=False), 2, 12),
+    Case("log-positional", lambda g: LogPositional(3, 5, sigma=11.0), 3, 30),
+    Case("identity", lambda g: Identity(3), 3, 3),
+    Case("one-blob", lambda g: OneBlob(3, 7), 3, 21),
+    Case("gaussian-embedding", lambda g: GaussianEmbedding(3, 5, sigma=0.3), 3, 15),
+    Case(
+        "super-gaussian-embedding",
+        lambda g: SuperGaussianEmbedding(2, 5, sigma=0.7, power=3.0),
+        2,
+        10,
+    ),
+    Case("triangle-wave", lambda g: TriangleWave(3, 5), 3, 15, smooth=False),
+    Case("spherical-harmonics", lambda g: SphericalHarmonics(4), 3, 25),
+    Case("spherical-harmonics-constant", lambda g: SphericalHarmonics(0), 3, 1),
+    Case(
+        "composite",
+        lambda g: Composite(
+            [OneBlob(1, 3), Composite([RandomFourier(2, 5, sigma=1.0, generator=g), Identity(1)])]
+        ),
+        4,
+        14,
+    ),
+    Case(
+        "composite-shared",
+        lambda g: Composite(
+            [DenseGrid(2, resolution=[5, 7], generator=g), Identity(3)], axes=[[2, 0], [0, 1, 2]]
+        ),
+        3,
+        5,
+    ),
     Case("enrichment-points", lambda g: Enrichment(3, points=[[0.1, -0.2, 0.3]]), 3, 4),
     Case(
         "enrichment-shapes",
@@ -83,6 +134,39 @@ ENCODING_CASES = [
     ),
     Case("hash-grid", lambda g: hash_grid(3, generator=g), 3, 10),
     Case("hash-grid-tiled", lambda g: hash_grid(2, overflow="tiled", generator=g), 2, 10),
+    Case("sparse-grid", lambda g: sparse_grid(2, g, features=5), 2, 5),
+    Case(
+        "sparse-grid-smoothstep",
+        lambda g: sparse_grid(3, g, features=2, interpolation="smoothstep"),
+        3,
+        2,
+    ),
+    Case("tri-plane", lambda g: TriPlane(3, resolution=[5, 7, 3], features=2, generator=g), 3, 2),
+    Case(
+        "k-planes",
+        lambda g: KPlanes(
+            4, resolution=[3, 2, 5, 4], num_levels=2, features=2, time_axis=0, generator=g
+        ),
+        4,
+        4,
+    ),
+    Case(
+        "k-planes-smoothstep",
+        lambda g: KPlanes(
+            3, resolution=[3, 2, 5], features=8, interpolation="smoothstep", generator=g
+        ),
+        3,
+        8,
+    ),
+    Case(
+        "cp-factors", lambda g: CPFactors(2, resolution=[5, 7], components=16, generator=g), 2, 16
+    ),
+    Case(
+        "vm-factors",
+        lambda g: VMFactors(3, resolution=[5, 7, 3], components=4, generator=g),
+        3,
+        12,
+    ),
     Case(
         "spline-grid",
         lambda g: SplineGrid(2, resolution=[5, 7], features=3, degree=3, generator=g),
@@ -106,15 +190,24 @@ NETWORK_CASES = [
         2,
         3,
     ),
+    Case("finer", lambda g: Finer(3, 5, width=11, depth=3, generator=g), 3, 5),
     *(
         Case(
             f"mlp-{name}",
             lambda g, name=name: MLP(3, 5, width=11, depth=2, activation=name, generator=g),
             3,
             5,
-            smooth=name != "ReLU",
+            smooth=name not in ("ReLU", "PReLU", "Laplacian"),
         )
-        for name in sorted(activations.BY_NAME)
+        for name in registry(activations, activations.AbstractActivation)
+    ),
+    Case(
+        "mlp-trained",
+        lambda g: MLP(
+            2, 3, width=7, depth=3, activation=activations.Gaussian(0.4, trained=True), generator=g
+        ),
+        2,
+        3,
     ),
 ]
 

@@ -27,7 +27,7 @@ class AbstractGrid(AbstractEncoding):
     """One table, read through the grid kernel.
 
     A final subclass sets `levels`, `interpolation`, `sparse` and `table`. All its parameters are
-    tables, whose rows few points read.
+    tables, whose rows few points read. At a level of detail the features of finer ones are zero.
     """
 
     levels: Levels
@@ -35,21 +35,37 @@ class AbstractGrid(AbstractEncoding):
     sparse: bool
     table: Tensor
 
+    @property
+    def num_lods(self) -> int:
+        return len(self.levels.levels)
+
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
-        return grid_interpolate(
-            x, self.table, self.levels, interpolation=self.interpolation, sparse=self.sparse
+        levels = self.levels.first(self.lod + 1)
+        y = grid_interpolate(
+            x, self.table, levels, interpolation=self.interpolation, sparse=self.sparse
         )
+        return self._with_finer(y)
 
     def jet(self, x: Jet) -> Jet:
         check_last_axis(self, x.value, self.in_dim)
-        value, jacobian, hessian = grid_jet(
-            x.value, self.table, self.levels, interpolation=self.interpolation
-        )
-        return rules.chain(x, value, jacobian, hessian)
+        found = table_jet(x, self.table, self.levels.first(self.lod + 1), self.interpolation)
+        return Jet(self._with_finer(found.streams), x.weights)
+
+    def _with_finer(self, y: Float[Tensor, "*batch c"]) -> Float[Tensor, "*batch out_dim"]:
+        missing = self.out_dim - y.shape[-1]
+        return nn.functional.pad(y, (0, missing)) if missing else y
 
     def tables(self) -> list[Tensor]:
         return list(self.parameters())
+
+
+def table_jet(
+    x: Jet, table: Float[Tensor, "rows features"], levels: Levels, interpolation: str
+) -> Jet:
+    """The jet of `grid_interpolate`."""
+    value, jacobian, hessian = grid_jet(x.value, table, levels, interpolation=interpolation)
+    return rules.chain(x, value, jacobian, hessian)
 
 
 def check_grid(
@@ -63,13 +79,18 @@ def check_grid(
             f"{owner_name(owner)}: expected features to be one of "
             f"{', '.join(map(str, FEATURES))}, got {features}."
         )
+    check_interpolation(owner, interpolation)
+    if not isinstance(sparse, bool):
+        raise TypeError(f"{owner_name(owner)}: expected sparse to be a bool, got {sparse!r}.")
+
+
+def check_interpolation(owner: object, interpolation: object) -> None:
+    """Require a name that the kernel knows."""
     if interpolation not in INTERPOLATIONS:
         raise ValueError(
             f"{owner_name(owner)}: expected interpolation to be {' or '.join(INTERPOLATIONS)}, "
             f"got {interpolation!r}."
         )
-    if not isinstance(sparse, bool):
-        raise TypeError(f"{owner_name(owner)}: expected sparse to be a bool, got {sparse!r}.")
 
 
 def resolution_per_axis(
@@ -99,14 +120,18 @@ def plain(resolution: int | Sequence[int]) -> int | list[int]:
 
 
 def new_table(
-    owner: object, levels: Levels, features: int, generator: torch.Generator | None
+    owner: object,
+    levels: Levels,
+    features: int,
+    generator: torch.Generator | None,
+    bounds: tuple[float, float] = (-1e-4, 1e-4),
 ) -> nn.Parameter:
-    """Rows drawn from U(-1e-4, 1e-4), as instant-ngp's."""
+    """Rows drawn evenly between two bounds; by default instant-ngp's."""
     if levels.num_rows > MAX_ROWS:
         raise ValueError(
             f"{owner_name(owner)}: expected at most {MAX_ROWS} rows, got {levels.num_rows}. "
             "Take fewer cells."
         )
     return nn.Parameter(
-        torch.empty(levels.num_rows, features).uniform_(-1e-4, 1e-4, generator=generator)
+        torch.empty(levels.num_rows, features).uniform_(*bounds, generator=generator)
     )

@@ -1,0 +1,98 @@
+"""What planes and tensor factors share: grids over some of the coordinates, combined by point."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .._checks import check_count, check_last_axis, owner_name
+from ..derivatives import Jet
+from ..kernels.grid import FEATURES, MAX_LEVELS, Levels, grid_interpolate, make_levels
+from ._base import AbstractEncoding
+from ._grid import new_table, table_jet
+
+MAX_AXES = 2
+"""Coordinates of one factor: a line has one, a plane two."""
+
+
+class AbstractFactors(AbstractEncoding):
+    """Lines and planes, each over some of the coordinates, whose features are combined.
+
+    A final subclass sets the three lists, an entry for each factor, and the interpolation; it says
+    how features are combined, and how jets are. Each parameter is a table.
+    """
+
+    axes: list[tuple[int, ...]]
+    levels: list[Levels]
+    factors: nn.ParameterList
+    interpolation: str
+
+    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        check_last_axis(self, x, self.in_dim)
+        return self._combine(
+            [
+                grid_interpolate(chosen(x, axes), table, levels, interpolation=self.interpolation)
+                for axes, table, levels in zip(self.axes, self.factors, self.levels, strict=True)
+            ]
+        )
+
+    def jet(self, x: Jet) -> Jet:
+        check_last_axis(self, x.value, self.in_dim)
+        return self._combine_jets(
+            [
+                table_jet(
+                    Jet(chosen(x.streams, axes), x.weights), table, levels, self.interpolation
+                )
+                for axes, table, levels in zip(self.axes, self.factors, self.levels, strict=True)
+            ]
+        )
+
+    def tables(self) -> list[Tensor]:
+        return list(self.factors)
+
+    @abstractmethod
+    def _combine(
+        self, features: list[Float[Tensor, "*batch f"]]
+    ) -> Float[Tensor, "*batch out_dim"]:
+        """The output, from the features of each factor."""
+
+    @abstractmethod
+    def _combine_jets(self, features: list[Jet]) -> Jet:
+        """The same, of jets."""
+
+
+def chosen(x: Float[Tensor, "*batch d"], axes: tuple[int, ...]) -> Float[Tensor, "*batch m"]:
+    """One or two of the coordinates, as a view."""
+    first, last = axes[0], axes[-1]
+    return x[..., first : last + 1 : max(1, last - first)]
+
+
+def check_features(owner: object, *, num_levels: int = 1, **named: int) -> None:
+    """Require channels of a factor that make whole rows, and a whole output the kernel can do."""
+    (name, features), *_ = named.items()
+    widest = max(FEATURES)
+    check_count(owner, high=widest * MAX_LEVELS // num_levels, **named)
+    if features not in FEATURES and features % widest:
+        raise ValueError(
+            f"{owner_name(owner)}: expected {name} to be {', '.join(map(str, FEATURES))} or a "
+            f"multiple of {widest}, got {features}."
+        )
+
+
+def new_factor(
+    owner: object,
+    resolutions: Sequence[Sequence[int]],
+    features: int,
+    bounds: tuple[float, float],
+    generator: torch.Generator | None,
+) -> tuple[Levels, nn.Parameter]:
+    """A factor of one or more resolutions, its values drawn evenly between two bounds.
+
+    Rows of the kernel have 8 features at most. More make several levels of the same cells.
+    """
+    width = min(features, max(FEATURES))
+    repeated = [cells for cells in resolutions for _ in range(features // width)]
+    levels = make_levels(repeated, max_rows=None)
+    return levels, new_table(owner, levels, width, generator, bounds)
