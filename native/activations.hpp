@@ -51,6 +51,24 @@ inline Vec exponential(Vec unclamped) {
   return unclamped < -87.0f ? Vec{} : large;
 }
 
+// Sine and cosine of any size.
+inline void sincos_anywhere(Vec x, Vec& sine, Vec& cosine) {
+  sincos(x, sine, cosine);
+  const IntVec beyond = absolute(x) > kSineLimit;
+  if (!any(beyond)) return;
+  for (int i = 0; i < kLanes; ++i) {
+    if (!beyond[i]) continue;
+    sine[i] = static_cast<float>(std::sin(double(x[i])));
+    cosine[i] = static_cast<float>(std::cos(double(x[i])));
+  }
+}
+
+// No further from 0 than `most`; NaN stays NaN.
+inline Vec clamp(Vec x, float most) {
+  x = x > most ? splat(most) : x;
+  return x < -most ? splat(-most) : x;
+}
+
 inline Vec sigmoid(Vec x) { return 1.0f / (1.0f + exponential(-x)); }
 
 // e^(-x^2) erfcx(x), the complementary error function, for x >= 0.
@@ -192,6 +210,98 @@ struct GeluFunction : Unlimited {
     const Vec square = z * z > 400.0f ? splat(400.0f) : z * z;
     second = density * (2.0f - square);
     third = density * z * (square - 4.0f);
+  }
+};
+
+// e^(-z^2 / 2). Beyond 20 it is 0, and its product with an infinite z would not be.
+struct GaussianFunction : Unlimited {
+  static Vec value(Vec z) {
+    z = clamp(z, 20.0f);
+    return exponential(-0.5f * z * z);
+  }
+  static void both(Vec z, Vec& value, Vec& slope) {
+    z = clamp(z, 20.0f);
+    value = exponential(-0.5f * z * z);
+    slope = -z * value;
+  }
+  static void higher(Vec z, Vec value, Vec slope, Vec& second, Vec& third) {
+    z = clamp(z, 20.0f);
+    second = (z * z - 1.0f) * value;
+    third = (z * z - 3.0f) * slope;
+  }
+};
+
+// Beyond this, z^2 or the sixth power of 1 / z would leave the range of floats.
+constexpr float kAlgebraicLimit = 1e18f;
+
+// 1 / (1 + z^2). By z^2 f = 1 - f, z could be left out of f'', but near 0 that would cancel.
+struct QuadraticFunction : Unlimited {
+  static Vec value(Vec z) {
+    z = clamp(z, kAlgebraicLimit);
+    return 1.0f / (1.0f + z * z);
+  }
+  static void both(Vec z, Vec& value, Vec& slope) {
+    z = clamp(z, kAlgebraicLimit);
+    value = 1.0f / (1.0f + z * z);
+    slope = -2.0f * (z * value) * value;
+  }
+  static void higher(Vec z, Vec value, Vec slope, Vec& second, Vec& third) {
+    z = clamp(z, kAlgebraicLimit);
+    second = 2.0f * value * value * (4.0f * z * (z * value) - 1.0f);
+    third = 12.0f * value * slope * (1.0f - 2.0f * value);
+  }
+};
+
+// 1 / sqrt(1 + z^2). As above, by (z f)^2 = 1 - f^2.
+struct MultiquadricFunction : Unlimited {
+  static Vec value(Vec z) {
+    z = clamp(z, kAlgebraicLimit);
+    return 1.0f / square_root(1.0f + z * z);
+  }
+  static void both(Vec z, Vec& value_, Vec& slope) {
+    z = clamp(z, kAlgebraicLimit);
+    value_ = value(z);
+    slope = -(z * value_) * value_ * value_;
+  }
+  static void higher(Vec z, Vec value, Vec slope, Vec& second, Vec& third) {
+    const Vec square = value * value, ratio = clamp(z, kAlgebraicLimit) * value;
+    second = square * value * (3.0f * ratio * ratio - 1.0f);
+    third = 3.0f * square * slope * (2.0f - 5.0f * square);
+  }
+};
+
+// e^-|z|. As torch has it of |z|, the sign at 0 is 0: there, all derivatives are 0.
+struct LaplacianFunction : Unlimited {
+  static Vec value(Vec z) { return exponential(-absolute(z)); }
+  static void both(Vec z, Vec& value_, Vec& slope) {
+    value_ = value(z);
+    const Vec falling = z > 0.0f ? -value_ : value_ * 0.0f;
+    slope = z < 0.0f ? value_ : falling;
+  }
+  static void higher(Vec, Vec, Vec slope, Vec& second, Vec& third) {
+    second = absolute(slope);
+    third = slope;
+  }
+};
+
+// e^(sin z).
+struct ExpSineFunction : Unlimited {
+  static Vec value(Vec z) {
+    Vec s, c;
+    sincos_anywhere(z, s, c);
+    return exponential(s);
+  }
+  static void both(Vec z, Vec& value, Vec& slope) {
+    Vec s, c;
+    sincos_anywhere(z, s, c);
+    value = exponential(s);
+    slope = c * value;
+  }
+  static void higher(Vec z, Vec value, Vec slope, Vec& second, Vec& third) {
+    Vec s, c;
+    sincos_anywhere(z, s, c);
+    second = (c * c - s) * value;
+    third = -slope * s * (s + 3.0f);
   }
 };
 

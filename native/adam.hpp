@@ -30,12 +30,6 @@ inline void adam_number(const AdamFactors& f, bool lazy, float g, float& p, floa
   p -= f.rate * m / (__builtin_sqrtf(v) * f.root + f.eps);
 }
 
-inline Vec square_root(Vec x) {
-  Vec root;
-  for (int i = 0; i < kLanes; ++i) root[i] = __builtin_sqrtf(x[i]);
-  return root;
-}
-
 inline void adam_vector(const AdamFactors& f, bool lazy, const float* grad, float* parameter,
                         float* mean, float* square) {
   const Vec g = load(grad);

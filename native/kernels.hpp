@@ -8,7 +8,23 @@ namespace neurafield {
 // Layers of a perceptron, at most.
 constexpr int kMaxLayers = 257;
 
-enum class Activation : int { Sine, ReLU, Tanh, Sigmoid, SiLU, Softplus, GELU };
+// In the order of the names in kernels/fused_mlp/reference.py. Where each is calculated:
+// `with_function` in mlp_activate.hpp.
+enum class Activation : int {
+  Sine,
+  ReLU,
+  Tanh,
+  Sigmoid,
+  SiLU,
+  Softplus,
+  GELU,
+  Gaussian,
+  Quadratic,
+  Multiquadric,
+  Laplacian,
+  ExpSine,
+  kNumber,
+};
 
 // h_0 = x, h_l = f(scale_l (W_l h_{l-1} + b_l)), y = W_L h_{L-1} + b_L.
 struct Mlp {

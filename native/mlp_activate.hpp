@@ -39,29 +39,48 @@ void activate(std::int64_t rows, std::int64_t columns, const float* z, std::int6
   }
 }
 
+// What `use` makes of the function of that name.
+template <typename Use>
+auto with_function(Activation activation, Use use) {
+  switch (activation) {
+    case Activation::ReLU:
+      return use(ReluFunction{});
+    case Activation::Tanh:
+      return use(TanhFunction{});
+    case Activation::Sigmoid:
+      return use(SigmoidFunction{});
+    case Activation::SiLU:
+      return use(SiluFunction{});
+    case Activation::Softplus:
+      return use(SoftplusFunction{});
+    case Activation::GELU:
+      return use(GeluFunction{});
+    case Activation::Gaussian:
+      return use(GaussianFunction{});
+    case Activation::Quadratic:
+      return use(QuadraticFunction{});
+    case Activation::Multiquadric:
+      return use(MultiquadricFunction{});
+    case Activation::Laplacian:
+      return use(LaplacianFunction{});
+    case Activation::ExpSine:
+      return use(ExpSineFunction{});
+    case Activation::Sine:
+    case Activation::kNumber:
+      break;
+  }
+  return use(SineFunction{});
+}
+
 using Activate = void (*)(std::int64_t rows, std::int64_t columns, const float* z,
                           std::int64_t z_row, float* value, float* slope, std::int64_t row);
 
 // value = f(z), and slope = f'(z) if asked for.
 template <bool with_slope>
 Activate activate_with(Activation activation) {
-  switch (activation) {
-    case Activation::Sine:
-      return activate<SineFunction, with_slope>;
-    case Activation::ReLU:
-      return activate<ReluFunction, with_slope>;
-    case Activation::Tanh:
-      return activate<TanhFunction, with_slope>;
-    case Activation::Sigmoid:
-      return activate<SigmoidFunction, with_slope>;
-    case Activation::SiLU:
-      return activate<SiluFunction, with_slope>;
-    case Activation::Softplus:
-      return activate<SoftplusFunction, with_slope>;
-    case Activation::GELU:
-      return activate<GeluFunction, with_slope>;
-  }
-  return nullptr;
+  return with_function(activation, [](auto function) -> Activate {
+    return activate<decltype(function), with_slope>;
+  });
 }
 
 // Rows of f(z) and its first three derivatives; `third` may be null.
@@ -88,23 +107,8 @@ using Derive = void (*)(std::int64_t rows, std::int64_t columns, const float* z,
                         std::int64_t z_row, Derivatives to, std::int64_t row);
 
 Derive derive_with(Activation activation) {
-  switch (activation) {
-    case Activation::Sine:
-      return derive<SineFunction>;
-    case Activation::ReLU:
-      return derive<ReluFunction>;
-    case Activation::Tanh:
-      return derive<TanhFunction>;
-    case Activation::Sigmoid:
-      return derive<SigmoidFunction>;
-    case Activation::SiLU:
-      return derive<SiluFunction>;
-    case Activation::Softplus:
-      return derive<SoftplusFunction>;
-    case Activation::GELU:
-      return derive<GeluFunction>;
-  }
-  return nullptr;
+  return with_function(activation,
+                       [](auto function) -> Derive { return derive<decltype(function)>; });
 }
 
 }  // namespace

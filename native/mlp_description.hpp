@@ -23,7 +23,7 @@ struct Description {
     const std::size_t layers = weight_arrays.size();
     require(layers >= 1 && layers <= kMaxLayers, "fused_mlp: number of layers");
     require(bias_arrays.size() == layers && scales.size() == layers - 1, "fused_mlp: lists");
-    require(activation >= 0 && activation <= static_cast<int>(Activation::GELU),
+    require(activation >= 0 && activation < static_cast<int>(Activation::kNumber),
             "fused_mlp: activation");
     require(threads >= 1 && threads <= 65536, "fused_mlp: threads");
     for (std::size_t l = 0; l < layers; ++l) {

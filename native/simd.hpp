@@ -58,6 +58,12 @@ inline Vec from_bits(IntVec i) {
 
 inline Vec absolute(Vec x) { return from_bits(bits(x) & 0x7fffffff); }
 
+inline Vec square_root(Vec x) {
+  Vec root;
+  for (int i = 0; i < kLanes; ++i) root[i] = __builtin_sqrtf(x[i]);
+  return root;
+}
+
 inline bool any(IntVec mask) {
 #if defined(__AVX512F__)
   return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(mask), reinterpret_cast<__m512i>(mask));

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from neurafield.kernels import dispatch
+from neurafield.kernels.fused_mlp import ACTIVATIONS
 
 from .levels import level, needs_native  # noqa: F401
 
@@ -117,7 +118,7 @@ def test_what_does_not_fit_is_refused(call: str) -> None:
         elif name == "scales":
             wrong = [[], [1.0, 1.0]]
         elif name == "activation":
-            wrong = [-1, 7]
+            wrong = [-1, len(ACTIVATIONS)]
         elif name == "threads":
             wrong = [0, -1, 100_000]
         elif isinstance(value, list):

@@ -23,6 +23,11 @@ ORACLE = {
     "SiLU": lambda z: z * torch.special.expit(z),
     "Softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),
     "GELU": lambda z: z * (1 + torch.special.erf(z / math.sqrt(2))) / 2,
+    "Gaussian": lambda z: torch.exp(-(z**2) / 2),
+    "Quadratic": lambda z: 1 / (1 + z**2),
+    "Multiquadric": lambda z: (1 + z**2) ** -0.5,
+    "Laplacian": lambda z: torch.exp(-torch.abs(z)),
+    "ExpSine": lambda z: torch.exp(torch.sin(z)),
 }
 
 

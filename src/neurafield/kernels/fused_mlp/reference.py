@@ -7,6 +7,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+
+def _gaussian(z: Tensor) -> Tensor:
+    # Products in this order have gradients of 0, not of infinity times 0, at large arguments.
+    return (-0.5 * z * z).exp()
+
+
+def _quadratic(z: Tensor) -> Tensor:
+    return (1 + z * z).reciprocal()
+
+
+def _multiquadric(z: Tensor) -> Tensor:
+    return (1 + z * z).rsqrt()
+
+
+def _laplacian(z: Tensor) -> Tensor:
+    # Torch's slope of |z| at 0 is 0, and so is this one's.
+    return (-z.abs()).exp()
+
+
+def _exp_sine(z: Tensor) -> Tensor:
+    return z.sin().exp()
+
+
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     # In the order of the enumeration in native/kernels.hpp.
     "Sine": torch.sin,
@@ -16,6 +39,11 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "SiLU": F.silu,
     "Softplus": F.softplus,
     "GELU": F.gelu,
+    "Gaussian": _gaussian,
+    "Quadratic": _quadratic,
+    "Multiquadric": _multiquadric,
+    "Laplacian": _laplacian,
+    "ExpSine": _exp_sine,
 }
 
 

@@ -51,6 +51,39 @@ def _gelu(z: Tensor) -> Derivatives:
     return F.gelu(z), probability + z * density, curvature
 
 
+def _gaussian(z: Tensor) -> Derivatives:
+    # Beyond 40 the value is 0, and its product with an infinite square would not be.
+    near = z.clamp(-40, 40)
+    value = (-0.5 * near * near).exp()
+    return value, -near * value, (near.square() - 1) * value
+
+
+def _quadratic(z: Tensor) -> Derivatives:
+    value = (1 + z * z).reciprocal()
+    slope = -2 * (z * value) * value
+    # z f, then z: the square of a large z is infinite.
+    return value, slope, 2 * value.square() * (4 * z * (z * value) - 1)
+
+
+def _multiquadric(z: Tensor) -> Derivatives:
+    value = (1 + z * z).rsqrt()
+    ratio = z * value
+    cube = value * value.square()
+    return value, -ratio * value.square(), cube * (3 * ratio.square() - 1)
+
+
+def _laplacian(z: Tensor) -> Derivatives:
+    # As torch has it of |z|, the sign at 0 is 0: there, all derivatives are 0.
+    value = (-z.abs()).exp()
+    return value, -z.sign() * value, z.sign().square() * value
+
+
+def _exp_sine(z: Tensor) -> Derivatives:
+    sine, cosine = z.sin(), z.cos()
+    value = sine.exp()
+    return value, cosine * value, (cosine.square() - sine) * value
+
+
 DERIVATIVES: dict[str, Callable[[Tensor], Derivatives]] = {
     # f, f' and f''; in the order of the enumeration in native/kernels.hpp.
     "Sine": _sine,
@@ -60,6 +93,11 @@ DERIVATIVES: dict[str, Callable[[Tensor], Derivatives]] = {
     "SiLU": _silu,
     "Softplus": _softplus,
     "GELU": _gelu,
+    "Gaussian": _gaussian,
+    "Quadratic": _quadratic,
+    "Multiquadric": _multiquadric,
+    "Laplacian": _laplacian,
+    "ExpSine": _exp_sine,
 }
 
 
