@@ -1,0 +1,219 @@
+"""Which cells of a grid are occupied, level by level, each level's cells half the size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .._checks import check_count
+from ._grid import resolution_per_axis
+
+MAX_LEVELS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Octree:
+    """Occupied cells of each level: a quadtree in two dimensions, an octree in three.
+
+    Args:
+        base_resolution: Cells of the coarsest level along each axis; level `l` has `2^l` times as
+            many.
+        cells: For each level the occupied cells' numbers along each axis, shape `(n, d)`.
+
+    Example:
+        >>> tree = Octree.from_points(torch.tensor([[0.1, 0.1]]), base_resolution=2, num_levels=2)
+        >>> [cells.tolist() for cells in tree.cells], tree.num_vertices
+        ([[[1, 1]], [[2, 2]]], [4, 4])
+
+    Reference:
+        Takikawa et al., Neural Geometric Level of Detail, CVPR 2021, section 3.1.
+    """
+
+    base_resolution: tuple[int, ...]
+    cells: tuple[Int64[Tensor, "_ d"], ...]
+
+    @classmethod
+    def from_cells(
+        cls,
+        finest: Int64[Tensor, "n d"],
+        *,
+        base_resolution: int | Sequence[int],
+        num_levels: int,
+    ) -> "Octree":
+        """From the occupied cells of the finest level; coarser ones hold their ancestors.
+
+        Raises:
+            ValueError: If there is no cell, or one is outside the grid.
+        """
+        if finest.ndim != 2 or not len(finest):
+            raise ValueError(f"Octree: expected cells of shape (n, d), got {tuple(finest.shape)}.")
+        check_count("Octree", high=MAX_LEVELS, num_levels=num_levels)
+        base = resolution_per_axis("Octree", finest.shape[1], "base_resolution", base_resolution)
+        sides = torch.tensor(base) * 2 ** (num_levels - 1)
+        if not bool(((finest >= 0) & (finest < sides)).all()):
+            raise ValueError(
+                f"Octree: expected cells from 0 to below {sides.tolist()}, got {finest.min()} to "
+                f"{finest.max()}."
+            )
+        shifts = range(num_levels - 1, -1, -1)
+        return cls(base, tuple(torch.unique(finest >> shift, dim=0) for shift in shifts))
+
+    @classmethod
+    def from_points(
+        cls,
+        points: Float[Tensor, "n d"],
+        *,
+        base_resolution: int | Sequence[int],
+        num_levels: int,
+    ) -> "Octree":
+        """The cells that hold a point, of a surface for one; points beyond [-1, 1] do not count.
+
+        Raises:
+            ValueError: If no point is inside.
+        """
+        check_count("Octree", high=MAX_LEVELS, num_levels=num_levels)
+        base = resolution_per_axis("Octree", points.shape[-1], "base_resolution", base_resolution)
+        sides = torch.tensor(base) * 2 ** (num_levels - 1)
+        inside = points[(points.abs() <= 1).all(-1)].double().cpu()
+        cells = ((inside + 1) * (sides / 2)).long().clamp(max=sides - 1)
+        return cls.from_cells(cells, base_resolution=list(base), num_levels=num_levels)
+
+    @classmethod
+    def from_mask(cls, mask: Bool[Tensor, "..."], *, num_levels: int) -> "Octree":
+        """The cells of the finest level where a mask is true, which has an entry for each of them.
+
+        Raises:
+            ValueError: If the mask cannot be halved often enough, or is false everywhere.
+        """
+        check_count("Octree", high=MAX_LEVELS, num_levels=num_levels)
+        factor = 2 ** (num_levels - 1)
+        if any(side % factor for side in mask.shape):
+            raise ValueError(
+                f"Octree: expected a mask with sides that {factor} divides, got "
+                f"{tuple(mask.shape)}."
+            )
+        base = [side // factor for side in mask.shape]
+        return cls.from_cells(mask.nonzero(), base_resolution=base, num_levels=num_levels)
+
+    @classmethod
+    def from_detail(
+        cls,
+        values: NDArray[np.floating],
+        *,
+        base_resolution: int | Sequence[int],
+        num_levels: int,
+        max_vertices: int,
+    ) -> "Octree":
+        r"""Fine cells where a signal has detail, as many as a budget allows.
+
+        The coarsest level is occupied whole. A cell is split where its samples are farthest from
+        an affine function: by the sum of squares that the best one leaves. What a part leaves is
+        never more than the whole, so the cells above any threshold make a tree.
+
+        Args:
+            values: Of a signal on a regular grid: an axis for each coordinate, then the channels.
+            base_resolution: Cells of the coarsest level along each axis.
+            num_levels: Levels, at most.
+            max_vertices: Of all levels together; at least those of the coarsest.
+        """
+        check_count("Octree", high=MAX_LEVELS, num_levels=num_levels)
+        base = resolution_per_axis("Octree", values.ndim - 1, "base_resolution", base_resolution)
+        low = prod(side + 1 for side in base)
+        check_count("Octree", low=low, high=2**36, max_vertices=max_vertices)
+        left: list[NDArray[np.float64]] = []
+        for level in range(num_levels - 1):
+            own = _left_by_affine(values, [side << level for side in base])
+            if left:
+                # A child's is no more than its parent's, but for rounding.
+                above = left[-1]
+                for axis in range(above.ndim):
+                    above = above.repeat(2, axis)
+                own = np.minimum(own, above)
+            left.append(own)
+        everything = np.concatenate([np.zeros(0), *(own.ravel() for own in left)])
+        # Stable, so that of equals a parent comes before its children.
+        order = np.argsort(-everything, kind="stable")[:max_vertices]
+        order = order[everything[order] > 0]
+        ends = np.cumsum([own.size for own in left])
+
+        def tree(count: int) -> Octree:
+            chosen = np.sort(order[:count])
+            cells = [_all_cells(base)]
+            for own, part in zip(
+                left, np.split(chosen, np.searchsorted(chosen, ends)), strict=False
+            ):
+                first = 0 if own is left[0] else int(ends[len(cells) - 2])
+                if not len(part):
+                    break
+                split = np.stack(np.unravel_index(part - first, own.shape), axis=-1)
+                cells.append(_corners(2 * torch.from_numpy(split)))
+            return cls(base, tuple(cells))
+
+        low, high = 0, len(order) + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            fits = sum(tree(middle).num_vertices) <= max_vertices
+            low, high = (middle, high) if fits else (low, middle)
+        return tree(low)
+
+    def vertex_keys(self) -> list[Int64[Tensor, " _"]]:
+        """For each level the occupied cells' vertices, as row-major numbers in the level's grid."""
+        keys = []
+        for level, cells in enumerate(self.cells):
+            vertices = _corners(cells)
+            key = vertices[:, 0]
+            for axis in range(1, len(self.base_resolution)):
+                key = key * ((self.base_resolution[axis] << level) + 1) + vertices[:, axis]
+            keys.append(key.unique())
+        return keys
+
+    @property
+    def num_vertices(self) -> list[int]:
+        """Vertices of the occupied cells, level by level."""
+        return [len(keys) for keys in self.vertex_keys()]
+
+
+def _all_cells(sides: Sequence[int]) -> Int64[Tensor, "n d"]:
+    return torch.from_numpy(np.indices(sides).reshape(len(sides), -1).T.copy())
+
+
+def _corners(cells: Int64[Tensor, "n d"]) -> Int64[Tensor, "m d"]:
+    """The vertices of cells, or the children of cells whose numbers are doubled."""
+    offsets = torch.tensor(list(product((0, 1), repeat=cells.shape[1])))
+    return (cells[:, None] + offsets).flatten(0, 1)
+
+
+def _left_by_affine(values: NDArray[np.floating], sides: Sequence[int]) -> NDArray[np.float64]:
+    """The sum of squares that the best affine function leaves of a signal in each cell."""
+    shape = values.shape[:-1]
+    # Samples lie at the centres of equal parts of [-1, 1]; a cell's make a grid, whose axes are
+    # orthogonal: the slope along each is found by itself.
+    where = [(2 * np.arange(n) + 1) * side // (2 * n) for n, side in zip(shape, sides, strict=True)]
+    cell = np.ravel_multi_index(np.ix_(*where), tuple(sides)).ravel()
+    total = prod(sides)
+    count = np.maximum(np.bincount(cell, minlength=total), 1)
+    left = np.zeros(total)
+    places = []
+    for axis, n in enumerate(shape):
+        place = np.broadcast_to(
+            np.arange(n, dtype=float).reshape([-1 if a == axis else 1 for a in range(len(shape))]),
+            shape,
+        ).ravel()
+        place = place - (np.bincount(cell, place, total) / count)[cell]
+        places.append((place, np.bincount(cell, place**2, total)))
+    for channel in np.moveaxis(values, -1, 0):
+        own = channel.ravel().astype(float)
+        own = own - (np.bincount(cell, own, total) / count)[cell]
+        left += np.bincount(cell, own**2, total)
+        for place, spread in places:
+            slope = np.bincount(cell, own * place, total)
+            left -= np.divide(slope**2, spread, out=np.zeros(total), where=spread > 0)
+    # What is left of a constant is rounding, of a part in 1e16 or so.
+    left[left < 1e-12 * np.square(values, dtype=float).sum()] = 0
+    return left.reshape(sides)
