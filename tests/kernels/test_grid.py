@@ -330,9 +330,24 @@ def test_bad_arguments_are_told() -> None:
         grid_interpolate(some_coords(3, 3), table, levels)
     with pytest.raises(ValueError, match="interpolation to be linear or smoothstep, got 'cubic'"):
         grid_interpolate(x, table, levels, interpolation="cubic")
-    for wrong in (table[1:], table[:, :0], torch.cat([table, table])):
+    for wrong in (table[1:], table[:, :0], table[:0]):
         with pytest.raises(ValueError, match="expected a table of shape"):
             grid_interpolate(x, wrong, levels)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_rows_of_finer_levels_are_neither_read_nor_changed(sparse: bool) -> None:
+    levels = some_levels(2)
+    first, x = levels.first(2), some_coords(50, 2)
+    table = some_table(levels, 2).requires_grad_()
+    own = table.detach()[: first.num_rows].clone().requires_grad_()
+    found = grid_interpolate(x, table, first, sparse=sparse)
+    assert torch.equal(found, grid_interpolate(x, own, first))
+    (grad,) = torch.autograd.grad(found.square().sum(), table)
+    (expected,) = torch.autograd.grad(grid_interpolate(x, own, first).square().sum(), own)
+    assert torch.equal(grad.to_dense()[: first.num_rows], expected)
+    assert not grad.to_dense()[first.num_rows :].any()
+    assert levels.first(len(levels.levels)) is levels
 
 
 def test_sizes_that_native_lacks_are_served_by_the_reference() -> None:

@@ -48,7 +48,8 @@ def grid_interpolate(
 
     Args:
         x: Coordinates in [-1, 1].
-        table: All levels' rows, one level after the other.
+        table: All levels' rows, one level after the other. What comes behind is not read: rows of
+            finer levels, where `levels` are the first of a grid.
         levels: How the rows make grids; see `make_levels`.
         interpolation: A name from `INTERPOLATIONS`.
         sparse: Whether the table's gradient is a sparse tensor of the rows that were touched. With
@@ -78,10 +79,10 @@ def grid_interpolate(
             f"grid_interpolate: expected coordinates of shape (..., {levels.dim}), got "
             f"{tuple(x.shape)}."
         )
-    if table.ndim != 2 or table.shape[0] != levels.num_rows or not table.shape[1]:
+    if table.ndim != 2 or table.shape[0] < levels.num_rows or not table.shape[1]:
         raise ValueError(
-            f"grid_interpolate: expected a table of shape ({levels.num_rows}, features), got "
-            f"{tuple(table.shape)}."
+            f"grid_interpolate: expected a table of shape ({levels.num_rows} or more, features), "
+            f"got {tuple(table.shape)}."
         )
     fits = table.shape[1] in FEATURES and levels.dim <= MAX_DIM and len(levels.levels) <= MAX_LEVELS
     unserved = (

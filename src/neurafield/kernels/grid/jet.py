@@ -45,7 +45,9 @@ def grid_jet(
     parts = [
         _level_jet(coords, slopes, rows, level, interpolation, x.dtype)
         for rows, level in zip(
-            table.split([level.size for level in levels.levels]), levels.levels, strict=True
+            table[: levels.num_rows].split([level.size for level in levels.levels]),
+            levels.levels,
+            strict=True,
         )
     ]
     value, jacobian, hessian = (

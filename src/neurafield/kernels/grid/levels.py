@@ -67,6 +67,10 @@ class Levels:
         """Rows of the table."""
         return self.levels[-1].offset + self.levels[-1].size
 
+    def first(self, count: int) -> "Levels":
+        """The coarsest of them, whose rows are the table's first."""
+        return self if count == len(self.levels) else Levels(self.levels[:count])
+
     @cached_property
     def columns(self) -> NDArray[np.int64]:
         """The levels as the compiled version wants them: kind, offset, size, cells, tile."""

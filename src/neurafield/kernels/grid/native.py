@@ -38,7 +38,8 @@ def _kept(rows: int, columns: int) -> Tensor:
 
 def _forward(x: Tensor, table: Tensor, levels: Levels, interpolation: str) -> Tensor:
     y = _kept(len(x), len(levels.levels) * table.shape[1])
-    native().grid_forward(*_grid(levels, interpolation), table.detach(), x.detach(), y)
+    rows = table.detach()[: levels.num_rows]
+    native().grid_forward(*_grid(levels, interpolation), rows, x.detach(), y)
     return y
 
 
@@ -72,15 +73,17 @@ def _backward(
 ) -> list[Tensor | None]:
     grid = _grid(ctx.levels, ctx.interpolation)
     x, table, grad_y = x.detach(), table.detach(), grad_y.detach()
+    num_rows = ctx.levels.num_rows
     grad_x = grad_table = None
     if wanted[0]:
         grad_x = _kept(*x.shape)
-        native().grid_backward_coords(*grid, table, x, grad_y, grad_x)
+        native().grid_backward_coords(*grid, table[:num_rows], x, grad_y, grad_x)
     if wanted[1] and ctx.sparse:
         grad_table = _touched_rows(ctx.levels, grid, x, table, grad_y)
     elif wanted[1]:
         grad_table = _kept(*table.shape)
-        native().grid_backward_table(*grid, x, grad_y, grad_table)
+        grad_table[num_rows:] = 0
+        native().grid_backward_table(*grid, x, grad_y, grad_table[:num_rows])
     return [grad_x, grad_table]
 
 

@@ -22,7 +22,7 @@ def grid_interpolate(x: Tensor, table: Tensor, levels: Levels, interpolation: st
     # In float32 a position at 512 cells would be off by 3e-5 of a cell. (MPS has no float64.)
     wide = torch.float32 if x.device.type == "mps" else torch.float64
     coords = inside.to(wide).unbind(-1)
-    rows = table.split([level.size for level in levels.levels])
+    rows = table[: levels.num_rows].split([level.size for level in levels.levels])
     features = [
         _interpolate_level(coords, own, level, interpolation, x.dtype)
         for own, level in zip(rows, levels.levels, strict=True)
