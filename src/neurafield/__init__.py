@@ -2,8 +2,8 @@
 
 The nouns, bottom up (docs/architecture.md tells one batch's way through them):
 
-- `Field`: an encoding (`encodings`), then a network (`networks`); `Anchored`: with values on a
-  boundary built in.
+- `Field`: an encoding (`encodings`), then a network (`networks`) with its `activations`;
+  `Anchored`: with values on a boundary built in.
 - `signals`: what was observed: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
 - `maps`: what a measurement makes of a field; `derivatives`: exact ones, of any field.
 - `architectures`: fields and settings by name, for a signal and a number of parameters.
@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import activations as activations
     from . import architectures as architectures
     from . import derivatives as derivatives
     from . import domains as domains
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
+    "activations",
     "architectures",
     "derivatives",
     "domains",

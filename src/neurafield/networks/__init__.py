@@ -4,8 +4,8 @@ The one type is `AbstractNetwork`: `(*batch, in_dim) -> (*batch, out_dim)`.
 Nothing from `encodings`, `field`, `signals` or above may be imported here.
 """
 
-from . import activations as activations
 from ._base import AbstractNetwork as AbstractNetwork
+from .finer import Finer as Finer
 from .linear import Linear as Linear
 from .mlp import MLP as MLP
 from .siren import Siren as Siren

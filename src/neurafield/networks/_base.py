@@ -1,28 +1,18 @@
 """The type of a network, and its one building block."""
 
-from collections.abc import Iterable, Sequence
-
 import torch
 from torch import nn
 
 from .._component import AbstractComponent
-from ..derivatives import Jet, rules
-from ..kernels.fused_mlp_jet.reference import DERIVATIVES, fused_mlp_jet
 
 
 class AbstractNetwork(AbstractComponent):
     """A trained map from `in_dim` coordinates or features to `out_dim` values."""
 
 
-def all_plain(layers: Iterable[nn.Module]) -> bool:
-    """Whether layers are nothing but affine maps, so that one kernel may do what they would.
-
-    Others are called one by one: layers that were replaced, parametrized or given hooks.
-    """
-    return all(
-        type(layer) is nn.Linear and layer.bias is not None and not has_hooks(layer)
-        for layer in layers
-    )
+def is_plain(layer: nn.Module) -> bool:
+    """Whether a layer is nothing but an affine map, so that others may do what it would."""
+    return type(layer) is nn.Linear and layer.bias is not None and not has_hooks(layer)
 
 
 def has_hooks(module: nn.Module) -> bool:
@@ -33,25 +23,6 @@ def has_hooks(module: nn.Module) -> bool:
         or module._backward_hooks
         or module._backward_pre_hooks
     )
-
-
-def hidden_jet(
-    x: Jet, layers: Iterable[nn.Linear], *, activation: str, scales: Sequence[float]
-) -> Jet:
-    """The last hidden layer of a perceptron after `x`: what its last affine layer adds up."""
-    *inner, _ = layers
-    # The reference: this serves exact solves in float64, which the compiled kernels do not have.
-    streams = fused_mlp_jet(
-        x.streams,
-        [layer.weight for layer in inner],
-        [layer.bias for layer in inner],
-        mix=x.weights,
-        activation=activation,
-        scales=scales[:-1],
-    )
-    z = Jet(scales[-1] * streams, x.weights)
-    value, slope, curvature = DERIVATIVES[activation](z.value)
-    return rules.elementwise(z, lambda _: value, lambda _: slope, lambda _: curvature)
 
 
 def uniform_linear(

@@ -1,41 +1,42 @@
 """The multilayer perceptron."""
 
-import math
-from collections.abc import Sequence
-from typing import Any, cast
+import copy
+from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from .._checks import check_count, check_last_axis
-from ..derivatives import Jet
-from ..kernels.fused_mlp import fused_mlp
-from ..kernels.fused_mlp_jet import fused_mlp_jet
-from . import activations
-from ._base import AbstractNetwork, all_plain, has_hooks, hidden_jet, uniform_linear
+from .. import activations
+from .._checks import check_count
+from .._component import build, spec_of
+from ..activations import AbstractActivation
+from ._perceptron import AbstractPerceptron, initial_layers
 
 
-class MLP(AbstractNetwork):
+class MLP(AbstractPerceptron):
     r"""Affine layers with an activation between them.
 
-    $h_0 = x,\ h_i = f(W_i h_{i-1} + b_i),\ y = W_{d+1} h_d + b_{d+1}$, weights uniform with
-    variance $g^2/\mathrm{fan\_in}$ for the activation's gain $g$ (1 for the last layer),
-    biases uniform in $\pm 1/\sqrt{\mathrm{fan\_in}}$.
+    $h_0 = x,\ h_i = f(W_i h_{i-1} + b_i),\ y = W_{d+1} h_d + b_{d+1}$. Weights and biases are drawn
+    as the activation asks for: see its own docstring. With most, weights are uniform with variance
+    $g^2/\mathrm{fan\_in}$ for the activation's gain $g$ (1 for the last layer), biases uniform in
+    $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
-    Use when an encoding comes before it. Fails when it sees bare coordinates: with any of
-    these activations it learns low frequencies first and fine detail hardly ever.
+    Use when an encoding comes before it, or with an activation that codes high frequencies itself
+    (Gaussian, Sine and others). Fails when it sees bare coordinates through ReLU, Tanh and their
+    like: it learns low frequencies first and fine detail hardly ever.
 
     Args:
         in_dim: Number of coordinates or features.
         out_dim: Number of values.
         width: Units in each hidden layer.
         depth: Hidden layers, so `depth + 1` affine ones.
-        activation: An instance from `networks.activations`, or its class name.
+        activation: An instance from `neurafield.activations`; or its class name, for one with its
+            defaults; or `{"type": name, "hyperparams": {...}}`. Every hidden layer gets a copy of
+            one that has parameters.
         generator: Source of the initial parameters; None takes torch's global one.
 
     Raises:
-        ValueError: If a size is not positive or the activation is unknown.
+        ValueError: If a size is not positive, or the activation is unknown or out of range.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
@@ -54,7 +55,7 @@ class MLP(AbstractNetwork):
         *,
         width: int = 256,
         depth: int = 4,
-        activation: activations.AbstractActivation | str = "ReLU",
+        activation: AbstractActivation | dict[str, Any] | str = "ReLU",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -62,75 +63,23 @@ class MLP(AbstractNetwork):
         check_count(self, depth=depth, high=256)
         self.in_dim, self.out_dim, self.width, self.depth = in_dim, out_dim, width, depth
         if isinstance(activation, str):
-            activation = activations.by_name(activation)
-        self.activation = activation
-        sizes = [in_dim] + [width] * depth + [out_dim]
-        gains = [self.activation.gain] * depth + [1.0]
-        self.layers = nn.ModuleList(
-            uniform_linear(
-                fan_in,
-                fan_out,
-                weight_bound=gain * math.sqrt(3 / fan_in),
-                bias_bound=1 / math.sqrt(fan_in),
-                generator=generator,
-            )
-            for fan_in, fan_out, gain in zip(sizes[:-1], sizes[1:], gains, strict=True)
+            activation = {"type": activation, "hyperparams": {}}
+        f: AbstractActivation = build(activations, AbstractActivation, activation)
+        trained = any(True for _ in f.parameters())
+        self.activations = nn.ModuleList(copy.deepcopy(f) if trained else f for _ in range(depth))
+        self.layers = initial_layers(
+            [in_dim] + [width] * depth + [out_dim],
+            [f] * depth,
+            output_bound=f.output_bound(width),
+            generator=generator,
         )
-
-    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
-        check_last_axis(self, x, self.in_dim)
-        layers = cast(Sequence[nn.Linear], self.layers)
-        if self._is_plain():
-            return fused_mlp(
-                x,
-                [layer.weight for layer in layers],
-                [layer.bias for layer in layers],
-                activation=type(self.activation).__name__,
-                scales=[1.0] * self.depth,
-            )
-        *hidden, last = layers
-        for layer in hidden:
-            x = self.activation(layer(x))
-        return last(x)
-
-    def jet(self, x: Jet) -> Jet:
-        check_last_axis(self, x.value, self.in_dim)
-        layers = cast(Sequence[nn.Linear], self.layers)
-        if not self._is_plain():
-            return super().jet(x)
-        streams = fused_mlp_jet(
-            x.streams,
-            [layer.weight for layer in layers],
-            [layer.bias for layer in layers],
-            mix=x.weights,
-            activation=type(self.activation).__name__,
-            scales=[1.0] * self.depth,
-        )
-        return Jet(streams, x.weights)
-
-    def hidden_jet(self, x: Jet) -> Jet:
-        """The last hidden layer after `x`, which the last affine layer adds up to values.
-
-        Raises:
-            ValueError: If layers were replaced, parametrized or given hooks.
-        """
-        layers = cast(Sequence[nn.Linear], self.layers)
-        if not self._is_plain():
-            raise ValueError(f"{type(self).__name__}.hidden_jet: expected plain affine layers.")
-        return hidden_jet(
-            x, layers, activation=type(self.activation).__name__, scales=[1.0] * self.depth
-        )
-
-    def _is_plain(self) -> bool:
-        known = activations.BY_NAME.get(type(self.activation).__name__) is type(self.activation)
-        plain = all_plain(cast(Sequence[nn.Linear], self.layers))
-        return known and plain and not has_hooks(self.activation)
 
     def hyperparams(self) -> dict[str, Any]:
+        spec = spec_of(self._activations[0])
         return {
             "in_dim": self.in_dim,
             "out_dim": self.out_dim,
             "width": self.width,
             "depth": self.depth,
-            "activation": type(self.activation).__name__,
+            "activation": spec["type"] if not spec["hyperparams"] else spec,
         }

@@ -1,22 +1,16 @@
 """SIREN: a perceptron whose activations are sines."""
 
-import itertools
-import math
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from .._checks import check_count, check_last_axis, check_positive
-from ..derivatives import Jet
-from ..kernels.fused_mlp import fused_mlp
-from ..kernels.fused_mlp_jet import fused_mlp_jet
-from ._base import AbstractNetwork, all_plain, hidden_jet, uniform_linear
+from .._checks import check_count, check_positive
+from ..activations import Sine
+from ._perceptron import AbstractPerceptron, initial_layers
 
 
-class Siren(AbstractNetwork):
+class Siren(AbstractPerceptron):
     r"""A sinusoidal representation network.
 
     $h_0 = x,\ h_i = \sin(\omega_i (W_i h_{i-1} + b_i)),\ y = W_{d+1} h_d + b_{d+1}$ with
@@ -72,62 +66,13 @@ class Siren(AbstractNetwork):
         check_positive(self, omega_0=omega_0, omega=omega)
         self.in_dim, self.out_dim, self.width, self.depth = in_dim, out_dim, width, depth
         self.omega_0, self.omega = float(omega_0), float(omega)
-        sizes = [in_dim] + [width] * depth + [out_dim]
-        self.layers = nn.ModuleList(
-            uniform_linear(
-                fan_in,
-                fan_out,
-                weight_bound=1 / fan_in if index == 0 else math.sqrt(6 / fan_in) / omega,
-                bias_bound=1 / math.sqrt(fan_in),
-                generator=generator,
-            )
-            for index, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes))
+        self.activations = nn.ModuleList([Sine(omega_0), *[Sine(omega)] * (depth - 1)])
+        self.layers = initial_layers(
+            [in_dim] + [width] * depth + [out_dim],
+            self._activations,
+            output_bound=Sine(omega).output_bound(width),
+            generator=generator,
         )
-
-    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
-        check_last_axis(self, x, self.in_dim)
-        layers = cast(Sequence[nn.Linear], self.layers)
-        if all_plain(layers):
-            return fused_mlp(
-                x,
-                [layer.weight for layer in layers],
-                [layer.bias for layer in layers],
-                activation="Sine",
-                scales=self._scales(),
-            )
-        *hidden, last = layers
-        for layer, scale in zip(hidden, self._scales(), strict=True):
-            x = (scale * layer(x)).sin()
-        return last(x)
-
-    def jet(self, x: Jet) -> Jet:
-        check_last_axis(self, x.value, self.in_dim)
-        layers = cast(Sequence[nn.Linear], self.layers)
-        if not all_plain(layers):
-            return super().jet(x)
-        streams = fused_mlp_jet(
-            x.streams,
-            [layer.weight for layer in layers],
-            [layer.bias for layer in layers],
-            mix=x.weights,
-            activation="Sine",
-            scales=self._scales(),
-        )
-        return Jet(streams, x.weights)
-
-    def hidden_jet(self, x: Jet) -> Jet:
-        """The last hidden layer after `x`, which the last affine layer adds up to values.
-
-        Raises:
-            ValueError: If layers were replaced, parametrized or given hooks.
-        """
-        layers = cast(Sequence[nn.Linear], self.layers)
-        if not all_plain(layers):
-            raise ValueError(f"{type(self).__name__}.hidden_jet: expected plain affine layers.")
-        return hidden_jet(x, layers, activation="Sine", scales=self._scales())
-
-    def _scales(self) -> list[float]:
-        return [self.omega_0] + [self.omega] * (self.depth - 1)
 
     def hyperparams(self) -> dict[str, Any]:
         return {
