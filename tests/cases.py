@@ -90,7 +90,7 @@ ENCODING_CASES = [
     ),
     Case("triangle-wave", lambda g: TriangleWave(3, 5), 3, 15, smooth=False),
     Case("spherical-harmonics", lambda g: SphericalHarmonics(4), 3, 25),
-    Case("spherical-harmonics-constant", lambda g: SphericalHarmonics(0), 3, 1),
+    Case("spherical-harmonics-linear", lambda g: SphericalHarmonics(1), 3, 4),
     Case(
         "composite",
         lambda g: Composite(
