@@ -8,6 +8,7 @@ The nouns, bottom up (docs/architecture.md tells one batch's way through them):
 - `maps`: what a measurement makes of a field; `derivatives`: exact ones, of any field.
 - `architectures`: fields and settings by name, for a signal and a number of parameters.
 - `fit`: `Constraint`s make a problem; `fit.fit` is the only training loop.
+- `analysis`: which frequencies a fit learns first; the neural tangent kernel.
 - `save`, `load`: the field file.
 
 Importing this module is cheap; torch is imported with the first name that needs it.
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import activations as activations
+    from . import analysis as analysis
     from . import architectures as architectures
     from . import derivatives as derivatives
     from . import domains as domains
@@ -41,6 +43,7 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     "activations",
+    "analysis",
     "architectures",
     "derivatives",
     "domains",

@@ -1,0 +1,198 @@
+"""The tangent kernel against closed forms, and its predictions against gradient descent."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from neurafield import Field, analysis, architectures, encodings, networks
+from neurafield.analysis import ntk
+from neurafield.errors import NeurafieldError
+from neurafield.signals import Audio
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def points(n: int, in_dim: int, seed: int = 0) -> torch.Tensor:
+    return 2 * torch.rand(n, in_dim, dtype=torch.float64, generator=seeded(seed)) - 1
+
+
+def test_a_linear_model_is_its_own_kernel() -> None:
+    lift = encodings.RandomFourier(2, 5, sigma=1.0, generator=seeded())
+    field = Field(networks.Linear(10, 3, generator=seeded(1)), encoding=lift)
+    x = points(7, 2)
+    features = torch.cat([lift.double()(x), torch.ones(7, 1)], 1)
+    # Each value has parameters of its own, so the mean over values is one value's kernel.
+    torch.testing.assert_close(analysis.tangent_kernel(field, x), features @ features.mT)
+
+
+def arc_cosine_kernel(x: torch.Tensor, output: float) -> torch.Tensor:
+    """Of a ReLU layer with standard normal weights and biases, averaged over units, in closed form.
+
+    Cho and Saul, Kernel Methods for Deep Learning, NIPS 2009, of degrees 0 and 1; `output` is the
+    variance of the weights behind the layer.
+    """
+    lifted = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
+    products = lifted @ lifted.mT
+    norms = lifted.norm(dim=1)
+    lengths = norms[:, None] * norms
+    angle = (products / lengths).clamp(-1, 1).acos()
+    values = lengths * (angle.sin() + (math.pi - angle) * angle.cos()) / (2 * math.pi)
+    slopes = (math.pi - angle) / (2 * math.pi)
+    return values + output * products * slopes
+
+
+def check_kernel_of_a_wide_layer(width: int, tolerance: float) -> None:
+    network = networks.MLP(2, 1, width=width, depth=1, generator=seeded())
+    generator = seeded(3)
+    for parameter in network.layers.parameters():
+        nn.init.normal_(parameter, generator=generator)
+    x = points(6, 2)
+    # Behind the average over units, the last bias adds one.
+    kernel = (analysis.tangent_kernel(network, x) - 1) / width
+    expected = arc_cosine_kernel(x, output=1.0)
+    assert ((kernel - expected).norm() / expected.norm()).item() < tolerance
+
+
+def test_a_wide_relu_layer_has_the_arc_cosine_kernel() -> None:
+    check_kernel_of_a_wide_layer(width=60_000, tolerance=0.02)
+
+
+def test_a_narrow_layer_does_not_and_the_check_sees_it() -> None:
+    with pytest.raises(AssertionError):
+        check_kernel_of_a_wide_layer(width=30, tolerance=0.02)
+
+
+def test_parts_of_the_points_give_the_kernel_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = Field(networks.MLP(1, 2, width=8, depth=2, generator=seeded()))
+    x = points(11, 1)
+    whole = analysis.tangent_kernel(field, x)
+    for numbers in (1, 3 * 2 * field.num_parameters):
+        monkeypatch.setattr(ntk, "_MAX_NUMBERS", numbers)
+        torch.testing.assert_close(analysis.tangent_kernel(field, x), whole)
+
+
+def test_the_kernel_is_the_product_of_gradients_by_backward() -> None:
+    field = Field(networks.Siren(1, 2, width=6, depth=2, generator=seeded()))
+    field.network.layers[0].bias.requires_grad_(False)
+    x = points(4, 1)
+    kernel = analysis.tangent_kernel(field, x)
+    assert next(field.parameters()).dtype == torch.float32
+    field = field.double()
+    trained = [p for p in field.parameters() if p.requires_grad]
+    rows = torch.stack(
+        [
+            torch.cat([g.flatten() for g in torch.autograd.grad(field(point)[c], trained)])
+            for point in x
+            for c in range(2)
+        ]
+    )
+    products = (rows @ rows.mT).reshape(4, 2, 4, 2)
+    torch.testing.assert_close(kernel, products.diagonal(dim1=1, dim2=3).mean(-1))
+
+
+@pytest.mark.parametrize("arch", sorted(architectures.ARCHITECTURES))
+def test_every_architecture_has_a_kernel(arch: str) -> None:
+    layout = Audio.from_array(torch.linspace(-1, 1, 64).numpy(), sample_rate=64).layout
+    field = architectures.plan(layout, arch).field
+    found = analysis.kernel_spectrum(field, in_dim=1, num_points=16)
+    assert found.eigenvalues.min() > -1e-8 * found.eigenvalues.max()
+    assert 1 <= found.effective_rank <= 16
+    assert (found.rates > -1e-12).all()
+
+
+def descend(field: nn.Module, x: torch.Tensor, y: torch.Tensor, lr: float, steps: int) -> None:
+    optimizer = torch.optim.SGD(field.parameters(), lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (field(x) - y).square().mean().backward()
+        optimizer.step()
+
+
+def check_prediction(width: int, tolerance: float) -> None:
+    x = torch.linspace(-1, 1, 12, dtype=torch.float64)[:, None]
+    y = torch.sin(4 * x)
+    field = networks.MLP(1, 1, width=width, depth=1, generator=seeded()).double()
+    kernel = analysis.tangent_kernel(field, x)
+    before = (field(x) - y).detach()
+    lr = 0.5 * len(x) / torch.linalg.eigvalsh(kernel)[-1].item()
+    predicted = analysis.linearised(kernel, before, lr=lr, steps=200)
+    descend(field, x, y, lr, 200)
+    after = (field(x) - y).detach()
+    assert (after - before).norm() > 0.2 * before.norm(), "or nothing would be predicted"
+    assert ((after - predicted).norm() / (after - before).norm()).item() < tolerance
+
+
+def test_gradient_descent_follows_the_kernel_of_a_wide_network() -> None:
+    check_prediction(width=1024, tolerance=1e-3)
+
+
+def test_a_narrow_network_leaves_its_kernel_and_the_check_sees_it() -> None:
+    with pytest.raises(AssertionError):
+        check_prediction(width=16, tolerance=1e-3)
+
+
+def test_a_linear_model_follows_its_kernel_exactly() -> None:
+    x, y = points(9, 2), points(9, 1, seed=1)
+    field = networks.Linear(2, 1, generator=seeded(2)).double()
+    kernel = analysis.tangent_kernel(field, x)
+    predicted = analysis.linearised(kernel, (field(x) - y).detach(), lr=0.1, steps=50)
+    descend(field, x, y, 0.1, 50)
+    torch.testing.assert_close(predicted, (field(x) - y).detach())
+
+
+def test_cosine_rates_are_quotients_and_eigenvalues_where_cosines_are_modes() -> None:
+    n = 16
+    i = torch.arange(n, dtype=torch.float64)
+    modes = torch.cos(math.pi * i[:, None] * (i + 0.5) / n)
+    modes /= modes.norm(dim=1, keepdim=True)
+    wanted = 1 / (1 + i)
+    kernel = modes.mT @ torch.diag(wanted) @ modes
+    torch.testing.assert_close(analysis.cosine_rates(kernel), wanted / n)
+    other = torch.randn(n, n, dtype=torch.float64, generator=seeded())
+    other = other @ other.mT
+    quotients = torch.stack([v @ other @ v for v in modes]) / n
+    torch.testing.assert_close(analysis.cosine_rates(other), quotients)
+
+
+def test_condition_and_effective_rank() -> None:
+    def spectrum(*eigenvalues: float) -> analysis.KernelSpectrum:
+        values = torch.tensor(eigenvalues, dtype=torch.float64)
+        return analysis.KernelSpectrum(values, values, values)
+
+    assert spectrum(4, 1).condition == 4
+    assert spectrum(4, 0).condition == math.inf
+    assert spectrum(4, 1e-16).condition == math.inf
+    assert spectrum(2, 2, 2).effective_rank == pytest.approx(3)
+    assert spectrum(1, 0, 0).effective_rank == pytest.approx(1)
+    assert 1.5 < spectrum(3, 1, 0).effective_rank < 2
+
+
+def test_fourier_features_learn_high_frequencies_at_a_higher_rate_than_relu() -> None:
+    lift = encodings.RandomFourier(1, 64, sigma=8.0, generator=seeded())
+    network = networks.MLP(128, 1, width=32, depth=2, generator=seeded())
+    fourier = Field(network, encoding=lift)
+    relu = Field(networks.MLP(1, 1, width=32, depth=2, generator=seeded()))
+    slow, fast = (
+        analysis.kernel_spectrum(field, in_dim=1, num_points=64) for field in (relu, fourier)
+    )
+
+    def share(found: analysis.KernelSpectrum) -> float:
+        """Of eight cycles across the box, beside one."""
+        return (found.rates[16] / found.rates[2]).item()
+
+    assert share(fast) > 20 * share(slow)
+    assert fast.effective_rank > 2 * slow.effective_rank
+
+
+def test_it_refuses() -> None:
+    field = networks.Linear(1, 1)
+    with pytest.raises(ValueError, match="points between 1 and 4096, got 0"):
+        analysis.tangent_kernel(field, torch.zeros(0, 1))
+    with pytest.raises(ValueError, match="num_points between 1 and 4096, got 5000"):
+        analysis.kernel_spectrum(field, in_dim=1, num_points=5000)
+    with pytest.raises(NeurafieldError, match="finite"):
+        analysis.tangent_kernel(field, torch.tensor([[math.nan]]))
