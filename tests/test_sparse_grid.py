@@ -22,11 +22,18 @@ def random_grid(dim: int, interpolation: str = "linear") -> SparseGrid:
     return grid
 
 
+def vertices(grid: SparseGrid) -> list[Tensor]:
+    """Row-major numbers of the stored vertices of each level."""
+    keys = grid.keys.split(grid.num_vertices)
+    before = [0, *np.cumsum([np.prod(np.array(cells) + 1) for cells in grid.cells])]
+    return [own - int(first) for own, first in zip(keys, before, strict=False)]
+
+
 def dense_levels(grid: SparseGrid) -> list[DenseGrid]:
     """Each level as a dense grid, with zeros at the vertices that are not stored."""
     levels = []
-    keys, tables = grid.keys.split(grid.num_vertices), grid.table.split(grid.num_vertices)
-    for cells, own, rows in zip(grid.cells, keys, tables, strict=True):
+    tables = grid.table.split(grid.num_vertices)
+    for cells, own, rows in zip(grid.cells, vertices(grid), tables, strict=True):
         level = DenseGrid(
             grid.in_dim,
             resolution=list(cells),
@@ -59,8 +66,8 @@ def check_equals_dense(grid: SparseGrid) -> None:
     weight = torch.randn_like(total)
     got = torch.autograd.grad((weight * grid(x)).sum(), grid.table)[0]
     want = torch.autograd.grad((weight * total).sum(), [level.table for level in levels])
-    keys = grid.keys.split(grid.num_vertices)
-    assert_close(got, torch.cat([w[own] for w, own in zip(want, keys, strict=True)]))
+    want = [w[own] for w, own in zip(want, vertices(grid), strict=True)]
+    assert_close(got, torch.cat(want))
 
 
 @pytest.mark.parametrize("interpolation", ["linear", "smoothstep"])
@@ -84,7 +91,7 @@ def test_with_all_cells_occupied_it_is_dense() -> None:
     assert tree.base_resolution == (2, 3)
     assert tree.num_vertices == [3 * 4, 5 * 7, 9 * 13]
     grid = SparseGrid.from_octree(tree)
-    assert torch.equal(grid.keys, torch.cat([torch.arange(n) for n in tree.num_vertices]))
+    assert torch.equal(grid.keys, torch.arange(sum(tree.num_vertices)))
     check_equals_dense(SparseGrid.from_octree(tree).double())
 
 
@@ -179,12 +186,13 @@ def test_a_flat_signal_needs_the_coarsest_level_only() -> None:
     [
         (lambda: SparseGrid(2, base_resolution=4, num_vertices=[9], features=0), "features"),
         (lambda: SparseGrid(2, base_resolution=4, num_vertices=[]), "num_levels"),
+        (lambda: SparseGrid(2, base_resolution=4, num_vertices=[26]), "level 0 up to 25"),
         (lambda: SparseGrid(5, base_resolution=4, num_vertices=[9]), "in_dim"),
         (
             lambda: SparseGrid(2, base_resolution=4, num_vertices=[9], interpolation="cubic"),
             "linear or smoothstep",
         ),
-        (lambda: SparseGrid(4, base_resolution=2**20, num_vertices=[9]), "62 bits"),
+        (lambda: SparseGrid(4, base_resolution=2**20, num_vertices=[9]), r"2\^62"),
         (
             lambda: Octree.from_cells(torch.tensor([[4, 0]]), base_resolution=2, num_levels=2),
             "from 0 to below",

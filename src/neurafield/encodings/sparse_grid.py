@@ -1,10 +1,11 @@
 """A multiresolution grid with rows of features near occupied cells only."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
@@ -88,12 +89,22 @@ class SparseGrid(AbstractEncoding):
         self.interpolation = interpolation
         base = resolution_per_axis(self, in_dim, "base_resolution", base_resolution)
         self.cells = [tuple(side << level for side in base) for level in range(self.num_lods)]
-        if any((side + 1).bit_length() * in_dim > 62 for side in self.cells[-1]):
+        all_vertices = [prod(side + 1 for side in cells) for cells in self.cells]
+        # A vertex's key is its number, row by row and level by level; keys ascend.
+        self.first_keys = [sum(all_vertices[:level]) for level in range(self.num_lods)]
+        if sum(all_vertices) > 2**62:
             raise ValueError(
-                f"SparseGrid: expected vertices that 62 bits can number, got {self.cells[-1]} "
+                f"SparseGrid: expected at most 2^62 vertices in whole levels, got {self.cells[-1]} "
                 "cells. Take fewer levels."
             )
-        self.register_buffer("keys", torch.cat([torch.arange(n) for n in num_vertices]))
+        for level, (stored, whole) in enumerate(zip(num_vertices, all_vertices, strict=True)):
+            if stored > whole:
+                raise ValueError(
+                    f"SparseGrid: expected num_vertices of level {level} up to {whole}, got "
+                    f"{stored}."
+                )
+        numbers = [torch.arange(n) for n in num_vertices]
+        self.register_buffer("keys", self._joined(numbers))
         first = torch.empty(sum(num_vertices), features)
         self.table = nn.Parameter(first.uniform_(-1e-4, 1e-4, generator=generator))
 
@@ -116,8 +127,11 @@ class SparseGrid(AbstractEncoding):
             interpolation=interpolation,
             generator=generator,
         )
-        grid.keys = torch.cat(keys)
+        grid.keys = grid._joined(keys)
         return grid
+
+    def _joined(self, numbers: Sequence[Int64[Tensor, " _"]]) -> Int64[Tensor, " rows"]:
+        return torch.cat([first + own for first, own in zip(self.first_keys, numbers, strict=True)])
 
     @property
     def num_lods(self) -> int:
@@ -142,22 +156,20 @@ class SparseGrid(AbstractEncoding):
         # A place in a cell is affine in the coordinate; beyond the border nothing moves.
         moving = torch.where((known.abs() <= 1) & ~nan, x.streams[1:], 0)
         parts = []
-        levels = slice(self.lod + 1)
-        tables = zip(
-            self.cells[levels],
-            self.keys.split(self.num_vertices)[levels],
-            self.table.split(self.num_vertices)[levels],
-            strict=True,
-        )
-        for cells, keys, rows in tables:
+        for cells, first_key in zip(
+            self.cells[: self.lod + 1], self.first_keys[: self.lod + 1], strict=True
+        ):
             sides = torch.tensor(cells, dtype=wide, device=inside.device)
             position = (inside + 1) * (sides / 2)
             cell = position.detach().floor().minimum(sides - 1)
             place = (position - cell).to(x.value.dtype)
             local = Jet(torch.cat([place[None], moving * (sides / 2).to(place)]), x.weights)
             weights = _corner_weights(local, self.interpolation)
-            index, found = _corner_rows(cell.long(), cells, keys)
-            features = torch.where(found[..., None], rows[index], 0)
+            key = first_key + _corner_numbers(cell.long(), cells)
+            # The zero gives it the axis of keys that vmap stacked; torch would warn of a copy.
+            row = torch.searchsorted(self.keys, key + 0 * self.keys[:1])
+            row = row.clamp(max=len(self.keys) - 1)
+            features = torch.where((self.keys[row] == key)[..., None], self.table[row], 0)
             parts.append(torch.einsum("p...t,...tf->p...f", weights.streams, features))
         streams = torch.stack(parts).sum(0)
         return Jet(torch.where(nan.any(-1, keepdim=True), torch.nan, streams), x.weights)
@@ -195,15 +207,13 @@ def _corner_weights(place: Jet, interpolation: str) -> Jet:
     return found
 
 
-def _corner_rows(
-    cell: Int64[Tensor, "*batch d"], cells: Sequence[int], keys: Int64[Tensor, " rows"]
-) -> tuple[Int64[Tensor, "*batch taps"], Bool[Tensor, "*batch taps"]]:
-    """Rows of a cell's vertices, in the order of the weights, and which of them are stored."""
-    key = torch.zeros_like(cell[..., :1])
+def _corner_numbers(
+    cell: Int64[Tensor, "*batch d"], cells: Sequence[int]
+) -> Int64[Tensor, "*batch taps"]:
+    """Row-major numbers of a cell's vertices, in the order of the weights."""
+    number = torch.zeros_like(cell[..., :1])
     sides = torch.arange(2, device=cell.device)
     for axis, count in enumerate(cells):
         vertex = cell[..., axis, None] + sides
-        key = (key[..., :, None] * (count + 1) + vertex[..., None, :]).flatten(-2)
-    # The zero gives what is searched the axis of keys stacked by vmap, which torch warns of else.
-    row = torch.searchsorted(keys, (key + 0 * keys[:1]).contiguous()).clamp(max=len(keys) - 1)
-    return row, keys[row] == key
+        number = (number[..., :, None] * (count + 1) + vertex[..., None, :]).flatten(-2)
+    return number
