@@ -6,10 +6,27 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.special import ndtr, sph_harm_y
 
 from neurafield.derivatives import Jet
-from neurafield.encodings import DenseGrid, Enrichment, HashGrid, Positional, RandomFourier
+from neurafield.encodings import (
+    Composite,
+    DenseGrid,
+    Enrichment,
+    GaussianEmbedding,
+    HashGrid,
+    Identity,
+    LogPositional,
+    OneBlob,
+    Positional,
+    RandomFourier,
+    SphericalHarmonics,
+    SuperGaussianEmbedding,
+    TriangleWave,
+    coord_channels,
+)
 from neurafield.encodings.hash_grid import growing_resolutions
+from neurafield.geometry import Grid
 
 
 def test_positional_follows_the_double_angle_recursion() -> None:
@@ -66,6 +83,209 @@ def test_random_fourier_kernel_is_the_gaussian_one() -> None:
 def test_random_fourier_refuses_a_bandwidth_of_zero() -> None:
     with pytest.raises(ValueError, match="sigma to be positive"):
         RandomFourier(2, 4, sigma=0.0)
+
+
+# ---- log-spaced, bumps, triangles
+
+
+def grid_points(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, shape)
+
+
+def test_identity_is_the_identity() -> None:
+    x = torch.rand(5, 3)
+    assert torch.equal(Identity(3)(x), x)
+
+
+def test_log_positional_is_its_formula() -> None:
+    x = grid_points(7, 3)
+    phases = [np.pi * 11 ** (j / 5) * x for j in range(5)]
+    expected = np.concatenate([f(p) for p in phases for f in (np.sin, np.cos)], axis=-1)
+    got = LogPositional(3, 5, sigma=11.0)(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(got, expected, atol=1e-13)
+
+
+def test_log_positional_at_a_power_of_two_is_positional() -> None:
+    x = torch.from_numpy(grid_points(7, 2))
+    octaves = Positional(2, 6, include_input=False)(x)
+    torch.testing.assert_close(LogPositional(2, 6, sigma=64.0)(x), octaves, rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="sigma to be at most 16777216"):
+        LogPositional(2, 6, sigma=2.0**25)
+
+
+def centres(num: int) -> np.ndarray:
+    return np.linspace(-1 + 1 / num, 1 - 1 / num, num)
+
+
+def test_gaussian_embedding_is_its_formula() -> None:
+    x = 2 * grid_points(7, 3)  # Also outside the box.
+    expected = np.exp(-((x[..., None] - centres(5)) ** 2) / (2 * 0.3**2)).reshape(7, 15)
+    got = GaussianEmbedding(3, 5, sigma=0.3)(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    assert got.max() > 0.9
+
+
+def test_super_gaussian_embedding_is_its_formula_and_a_narrower_gaussian() -> None:
+    x = grid_points(7, 2)
+    bump = np.exp(-((x[..., None] - centres(5)) ** 2) / (2 * 0.7**2))
+    got = SuperGaussianEmbedding(2, 5, sigma=0.7, power=3.0)(torch.from_numpy(x))
+    np.testing.assert_allclose(got.numpy(), (bump**3).reshape(7, 10), rtol=1e-12)
+    narrow = GaussianEmbedding(2, 5, sigma=0.7 / math.sqrt(3))(torch.from_numpy(x))
+    torch.testing.assert_close(got, narrow)
+
+
+def test_one_blob_is_a_gaussian_counted_in_bins() -> None:
+    x = 1.5 * grid_points(11, 3)
+    edges = np.linspace(-1, 1, 9)
+    expected = np.diff(ndtr((edges - x[..., None]) / (2 / 8))).reshape(11, 24)
+    got = OneBlob(3, 8)(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(got, expected, atol=1e-14)
+
+
+def test_one_blob_loses_what_leaves_the_box() -> None:
+    x = torch.tensor([0.0, 0.03, -1.0, 1.0, 3.0], dtype=torch.float64)[:, None]
+    sums = OneBlob(1, 32)(x).sum(-1)
+    expected = torch.tensor([1, 1, 0.5, 0.5, 0], dtype=torch.float64)
+    torch.testing.assert_close(sums, expected, rtol=0, atol=1e-12)
+
+
+def test_triangle_wave_is_an_arcsine() -> None:
+    x = grid_points(101, 2)
+    octaves = [
+        2 / np.pi * np.arcsin(np.cos(2 * np.pi * (2.0 ** (k - 2) * (x + 1) + k / 4)))
+        for k in range(5)
+    ]
+    got = TriangleWave(2, 5)(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(got, np.concatenate(octaves, axis=-1), atol=1e-12)
+
+
+def test_the_slowest_triangle_wave_tells_all_places_apart() -> None:
+    x = torch.linspace(-1, 1, 101)[:, None]
+    assert (TriangleWave(1, 1)(x).diff(dim=0) < 0).all()
+    with pytest.raises(ValueError, match="num_octaves between 1 and 24"):
+        TriangleWave(1, 25)
+
+
+# ---- spherical harmonics
+
+
+def directions(num: int) -> np.ndarray:
+    v = np.random.default_rng(0).normal(size=(num, 3))
+    # The poles and the axes too, where the angles are special.
+    v = np.concatenate([v, np.eye(3), -np.eye(3)])
+    return v / np.linalg.norm(v, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 8, 32])
+def test_spherical_harmonics_are_those_of_scipy(degree: int) -> None:
+    v = directions(50)
+    polar, around = np.arccos(v[:, 2]), np.arctan2(v[:, 1], v[:, 0])
+    expected = []
+    for l in range(degree + 1):  # noqa: E741
+        for m in range(-l, l + 1):
+            y = (-1) ** m * sph_harm_y(l, abs(m), polar, around)
+            expected.append(y.real if m == 0 else math.sqrt(2) * (y.real if m > 0 else y.imag))
+    harmonics = SphericalHarmonics(degree)
+    got = harmonics(torch.from_numpy(v)).numpy()
+    np.testing.assert_allclose(got, np.stack(expected, axis=-1), atol=1e-13)
+    rounded = harmonics(torch.from_numpy(v).float()).double().numpy()
+    np.testing.assert_allclose(rounded, got, atol=1e-5)
+
+
+def test_spherical_harmonics_are_orthonormal() -> None:
+    # Gauss-Legendre in height, equal steps around: exact for the products of these.
+    height, weights = np.polynomial.legendre.leggauss(8)
+    around = 2 * np.pi * np.arange(16) / 16
+    z, angle = np.repeat(height, 16), np.tile(around, 8)
+    ring = np.sqrt(1 - z**2)
+    v = np.stack([ring * np.cos(angle), ring * np.sin(angle), z], axis=-1)
+    y = SphericalHarmonics(7)(torch.from_numpy(v)).numpy()
+    gram = y.T @ (np.repeat(weights, 16)[:, None] * y) * 2 * np.pi / 16
+    np.testing.assert_allclose(gram, np.eye(64), atol=1e-13)
+
+
+def test_spherical_harmonics_off_the_sphere_grow_with_the_degree() -> None:
+    v = torch.from_numpy(directions(7))
+    degrees = torch.tensor([l for l in range(6) for _ in range(2 * l + 1)]).double()  # noqa: E741
+    harmonics = SphericalHarmonics(5)
+    torch.testing.assert_close(harmonics(1.7 * v), 1.7**degrees * harmonics(v))
+    at_zero = harmonics(torch.zeros(3))
+    assert at_zero[0] == pytest.approx(math.sqrt(1 / (4 * math.pi)))
+    assert not at_zero[1:].any()
+
+
+def test_spherical_harmonics_are_harmonic() -> None:
+    found = SphericalHarmonics(6).jet(Jet.root(torch.from_numpy(grid_points(5, 3))))
+    assert found.laplacian.abs().max() < 1e-12
+    assert found.jacobian[..., 1:, :].abs().amax(-1).min() > 1e-6
+
+
+# ---- composite
+
+
+def test_a_composite_is_its_parts_side_by_side() -> None:
+    x = torch.from_numpy(grid_points(7, 6))
+    place, view = Positional(3, 2), SphericalHarmonics(2)
+    expected = torch.cat([place(x[:, :3]), view(x[:, 3:])], dim=-1)
+    assert torch.equal(Composite([place, view])(x), expected)
+    crossed = Composite([view, place], axes=[[5, 0, 2], [1, 4, 3]])
+    expected = torch.cat([view(x[:, [5, 0, 2]]), place(x[:, [1, 4, 3]])], dim=-1)
+    assert torch.equal(crossed(x), expected)
+
+
+def test_a_composite_hands_on_the_tables_of_its_parts() -> None:
+    grid = DenseGrid(2, resolution=3)
+    assert Composite([Identity(1), Composite([grid])]).tables()[0] is grid.table
+
+
+@pytest.mark.parametrize(
+    ("parts", "axes", "message"),
+    [
+        ([], None, "at least one part"),
+        ([Identity(2)], [[0]], r"in_dim \[2\], got \[\[0\]\]"),
+        ([Identity(2)], [[0, 1], [1, 0]], r"in_dim \[2\]"),
+        ([Identity(2)], [[0, 2]], "none for coordinate 1"),
+        ([Identity(2)], [[0, -1]], "axis between 0"),
+        ([{"type": "Siren", "hyperparams": {}}], None, "encodings: expected one of .*'Siren'"),
+        ([{"type": "Identity"}], None, "a type and hyperparams for each component"),
+    ],
+)
+def test_a_composite_refuses(parts: list, axes: list | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Composite(parts, axes=axes)
+
+
+# ---- coordinate channels
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 5)], ids=str)
+def test_coord_channels_are_the_centres_of_cells(shape: tuple[int, ...]) -> None:
+    features = torch.rand(2, 7, *shape)
+    got = coord_channels(features, radius=True)
+    assert torch.equal(got[:, :7], features)
+    coords = Grid.centres(shape).coords(np.arange(math.prod(shape))).mT.reshape(-1, *shape)
+    radius = np.linalg.norm(coords.numpy(), axis=0, keepdims=True)
+    for item in got:
+        torch.testing.assert_close(item[7:-1], coords)
+        torch.testing.assert_close(item[-1:], torch.from_numpy(radius))
+    assert coord_channels(features).shape == (2, 7 + len(shape), *shape)
+
+
+def test_coord_channels_refuse_what_is_no_feature_map() -> None:
+    with pytest.raises(ValueError, match=r"got \(2, 3\)"):
+        coord_channels(torch.zeros(2, 3))
+    with pytest.raises(TypeError, match=r"floating-point|Float"):
+        coord_channels(torch.zeros(2, 3, 4, dtype=torch.int64))
+
+
+def test_a_convolution_can_learn_where_it_is_with_coord_channels_only() -> None:
+    # A least-squares fit of the row number by a 1x1 convolution.
+    target = Grid.centres((7, 5)).coords(np.arange(35))[:, 0]
+    plain = torch.ones(1, 1, 7, 5)
+    for features, exact in ((plain, False), (coord_channels(plain), True)):
+        columns = features[0].flatten(1).mT
+        weights = torch.linalg.lstsq(columns, target[:, None]).solution
+        assert (((columns @ weights)[:, 0] - target).abs().max() < 1e-5) == exact
 
 
 # ---- enrichment

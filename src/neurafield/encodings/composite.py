@@ -107,10 +107,11 @@ def _checked_axes(axes: Sequence[Sequence[int]], sizes: list[int]) -> list[list[
         for axis in group:
             check_count("Composite", low=0, high=2**16, axis=axis)
     read = {axis for group in groups for axis in group}
-    missing = sorted(set(range(max(read) + 1)) - read)
-    if missing:
+    unread = set(range(max(read) + 1)) - read
+    if unread:
         raise ValueError(
-            f"Composite: expected every coordinate to be read, got none that reads {missing}."
+            "Composite: expected every coordinate to be read by a part, got none for coordinate "
+            f"{min(unread)}."
         )
     return groups
 
