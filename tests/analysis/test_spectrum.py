@@ -155,17 +155,16 @@ def test_small_batches_are_drawn_and_large_ones_are_everything() -> None:
     assert (few != whole).any()
 
 
-def test_a_run_can_be_ended() -> None:
-    asked = iter([False, False, True])
-    found = analysis.learn(
-        relu_field(),
-        analysis.sum_of_sines(),
-        BANDS,
-        steps=100,
-        lr=1e-3,
-        should_stop=lambda: next(asked),
-    )
-    assert (found.status, found.steps) == ("interrupted", (0, 1, 2))
+def test_median_factor() -> None:
+    def median(*factors: tuple[float | None, bool]) -> tuple[float | None, bool]:
+        found = analysis.median_factor([analysis.BiasFactor(*each) for each in factors])
+        return found.factor, found.exact
+
+    assert median((8.0, True), (5.0, True), (20.0, False)) == (8.0, True)
+    # The one of at least 5 may be above 8, and then the median is.
+    assert median((8.0, True), (5.0, False), (20.0, True)) == (8.0, False)
+    assert median((8.0, True), (5.0, True)) == (5.0, True)
+    assert median((8.0, True), (None, True)) == (None, True)
 
 
 def test_the_sum_of_sines_is_what_it_says() -> None:

@@ -19,3 +19,4 @@ from .spectrum import HALF as HALF
 from .spectrum import BiasFactor as BiasFactor
 from .spectrum import Learning as Learning
 from .spectrum import learn as learn
+from .spectrum import median_factor as median_factor

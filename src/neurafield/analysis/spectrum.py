@@ -1,7 +1,8 @@
 """Which frequencies a fit learns first: a field's error in each band, over the steps."""
 
 import math
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,24 @@ class Learning:
         return BiasFactor(highest / lowest, exact=True)
 
 
+def median_factor(factors: Sequence[BiasFactor]) -> BiasFactor:
+    """The median over runs with different seeds; the lower one of two.
+
+    It is a bound, too, where a factor that is only a bound is among those up to it; and there is
+    none if a run has none.
+
+    Example:
+        >>> str(median_factor([BiasFactor(8, True), BiasFactor(5, False), BiasFactor(20, True)]))
+        '> 8'
+    """
+    known = [f.factor for f in factors if f.factor is not None]
+    if not known or len(known) < len(factors):
+        return BiasFactor(None, exact=True)
+    middle = statistics.median_low(known)
+    below = [f for f in factors if f.factor is not None and f.factor <= middle]
+    return BiasFactor(middle, exact=all(f.exact for f in below))
+
+
 def learn(
     field: nn.Module,
     signal: AbstractGridSignal[Any],
@@ -104,7 +123,6 @@ def learn(
     seed: int = 0,
     num_records: int = 50,
     callbacks: Sequence[Callback] = (),
-    should_stop: Callable[[], bool] | None = None,
 ) -> Learning:
     """Fit a field to a signal, and follow each band.
 
@@ -123,7 +141,6 @@ def learn(
         num_records: Measurements, evenly spaced in the logarithm of the step; each evaluates the
             field on all samples.
         callbacks: Called with a `Progress` after each step.
-        should_stop: Asked after each step; true ends the run.
 
     Raises:
         SignalError: If the signal is constant.
@@ -148,7 +165,6 @@ def learn(
         seed=seed,
         micro_batch=micro_batch,
         callbacks=[*callbacks, recorder],
-        should_stop=should_stop,
     )
     return recorder.learning(result.status)
 

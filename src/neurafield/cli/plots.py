@@ -15,7 +15,7 @@ from ..problems import Panel
 
 def save_curves(path: Path, curves: dict[str, tuple[list[float], list[float]]]) -> None:
     """PSNR over time, a line an architecture."""
-    figure = _figure(7, 4.5)
+    figure = new_figure(7, 4.5)
     axes = figure.add_subplot()
     for name, (seconds, psnr) in curves.items():
         axes.plot(seconds, psnr, label=name)
@@ -23,7 +23,7 @@ def save_curves(path: Path, curves: dict[str, tuple[list[float], list[float]]]) 
     axes.set_ylabel("PSNR of recent batches, dB")
     axes.grid(alpha=0.3)
     axes.legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_pictures(
@@ -35,7 +35,7 @@ def save_pictures(
     """The truth and each architecture's rendering; below it where and how much it errs."""
     names = ["original", *views]
     images = [truth, *views.values()]
-    figure = _figure(3 * len(names), 6 if kind != "audio" else 4)
+    figure = new_figure(3 * len(names), 6 if kind != "audio" else 4)
     for column, (name, image) in enumerate(zip(names, images, strict=True)):
         if image is None:
             continue
@@ -58,12 +58,12 @@ def save_pictures(
             continue
         error = np.abs(image - truth)
         bottom.imshow(error if error.ndim == 2 else error.mean(-1), cmap="magma", vmin=0, vmax=0.2)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_panels(path: Path, panels: Sequence[Panel]) -> None:
     """A problem's panels in a row; those of one scale share their colours; what is NaN is grey."""
-    figure = _figure(4 * len(panels), 4)
+    figure = new_figure(4 * len(panels), 4)
     for column, panel in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), column + 1)
         axes.set_title(panel.title)
@@ -80,7 +80,7 @@ def save_panels(path: Path, panels: Sequence[Panel]) -> None:
         beyond = {(False, False): "neither", (False, True): "max"}
         ends = bool((shown < low).any()), bool((shown > high).any())
         figure.colorbar(image, ax=axes, shrink=0.8, extend=beyond.get(ends, "both"))
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _limits(values: Shaped[np.ndarray, " n"], panel: Panel) -> tuple[float, float]:
@@ -116,12 +116,14 @@ def require_matplotlib(command: str = "compare") -> None:
         )
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """A matplotlib figure of so many inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write it, all or nothing."""
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=120)
