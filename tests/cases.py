@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from neurafield import Field, activations
 from neurafield._component import registry
 from neurafield.encodings import (
+    CodebookGrid,
     Composite,
     CPFactors,
     DenseGrid,
@@ -34,7 +35,7 @@ from neurafield.encodings import (
     TriPlane,
     VMFactors,
 )
-from neurafield.networks import MLP, Finer, Linear, Siren
+from neurafield.networks import MLP, Bacon, Finer, Linear, Siren, Wire
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,18 @@ def hash_grid(in_dim: int, **options: Any) -> HashGrid:
         log2_table_size=7,
         base_resolution=[3, 2, 5][:in_dim],
         finest_resolution=[31, 37, 41][:in_dim],
+        **options,
+    )
+
+
+def codebook_grid(in_dim: int, **options: Any) -> CodebookGrid:
+    """A small one, whose indices do not fill bytes."""
+    return CodebookGrid(
+        in_dim,
+        bits=3,
+        num_levels=3,
+        base_resolution=[3, 2, 5][:in_dim],
+        finest_resolution=[5, 7, 11][:in_dim],
         **options,
     )
 
@@ -141,6 +154,8 @@ ENCODING_CASES = [
         3,
         2,
     ),
+    Case("codebook-grid", lambda g: codebook_grid(2, generator=g), 2, 12),
+    Case("codebook-grid-hardened", lambda g: codebook_grid(3, generator=g).harden(), 3, 12),
     Case("tri-plane", lambda g: TriPlane(3, resolution=[5, 7, 3], features=2, generator=g), 3, 2),
     Case(
         "k-planes",
@@ -183,10 +198,24 @@ ENCODING_CASES = [
 
 NETWORK_CASES = [
     Case("linear", lambda g: Linear(3, 5, generator=g), 3, 5),
+    Case("bacon", lambda g: Bacon(3, 5, bandwidths=[1, 2, 3], width=11, generator=g), 3, 5),
+    Case(
+        "bacon-axes",
+        lambda g: Bacon(2, 3, bandwidths=[[2, 0], [1, 3], [1, 1], 2], width=7, generator=g),
+        2,
+        3,
+    ),
     Case("siren", lambda g: Siren(3, 5, width=11, depth=3, generator=g), 3, 5),
     Case(
         "siren-omegas",
         lambda g: Siren(2, 3, width=7, depth=2, omega_0=5.0, omega=20.0, generator=g),
+        2,
+        3,
+    ),
+    Case("wire", lambda g: Wire(3, 5, width=7, depth=3, generator=g), 3, 5),
+    Case(
+        "wire-omegas",
+        lambda g: Wire(2, 3, width=11, depth=1, omega_0=5.0, omega=3.0, scale=2.0, generator=g),
         2,
         3,
     ),

@@ -8,7 +8,7 @@ import scipy.stats
 import torch
 
 from neurafield import activations
-from neurafield.networks import MLP, Siren
+from neurafield.networks import MLP, Finer, Siren, Wire
 
 from .test_activations import CLOSED_FORMS
 
@@ -44,6 +44,52 @@ def test_mlp_is_its_formula(name: str) -> None:
     np.testing.assert_allclose(network(torch.from_numpy(x)).detach().numpy(), expected, atol=1e-12)
 
 
+def test_finer_is_its_formula() -> None:
+    g = torch.Generator().manual_seed(0)
+    network = Finer(2, 3, width=7, depth=3, omega_0=13.0, omega=29.0, first_bias=2.0, generator=g)
+    x = np.random.default_rng(0).uniform(-1, 1, (5, 2))
+    *hidden, (last_weight, last_bias) = numpy_layers(network.double())
+    h = x
+    for index, (weight, bias) in enumerate(hidden):
+        z = h @ weight.T + bias
+        h = np.sin((13.0 if index == 0 else 29.0) * (np.abs(z) + 1) * z)
+    expected = h @ last_weight.T + last_bias
+    np.testing.assert_allclose(network(torch.from_numpy(x)).detach().numpy(), expected, atol=1e-12)
+
+
+def complex_wire(network: Wire, x: torch.Tensor) -> torch.Tensor:
+    """The published formula in complex arithmetic, on the same numbers."""
+    first, *inner, last = [(layer.weight, layer.bias) for layer in network.layers]
+    z = (x @ first[0].T + first[1]).to(torch.complex128)
+    h = torch.exp(1j * network.omega_0 * z - (network.scale * z).abs().square())
+    for weight, bias in inner:
+        z = h @ torch.complex(*weight.chunk(2)).T + torch.complex(*bias.chunk(2))
+        h = torch.exp(1j * network.omega * z - (network.scale * z).abs().square())
+    real, minus_imaginary = last[0].chunk(2, dim=1)
+    return (h @ torch.complex(real, -minus_imaginary).T).real + last[1]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_wire_is_its_complex_formula(depth: int) -> None:
+    g = torch.Generator().manual_seed(0)
+    network = Wire(
+        2, 3, width=7, depth=depth, omega_0=5.0, omega=3.0, scale=2.0, generator=g
+    ).double()
+    x = 2 * torch.rand(11, 2, generator=g).double() - 1
+    torch.testing.assert_close(network(x), complex_wire(network, x), atol=1e-12, rtol=1e-12)
+    network.scale = 2.1
+    expected = complex_wire(network, x)
+    network.scale = 2.0
+    assert (network(x) - expected).abs().max() > 1e-3
+
+
+def test_wire_is_finite_far_away() -> None:
+    network = Wire(2, 1, width=7, depth=2, omega_0=20.0, omega=20.0)
+    x = torch.tensor([[1e15, -1e15], [0.0, 0.0]], requires_grad=True)
+    network(x).sum().backward()
+    assert all(p.grad.isfinite().all() for p in [x, *network.parameters()])
+
+
 def check_uniform(tensor: torch.Tensor, bound: float) -> None:
     """Kolmogorov and Smirnov's test against U(-bound, bound)."""
     values = tensor.detach().numpy().ravel()
@@ -67,6 +113,29 @@ def test_siren_initialisation_is_the_published_one() -> None:
     for layer in others:
         check_uniform(layer.weight, math.sqrt(6 / 128) / 30)
         check_uniform(layer.bias, 1 / math.sqrt(128))
+
+
+def test_finer_initialisation_is_the_published_one() -> None:
+    g = torch.Generator().manual_seed(0)
+    first, *others = Finer(3, 64, width=128, depth=3, first_bias=5.0, generator=g).layers
+    check_uniform(first.weight, 1 / 3)
+    check_uniform(first.bias, 5.0)
+    for layer in others:
+        check_uniform(layer.weight, math.sqrt(6 / 128) / 30)
+        check_uniform(layer.bias, 1 / math.sqrt(128))
+
+
+def test_wire_initialisation_is_that_of_complex_layers() -> None:
+    g = torch.Generator().manual_seed(0)
+    network = Wire(3, 64, width=100, depth=3, generator=g)
+    torch.manual_seed(0)
+    theirs = torch.nn.Linear(100, 100, dtype=torch.complex64)
+    bound = theirs.weight.real.abs().max().item()
+    assert bound == pytest.approx(0.1, rel=1e-2)
+    check_uniform(network.layers[0].weight, 1 / math.sqrt(3))
+    for layer in network.layers[1:]:
+        check_uniform(layer.weight, 0.1)
+        check_uniform(layer.bias, 0.1)
 
 
 def test_siren_activations_keep_their_size_at_any_depth() -> None:

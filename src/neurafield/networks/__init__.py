@@ -5,7 +5,9 @@ Nothing from `encodings`, `field`, `signals` or above may be imported here.
 """
 
 from ._base import AbstractNetwork as AbstractNetwork
+from .bacon import Bacon as Bacon
 from .finer import Finer as Finer
 from .linear import Linear as Linear
 from .mlp import MLP as MLP
 from .siren import Siren as Siren
+from .wire import Wire as Wire
