@@ -5,6 +5,7 @@ Nothing from `networks`, `field`, `signals` or above may be imported here.
 """
 
 from ._base import AbstractEncoding as AbstractEncoding
+from .codebook_grid import CodebookGrid as CodebookGrid
 from .composite import Composite as Composite
 from .coord_conv import coord_channels as coord_channels
 from .cp_factors import CPFactors as CPFactors

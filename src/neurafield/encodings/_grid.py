@@ -1,5 +1,6 @@
 """What encodings on grids share: the lookup, sizes along each axis, the table's first values."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -26,14 +27,18 @@ MAX_ROWS = 2**36
 class AbstractGrid(AbstractEncoding):
     """One table, read through the grid kernel.
 
-    A final subclass sets `levels`, `interpolation`, `sparse` and `table`. All its parameters are
-    tables, whose rows few points read. At a level of detail the features of finer ones are zero.
+    A final subclass sets `levels`, `interpolation` and `sparse`, and says what the rows are. All
+    its parameters are tables, whose rows few points read. At a level of detail the features of
+    finer ones are zero.
     """
 
     levels: Levels
     interpolation: str
     sparse: bool
-    table: Tensor
+
+    @abstractmethod
+    def rows(self) -> Float[Tensor, "rows features"]:
+        """The table: features of all vertices, level by level."""
 
     @property
     def num_lods(self) -> int:
@@ -43,13 +48,13 @@ class AbstractGrid(AbstractEncoding):
         check_last_axis(self, x, self.in_dim)
         levels = self.levels.first(self.lod + 1)
         y = grid_interpolate(
-            x, self.table, levels, interpolation=self.interpolation, sparse=self.sparse
+            x, self.rows(), levels, interpolation=self.interpolation, sparse=self.sparse
         )
         return self._with_finer(y)
 
     def jet(self, x: Jet) -> Jet:
         check_last_axis(self, x.value, self.in_dim)
-        found = table_jet(x, self.table, self.levels.first(self.lod + 1), self.interpolation)
+        found = table_jet(x, self.rows(), self.levels.first(self.lod + 1), self.interpolation)
         return Jet(self._with_finer(found.streams), x.weights)
 
     def _with_finer(self, y: Float[Tensor, "*batch c"]) -> Float[Tensor, "*batch out_dim"]:
@@ -119,6 +124,15 @@ def plain(resolution: int | Sequence[int]) -> int | list[int]:
     return [*resolution] if isinstance(resolution, Sequence) else resolution
 
 
+def check_rows(owner: object, levels: Levels) -> None:
+    """Require a table that some memory could hold."""
+    if levels.num_rows > MAX_ROWS:
+        raise ValueError(
+            f"{owner_name(owner)}: expected at most {MAX_ROWS} rows, got {levels.num_rows}. "
+            "Take fewer cells."
+        )
+
+
 def new_table(
     owner: object,
     levels: Levels,
@@ -127,11 +141,7 @@ def new_table(
     bounds: tuple[float, float] = (-1e-4, 1e-4),
 ) -> nn.Parameter:
     """Rows drawn evenly between two bounds; by default instant-ngp's."""
-    if levels.num_rows > MAX_ROWS:
-        raise ValueError(
-            f"{owner_name(owner)}: expected at most {MAX_ROWS} rows, got {levels.num_rows}. "
-            "Take fewer cells."
-        )
+    check_rows(owner, levels)
     return nn.Parameter(
         torch.empty(levels.num_rows, features).uniform_(*bounds, generator=generator)
     )

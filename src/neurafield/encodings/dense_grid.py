@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from ..kernels.grid import make_levels
 from ._grid import AbstractGrid, check_grid, new_table, plain, resolution_per_axis
@@ -69,6 +71,9 @@ class DenseGrid(AbstractGrid):
             [resolution_per_axis(self, in_dim, "resolution", resolution)], max_rows=None
         )
         self.table = new_table(self, self.levels, features, generator)
+
+    def rows(self) -> Float[Tensor, "rows features"]:
+        return self.table
 
     def hyperparams(self) -> dict[str, Any]:
         return {

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from .._checks import check_count
+from .._checks import check_count, owner_name
 from ..kernels.grid import MAX_LEVELS, make_levels
 from ._grid import AbstractGrid, check_grid, new_table, plain, resolution_per_axis
 
@@ -98,6 +100,9 @@ class HashGrid(AbstractGrid):
         self.levels = make_levels(resolutions, max_rows=2**log2_table_size, overflow=overflow)
         self.table = new_table(self, self.levels, features, generator)
 
+    def rows(self) -> Float[Tensor, "rows features"]:
+        return self.table
+
     def hyperparams(self) -> dict[str, Any]:
         return {
             "in_dim": self.in_dim,
@@ -113,19 +118,19 @@ class HashGrid(AbstractGrid):
 
 
 def growing_resolutions(
-    base: Sequence[int], finest: Sequence[int], num_levels: int
+    base: Sequence[int], finest: Sequence[int], num_levels: int, *, owner: object = "HashGrid"
 ) -> list[tuple[int, ...]]:
     """Cells along each axis of each level, growing by the same factor from level to level."""
     for first, last in zip(base, finest, strict=True):
         if last < first:
             raise ValueError(
-                f"HashGrid: expected finest_resolution to be at least base_resolution, got {last} "
-                f"after {first}."
+                f"{owner_name(owner)}: expected finest_resolution to be at least base_resolution, "
+                f"got {last} after {first}."
             )
         if num_levels == 1 and last != first:
             raise ValueError(
-                f"HashGrid: expected equal base and finest resolutions of a single level, got "
-                f"{first} and {last}."
+                f"{owner_name(owner)}: expected equal base and finest resolutions of a single "
+                f"level, got {first} and {last}."
             )
     # Exact at both ends, and not one cell short where a power falls on a whole number.
     return [
