@@ -11,8 +11,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from neurafield import Field, FieldFileError, load, save
+from neurafield import Field, FieldFileError, activations, load, save
 from neurafield.container import read_sealed, write_sealed
+from neurafield.encodings import AbstractEncoding, Composite, Identity, Positional
 from neurafield.networks import MLP, Siren
 
 from .cases import FIELD_CASES, Case
@@ -54,13 +55,109 @@ def test_other_precisions_come_back_as_they_were(dtype: torch.dtype, tmp_path: P
         assert torch.equal(a, b)
 
 
-def test_a_component_that_no_file_can_name_is_refused_when_saved(tmp_path: Path) -> None:
-    class Mine(Siren):
-        pass
+class Mine(Siren):
+    """A component that is not the library's."""
 
-    with pytest.raises(FieldFileError, match=r"Mine.*state_dict"):
-        save(tmp_path / "x.field", Field(Mine(2, 1, width=3, depth=1)))
+
+def test_components_of_your_own_are_named_when_the_file_is_read(tmp_path: Path) -> None:
+    field = Field(
+        Mine(8, 1, width=3, depth=1),
+        encoding=Composite([Positional(1, 2), Composite([Doubled(), Identity(2)])]),
+    )
+    save(tmp_path / "x.field", field)
+    own = load(tmp_path / "x.field", components=[Mine, Doubled])
+    assert (type(own.field.network), own.field.num_parameters) == (Mine, 31)
+    x = torch.rand(5, 4)
+    assert torch.equal(own.field(x), field(x))
+    for known in ([], [Mine], [Doubled]):
+        with pytest.raises(FieldFileError, match=r"got '(Mine|Doubled)'.*components="):
+            load(tmp_path / "x.field", components=known)
+
+
+class Doubled(AbstractEncoding):
+    in_dim = out_dim = 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+    def hyperparams(self) -> dict[str, object]:
+        return {}
+
+
+def test_an_activation_of_your_own_is_named_too(tmp_path: Path) -> None:
+    class Cube(activations.AbstractActivation):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x**3
+
+        def derivatives(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return x**3, 3 * x**2, 6 * x
+
+        def hyperparams(self) -> dict[str, object]:
+            return {}
+
+    field = Field(MLP(2, 1, width=3, depth=1, activation=Cube()))
+    save(tmp_path / "x.field", field)
+    again = load(tmp_path / "x.field", components=[Cube]).field
+    assert torch.equal(again(torch.ones(2)), field(torch.ones(2)))
+    with pytest.raises(FieldFileError, match=r"activations: expected one of.*'Cube'"):
+        load(tmp_path / "x.field", components=[Mine])
+
+
+def test_a_name_means_one_class_only(tmp_path: Path) -> None:
+    other = type("Siren", (Siren,), {})
+    with pytest.raises(FieldFileError, match="name that is not taken, got another Siren"):
+        save(tmp_path / "x.field", Field(other(2, 1, width=3, depth=1)))
     assert list(tmp_path.iterdir()) == []
+    save(tmp_path / "x.field", small_field())
+    for components in ([other], [Mine, type("Mine", (Siren,), {})]):
+        with pytest.raises(ValueError, match="name that is not taken"):
+            load(tmp_path / "x.field", components=components)
+    for what in (Field, AbstractEncoding):
+        with pytest.raises(TypeError, match="concrete classes of encodings"):
+            load(tmp_path / "x.field", components=[what])
+    # And each file is read for itself.
+    load(tmp_path / "x.field", components=[Mine])
+    save(tmp_path / "x.field", Field(Mine(2, 1, width=3, depth=1)))
+    with pytest.raises(FieldFileError, match="got 'Mine'"):
+        load(tmp_path / "x.field")
+
+
+def test_what_would_not_build_again_is_not_saved(tmp_path: Path) -> None:
+    class Forgetful(Doubled):
+        def hyperparams(self) -> dict[str, object]:
+            return self.said
+
+    field = Field(Siren(1, 1, width=3, depth=1), encoding=Forgetful())
+    for said, message in (
+        ({"in_dim": 1}, "unexpected keyword argument|takes no arguments"),
+        ({"a": torch.ones(2)}, "not JSON serializable"),
+        ({"a": float("nan")}, "Out of range float"),
+    ):
+        field.encoding.said = said
+        with pytest.raises(FieldFileError, match=message):
+            save(tmp_path / "x.field", field)
+    torch.nn.utils.parametrizations.weight_norm(field.network.layers[0])
+    field.encoding.said = {}
+    with pytest.raises(FieldFileError, match="do not fit the architecture"):
+        save(tmp_path / "x.field", field)
+    assert list(tmp_path.iterdir()) == []
+
+
+def nested_composites(levels: int) -> AbstractEncoding:
+    encoding: AbstractEncoding = Identity(1)
+    for _ in range(levels):
+        encoding = Composite([encoding])
+    return encoding
+
+
+def test_composites_nest_eight_deep_and_no_deeper(tmp_path: Path) -> None:
+    path = tmp_path / "x.field"
+    network = Siren(1, 1, width=3, depth=1)
+    field = Field(network, encoding=nested_composites(7))
+    save(path, field)
+    assert torch.equal(load(path).field(torch.ones(1)), field(torch.ones(1)))
+    with pytest.raises(FieldFileError, match="at most 32 levels"):
+        save(path, Field(network, encoding=nested_composites(12)))
 
 
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
@@ -208,6 +305,24 @@ HOSTILE_HEADERS = {
     "no network": {"network": None},
     "a list for the signal": {"signal": ["image"]},
     "text for the fit": {"fit": "psnr"},
+    "a composite of a network": {
+        "encoding": {
+            "type": "Composite",
+            "hyperparams": {"parts": [{"type": "Siren", "hyperparams": SIREN}], "axes": [[0, 1]]},
+        }
+    },
+    "a composite of text": {
+        "encoding": {"type": "Composite", "hyperparams": {"parts": "ab", "axes": "ab"}}
+    },
+    "a composite of a far axis": {
+        "encoding": {
+            "type": "Composite",
+            "hyperparams": {
+                "parts": [{"type": "Identity", "hyperparams": {"in_dim": 1}}],
+                "axes": [[10**9]],
+            },
+        }
+    },
     "a newer format": {"format": 2},
     "a checkpoint": {"kind": "checkpoint"},
 }

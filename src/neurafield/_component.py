@@ -2,6 +2,9 @@
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -10,7 +13,6 @@ from torch import Tensor, nn
 
 from ._checks import check_count
 from .derivatives import Jet, jet_by_autodiff, tell_fallback
-
 
 _Component = TypeVar("_Component", bound="AbstractComponent")
 
@@ -57,7 +59,7 @@ class AbstractComponent(nn.Module, ABC):
         return self.num_lods - 1 if self._lod is None else self._lod
 
     def at_lod(self: _Component, lod: int) -> _Component:
-        """This component read at a level of detail, 0 the coarsest.
+        """The component itself, read at a level of detail, 0 the coarsest.
 
         It shares all parameters, in place: what is trained, moved or replaced in one is so in the
         other. A subclass with several levels reads `self.lod` in `forward` and `jet`.
@@ -106,12 +108,28 @@ def registry(room: ModuleType, base: type) -> dict[str, type]:
     }
 
 
+_own: ContextVar[Sequence[type]] = ContextVar("own", default=())
+
+
+@contextmanager
+def also_known(classes: Sequence[type]) -> Iterator[None]:
+    """Let descriptions name these classes too, beside those of the rooms, while it lasts.
+
+    Not an argument of `build`, since components build their parts in their constructors.
+    """
+    token = _own.set(classes)
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
 def build(room: ModuleType, base: type, spec: object) -> Any:
     """A component from its description, or the component itself if it is one already.
 
     A constructor that takes components takes both through this, so that its own `hyperparams`
     may hold `spec_of` each. A description may come from a hostile file: it can name public
-    classes of the room only, and nest so deep only.
+    classes of the room only, or those of `also_known`, and nest so deep only.
 
     Args:
         room: Where the class is looked up, such as `neurafield.encodings`.
@@ -131,12 +149,13 @@ def build(room: ModuleType, base: type, spec: object) -> Any:
             f"{type(spec).__name__}."
         )
     check_nesting(owner, spec)
-    known = registry(room, base)
+    own = {cls.__name__: cls for cls in _own.get() if issubclass(cls, base)}
+    known = {**own, **registry(room, base)}
     name = spec.get("type")
     if not isinstance(name, str) or name not in known:
         raise ValueError(
             f"{owner}: expected one of {', '.join(known)}, got {name!r}. A newer neurafield may "
-            "know it."
+            "know it; a class of your own is named by load(path, components=[...])."
         )
     return known[name](**spec["hyperparams"])
 

@@ -1,6 +1,8 @@
 """`NAME.field`: a field in a file that builds it again without running anything from it."""
 
-from collections.abc import Mapping
+import inspect
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,13 +10,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import encodings, networks
-from ._component import AbstractComponent, build, spec_of
+from . import activations, encodings, networks
+from ._component import AbstractComponent, also_known, build, registry, spec_of
 from .container import read_sealed, state_shapes, write_sealed
 from .errors import FieldFileError
 from .field import Field
 
 FORMAT_VERSION = 1
+
+PARTS = (AbstractComponent, activations.AbstractActivation)
+"""What a file names."""
+
+LIBRARY = {
+    **registry(encodings, encodings.AbstractEncoding),
+    **registry(networks, networks.AbstractNetwork),
+    **registry(activations, activations.AbstractActivation),
+}
+"""The names that are taken."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +56,14 @@ def save(
 
     Args:
         path: Where to, by convention with the suffix `.field`. An existing file is replaced.
-        field: What to save.
+        field: What to save. Components of your own go by their class names, and their classes
+            have to be given to `load`; that their `hyperparams` build them again is tried here.
         signal: JSON values that describe the signal's file, from `signal.layout.spec()`.
         fit: JSON values that tell how it was fitted.
 
     Raises:
-        FieldFileError: If a parameter is NaN or infinite, or it is not a field.
+        FieldFileError: If a parameter is NaN or infinite, it is not a field, or the file would
+            not build it again.
         OSError: If the file cannot be written.
 
     Example:
@@ -66,22 +80,30 @@ def save(
     header = {
         "format": FORMAT_VERSION,
         "kind": "field",
-        "encoding": _spec(field.encoding),
-        "network": _spec(field.network),
+        **architecture_spec(field),
         "signal": None if signal is None else dict(signal),
         "fit": dict(fit or {}),
     }
+    _check_builds_again(Path(path), field, header)
     write_sealed(Path(path), field.state_dict(), header)
 
 
-def load(path: str | Path) -> FieldFile:
+def load(path: str | Path, *, components: Sequence[type] = ()) -> FieldFile:
     """Read a field file.
+
+    Args:
+        path: The file.
+        components: Classes of your own that it may name: encodings, networks or activations,
+            built with what the file says as keyword arguments.
 
     Raises:
         FieldFileError: If it is missing, damaged, made by a newer version, or names
-            components or sizes that this library does not have.
+            components or sizes that neither this library nor you have.
+        TypeError: If one of `components` is not such a class.
+        ValueError: If one has a name that is taken.
     """
     path = Path(path)
+    own = _own_classes(components)
     tensors, header = read_sealed(path)
     if header.get("kind") != "field":
         raise FieldFileError(f"{path}: expected a field file, got a {header.get('kind')!r} file.")
@@ -93,14 +115,16 @@ def load(path: str | Path) -> FieldFile:
     signal, fit = header.get("signal"), header.get("fit")
     if not (signal is None or isinstance(signal, dict)) or not isinstance(fit, dict):
         raise FieldFileError(f"{path}: expected objects under 'signal' and 'fit'.")
-    field = build_field(path, header)
+    with also_known(own):
+        field = build_field(path, header)
     _assign(path, field, tensors)
     return FieldFile(field, signal, fit)
 
 
 def architecture_spec(field: Field) -> dict[str, Any]:
     """Names and hyper-parameters of a field's components: all that builds it but the numbers."""
-    return {"encoding": _spec(field.encoding), "network": _spec(field.network)}
+    encoding = None if field.encoding is None else spec_of(field.encoding)
+    return {"encoding": encoding, "network": spec_of(field.network)}
 
 
 def build_field(path: Path, spec: Mapping[str, Any]) -> Field:
@@ -116,19 +140,39 @@ def build_field(path: Path, spec: Mapping[str, Any]) -> Field:
             raise FieldFileError(f"{path}: {error}") from error
 
 
-def _spec(component: AbstractComponent | None) -> dict[str, Any] | None:
-    if component is None:
-        return None
-    room = encodings if isinstance(component, encodings.AbstractEncoding) else networks
-    if vars(room).get(type(component).__name__) is not type(component):
-        raise FieldFileError(
-            f"{type(component).__name__}: expected a component of neurafield itself, got one that "
-            "a file cannot name. Keep its state_dict instead."
+def _own_classes(classes: Iterable[type]) -> list[type]:
+    """Classes that are not the library's: checked, so that a name means one of them only."""
+    own: dict[str, type] = {}
+    for cls in classes:
+        if not (inspect.isclass(cls) and issubclass(cls, PARTS)) or inspect.isabstract(cls):
+            raise TypeError(
+                f"components: expected concrete classes of encodings, networks or activations, "
+                f"got {cls!r}."
+            )
+        if own.setdefault(cls.__name__, cls) is not cls or cls.__name__ in LIBRARY:
+            raise ValueError(
+                f"components: expected a name that is not taken, got another {cls.__name__}. "
+                "Rename the class."
+            )
+    return list(own.values())
+
+
+def _check_builds_again(path: Path, field: Field, header: Mapping[str, Any]) -> None:
+    parts = [part for part in field.modules() if isinstance(part, PARTS)]
+    try:
+        own = _own_classes(
+            type(part) for part in parts if LIBRARY.get(type(part).__name__) is not type(part)
         )
-    return spec_of(component)
+        with also_known(own):
+            again = build_field(path, json.loads(json.dumps(header, allow_nan=False)))
+    except FieldFileError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise FieldFileError(f"{path}: {error}") from error
+    _check_fits(path, again, field.state_dict())
 
 
-def _assign(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> None:
+def _check_fits(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> None:
     # Shapes alone: a field in float64 or bfloat16 comes back as it was.
     expected = {name: shape for name, (shape, _) in state_shapes(field.state_dict()).items()}
     got = {name: shape for name, (shape, _) in state_shapes(tensors).items()}
@@ -139,5 +183,9 @@ def _assign(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> None:
         raise FieldFileError(
             f"{path}: the tensors do not fit the architecture (first at {names[0]})."
         )
+
+
+def _assign(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> None:
+    _check_fits(path, field, tensors)
     field.load_state_dict(tensors, assign=True)
     assert not any(t.is_meta for t in (*field.parameters(), *field.buffers()))
