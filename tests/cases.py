@@ -23,8 +23,10 @@ from neurafield.encodings import (
     Identity,
     KPlanes,
     LogPositional,
+    MeshFeatures,
     Octree,
     OneBlob,
+    PointFeatures,
     Positional,
     RandomFourier,
     SparseGrid,
@@ -34,6 +36,7 @@ from neurafield.encodings import (
     TriangleWave,
     TriPlane,
     VMFactors,
+    triangulated_box,
 )
 from neurafield.networks import MLP, Bacon, Finer, Linear, Siren, Wire
 
@@ -88,6 +91,15 @@ def sparse_grid(in_dim: int, g: torch.Generator, **options: Any) -> SparseGrid:
     return SparseGrid.from_octree(tree, generator=g, **options)
 
 
+def mesh_features(in_dim: int, g: torch.Generator) -> MeshFeatures:
+    """The whole box in two dimensions; in three a tetrahedron's surface, away from its corners."""
+    if in_dim == 2:
+        return MeshFeatures.from_mesh(*triangulated_box([3, 5]), features=5, generator=g)
+    vertices = torch.tensor([[0.1, 0.2, 0.7], [-0.6, 0.1, -0.3], [0.4, -0.7, -0.2], [0.3, 0.6, 0]])
+    faces = torch.tensor([[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]])
+    return MeshFeatures.from_mesh(vertices, faces, features=7, generator=g)
+
+
 ENCODING_CASES = [
     Case("positional", lambda g: Positional(3, 5), 3, 33),
     Case("positional-bare", lambda g: Positional(2, 3, include_input=False), 2, 12),
@@ -111,6 +123,12 @@ ENCODING_CASES = [
         ),
         4,
         14,
+    ),
+    Case(
+        "composite-levels",
+        lambda g: Composite([Identity(1), Composite([hash_grid(2, generator=g)])]),
+        3,
+        11,
     ),
     Case(
         "composite-shared",
@@ -147,6 +165,15 @@ ENCODING_CASES = [
     ),
     Case("hash-grid", lambda g: hash_grid(3, generator=g), 3, 10),
     Case("hash-grid-tiled", lambda g: hash_grid(2, overflow="tiled", generator=g), 2, 10),
+    Case("mesh-features-filled", lambda g: mesh_features(2, g), 2, 5),
+    Case("mesh-features-surface", lambda g: mesh_features(3, g), 3, 7),
+    Case("point-features", lambda g: PointFeatures(2, num_points=31, generator=g), 2, 4),
+    Case(
+        "point-features-few",
+        lambda g: PointFeatures(3, num_points=11, features=5, num_neighbours=3, generator=g),
+        3,
+        5,
+    ),
     Case("sparse-grid", lambda g: sparse_grid(2, g, features=5), 2, 5),
     Case(
         "sparse-grid-smoothstep",

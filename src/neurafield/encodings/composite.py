@@ -27,7 +27,8 @@ class Composite(AbstractEncoding):
     one place should be seen in two ways. Fails when the signal's coordinates belong together and
     the parts tear them apart: what depends on two parts at once is left to the network.
 
-    Cost: the sum of the parts' memory and reads.
+    Cost: the sum of the parts' memory and reads. Parts with several levels of detail are cut at the
+    same one, or at their last if they have fewer.
 
     Args:
         parts: The encodings, or what `hyperparams` of a composite holds of them.
@@ -86,6 +87,21 @@ class Composite(AbstractEncoding):
                 for part, group in zip(parts, self.axes, strict=True)
             ]
         )
+
+    @property
+    def num_lods(self) -> int:
+        """As many as the part with the most."""
+        return max(part.num_lods for part in cast(Sequence[AbstractEncoding], self.parts))
+
+    def at_lod(self, lod: int) -> "Composite":
+        """The same parts, each at this level of detail or its own last one; see there."""
+        check_count(self, low=0, high=self.num_lods - 1, lod=lod)
+        parts = cast(Sequence[AbstractEncoding], self.parts)
+        view = Composite(
+            [part.at_lod(min(lod, part.num_lods - 1)) for part in parts], axes=self.axes
+        )
+        view._lod = lod
+        return view
 
     def tables(self) -> list[Tensor]:
         parts = cast(Sequence[AbstractEncoding], self.parts)
