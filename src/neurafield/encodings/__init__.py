@@ -16,8 +16,11 @@ from .hash_grid import HashGrid as HashGrid
 from .identity import Identity as Identity
 from .k_planes import KPlanes as KPlanes
 from .log_positional import LogPositional as LogPositional
+from .mesh_features import MeshFeatures as MeshFeatures
+from .mesh_features import triangulated_box as triangulated_box
 from .octree import Octree as Octree
 from .one_blob import OneBlob as OneBlob
+from .point_features import PointFeatures as PointFeatures
 from .positional import Positional as Positional
 from .random_fourier import RandomFourier as RandomFourier
 from .sparse_grid import SparseGrid as SparseGrid

@@ -1,0 +1,202 @@
+"""The nearest points, segments, triangles or tetrahedra to queries, found exactly.
+
+Notation: a simplex has `m + 1` corners in `d` coordinates; a point is one with m = 0.
+
+Simplices are taken in blocks of neighbours in the list, which `spatial_order` makes neighbours in
+space. A block whose box is farther away than what was found already is not looked into. That
+depends on the data, so the search is an operation of its own that compilers do not look into.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+_BLOCK = 32
+_QUERIES = 4096
+"""Queries at a time, so that what is looked at stays in the cache."""
+
+
+def nearest(
+    x: Float[Tensor, "*batch d"],
+    vertices: Float[Tensor, "v d"],
+    simplices: Int64[Tensor, "n corners"],
+    count: int,
+) -> Int64[Tensor, "*batch count"]:
+    """The `count` nearest simplices to each query, the nearest first; without a gradient.
+
+    Exact but for rounding. Works under torch.func, torch.compile and torch.export.
+    """
+    found: Tensor = torch.ops.neurafield.nearest(x.detach(), vertices.detach(), simplices, count)
+    return found
+
+
+def closest(
+    x: Float[Tensor, "*batch d"], corners: Float[Tensor, "*batch corners d"]
+) -> tuple[Float[Tensor, "*batch corners"], Bool[Tensor, "*batch corners"]]:
+    """The closest point of a simplex: its weights, and the corners of the face that it lies in.
+
+    A face counts with its border, and the simplex itself is one.
+    """
+    origin, edges = corners[..., 0, :], corners[..., 1:, :] - corners[..., :1, :]
+    away, size = x - origin, corners.shape[-2] - 1
+    if size == 0:
+        weights = torch.ones_like(away[..., :1])
+        return weights, weights > 0
+    tail, regular = _coordinates(away, edges)
+    weights = torch.cat([1 - tail.sum(-1, keepdim=True), tail], dim=-1)
+    inside = ((weights >= 0).all(-1) & regular)[..., None]
+    if size == 1:
+        ends = torch.stack([weights[..., 0] >= weights[..., 1], weights[..., 0] < weights[..., 1]])
+        end = ends.movedim(0, -1)
+        return torch.where(inside, weights, end.to(weights)), inside | end
+    active = torch.ones_like(weights, dtype=torch.bool)
+    nearest_facet = torch.full_like(weights[..., :1], torch.inf)
+    for left_out in range(size + 1):
+        kept = [corner for corner in range(size + 1) if corner != left_out]
+        own, own_active = closest(x, corners[..., kept, :])
+        gap = x - (own[..., None] * corners[..., kept, :]).sum(-2)
+        distance = gap.square().sum(-1, keepdim=True)
+        better = ~inside & (distance < nearest_facet)
+        nearest_facet = torch.where(better, distance, nearest_facet)
+        weights = torch.where(better, _with_zero(own, left_out), weights)
+        active = torch.where(better, _with_zero(own_active, left_out), active)
+    return weights, active
+
+
+def slopes(
+    corners: Float[Tensor, "*batch corners d"], active: Bool[Tensor, "*batch corners"]
+) -> tuple[Float[Tensor, "*batch corners d"], Int64[Tensor, "*batch 1"]]:
+    r"""How the weights of the closest point in a face move with the query, which is affinely.
+
+    Returns:
+        Derivatives $S$ of the weights, and a corner $b$ of the face: with it the weights are
+        $e_b + S (x - v_b)$.
+    """
+    base = active.long().argmax(-1, keepdim=True)
+    origin = corners.gather(-2, base[..., None].expand(*base.shape, corners.shape[-1]))
+    edges = torch.where(active[..., None], corners - origin, 0)
+    places = torch.arange(corners.shape[-2], device=corners.device)
+    idle = (~active | (places == base)).to(corners)
+    tail = torch.linalg.solve(edges @ edges.mT + torch.diag_embed(idle), edges)
+    return torch.where((places == base)[..., None], -tail.sum(-2, keepdim=True), tail), base
+
+
+def spatial_order(points: Float[Tensor, "n d"]) -> Int64[Tensor, " n"]:
+    """An order in which neighbours in the list are neighbours in space: Morton's."""
+    low, high = points.amin(0), points.amax(0)
+    cell = ((points - low) / (high - low).clamp(min=1e-30) * 1023).long()
+    key = torch.zeros_like(cell[:, 0])
+    for bit in range(9, -1, -1):
+        for axis in range(points.shape[1]):
+            key = 2 * key + (cell[:, axis] >> bit & 1)
+    return key.argsort(stable=True)
+
+
+def _coordinates(
+    away: Float[Tensor, "*batch d"], edges: Float[Tensor, "*batch m d"]
+) -> tuple[Float[Tensor, "*batch m"], Bool[Tensor, "*batch"]]:
+    """The projection's coordinates along the edges, and whether these span what they should."""
+    along = (edges * away[..., None, :]).sum(-1)
+    gram = [[(a * b).sum(-1) for b in edges.unbind(-2)] for a in edges.unbind(-2)]
+    scale = torch.stack([gram[i][i] for i in range(len(gram))]).prod(0)
+    if len(gram) == 1:
+        determinant = gram[0][0]
+        found = [along[..., 0]]
+    elif len(gram) == 2:
+        determinant = gram[0][0] * gram[1][1] - gram[0][1] ** 2
+        found = [
+            gram[1][1] * along[..., 0] - gram[0][1] * along[..., 1],
+            gram[0][0] * along[..., 1] - gram[0][1] * along[..., 0],
+        ]
+    else:
+        # Three edges in three dimensions: Cramer's rule on the edges themselves.
+        a, b, c = edges.unbind(-2)
+        normals = [torch.linalg.cross(*pair) for pair in ((b, c), (c, a), (a, b))]
+        volume = (a * normals[0]).sum(-1)
+        determinant = volume**2
+        found = [(away * normal).sum(-1) * volume for normal in normals]
+    regular = determinant > 1e-10 * scale
+    safe = torch.where(regular, determinant, 1)
+    return torch.stack(found, dim=-1) / safe[..., None], regular
+
+
+def _with_zero(values: Tensor, place: int) -> Tensor:
+    zero = torch.zeros_like(values[..., :1])
+    return torch.cat([values[..., :place], zero, values[..., place:]], dim=-1)
+
+
+def _search(x: Tensor, vertices: Tensor, simplices: Tensor, count: int) -> Tensor:
+    corners = vertices[simplices]
+    num_blocks = -(-len(simplices) // _BLOCK)
+    rows = torch.arange(num_blocks * _BLOCK, device=x.device).view(num_blocks, _BLOCK)
+    blocks = corners[rows.clamp(max=len(simplices) - 1)]
+    low, high = blocks.amin((1, 2)), blocks.amax((1, 2))
+    queries = x.reshape(-1, x.shape[-1])
+    found = [
+        _search_blocks(part, corners, rows, low, high, count) for part in queries.split(_QUERIES)
+    ]
+    return torch.cat(found).reshape(*x.shape[:-1], count)
+
+
+def _search_blocks(
+    x: Tensor, corners: Tensor, rows: Tensor, low: Tensor, high: Tensor, count: int
+) -> Tensor:
+    bound = torch.zeros(len(x), len(rows), dtype=x.dtype, device=x.device)
+    for axis in range(x.shape[1]):
+        own = x[:, axis, None]
+        bound += torch.maximum(low[:, axis] - own, own - high[:, axis]).clamp(min=0).square()
+    distances = torch.full((len(x), count), torch.inf, dtype=x.dtype, device=x.device)
+    items = torch.zeros(len(x), count, dtype=torch.int64, device=x.device)
+    open_rows, num_blocks = torch.arange(len(x), device=x.device), 1
+    while len(open_rows):
+        least, chosen = bound[open_rows].topk(num_blocks, largest=False)
+        candidates = rows[chosen].flatten(1)
+        # Neither beyond the last simplex, nor in a block that was looked into before.
+        new = (candidates < len(corners)) & least.isfinite().repeat_interleave(_BLOCK, 1)
+        own = corners[candidates.clamp(max=len(corners) - 1)]
+        at = x[open_rows, None].expand(-1, own.shape[1], -1)
+        weights, _ = closest(at, own)
+        distance = (at - (weights[..., None] * own).sum(-2)).square().sum(-1)
+        distance = torch.where(new, distance, torch.inf)
+        distance = torch.cat([distances[open_rows], distance], dim=1)
+        candidates = torch.cat([items[open_rows], candidates], dim=1)
+        best, place = distance.topk(count, largest=False)
+        distances[open_rows], items[open_rows] = best, candidates.gather(1, place)
+        bound[open_rows[:, None], chosen] = torch.inf
+        open_rows = open_rows[bound[open_rows].amin(1) < best[:, -1]]
+        # More at a time for the few that have many blocks in reach.
+        num_blocks = min(2 * num_blocks, len(rows))
+    return items
+
+
+def _search_shape(x: Tensor, vertices: Tensor, simplices: Tensor, count: int) -> Tensor:
+    return x.new_empty((*x.shape[:-1], count), dtype=torch.int64)
+
+
+def _search_stacked(info: Any, axes: tuple[Any, ...], *inputs: Any) -> tuple[Tensor, int]:
+    """Under vmap: one search for all queries, unless each has simplices of its own."""
+    x, vertices, simplices, count = inputs
+    if axes[0] is not None:
+        x = x.movedim(axes[0], 0)
+    if axes[1] is None and axes[2] is None:
+        return torch.ops.neurafield.nearest(x, vertices, simplices, count), 0
+    own_axes = (None if axes[0] is None else 0, *axes[1:3])
+
+    def one(place: int) -> Tensor:
+        own = (
+            value if axis is None else value.select(axis, place)
+            for value, axis in zip((x, vertices, simplices), own_axes, strict=True)
+        )
+        found: Tensor = torch.ops.neurafield.nearest(*own, count)
+        return found
+
+    return torch.stack([one(place) for place in range(info.batch_size)]), 0
+
+
+_library = torch.library.Library("neurafield", "FRAGMENT")
+_library.define("nearest(Tensor x, Tensor vertices, Tensor simplices, int count) -> Tensor")
+_library.impl("nearest", _search, "CompositeExplicitAutograd")
+torch.library.register_fake("neurafield::nearest", _search_shape, lib=_library)
+torch.library.register_vmap("neurafield::nearest", _search_stacked, lib=_library)

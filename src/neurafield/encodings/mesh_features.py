@@ -1,0 +1,198 @@
+"""Features at the vertices of a mesh, read at the closest point of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from .._checks import check_count, check_last_axis
+from ..derivatives import Jet
+from ._base import AbstractEncoding
+from ._grid import resolution_per_axis
+from ._nearest import closest, nearest, slopes, spatial_order
+
+
+class MeshFeatures(AbstractEncoding):
+    r"""Interpolate trained features of the vertices at the closest point of a mesh.
+
+    $y(x) = \sum_i \lambda_i(p)\, f_{v_i}$, where $p$ is the point of the mesh that is closest to
+    $x$, in a simplex with vertices $v_i$, and $\lambda$ its barycentric coordinates there.
+
+    - Simplices that fill space (triangles in two dimensions, tetrahedra in three): inside them
+      $p = x$, and $y$ is continuous.
+    - A surface (triangles in three dimensions, segments in two): $y$ is constant along the
+      normals, and jumps where two places of the surface are equally near.
+
+    Outside the mesh, and of [-1, 1], the closest point's value goes on; a NaN coordinate gives NaN
+    features. $y$ is affine in pieces: each simplex, and around the mesh what is closest to the
+    same face, edge or vertex. Its second derivatives are zero inside of each.
+
+    Use when detail follows a shape that a mesh describes. Fails when there is much off the
+    surface, where all that differs along a normal is lost: put the coordinates beside it, with
+    `Composite`.
+
+    Cost: $f + d$ numbers a vertex, and the corners' numbers. A query reads $m + 1$ rows, and looks
+    at some hundred simplices to find them: of 20,000 triangles, 50 to 100 microseconds on a core.
+
+    Args:
+        in_dim: Number of coordinates, each in [-1, 1]; 1 to 3.
+        num_vertices: Of the mesh.
+        num_simplices: Of the mesh.
+        num_corners: Of each simplex: 2 for segments, 3 for triangles, 4 for tetrahedra.
+        features: Channels.
+        generator: Source of the first values, U(-1e-4, 1e-4). None takes torch's global one.
+
+    Built from these alone it has all vertices at zero; the mesh is a buffer, saved with the state
+    and never trained. A new one is made by `from_mesh`.
+
+    Raises:
+        ValueError: If a size is out of range.
+
+    Example:
+        >>> vertices, triangles = triangulated_box([8, 8])
+        >>> encoding = MeshFeatures.from_mesh(vertices, triangles, features=4)
+        >>> encoding(torch.zeros(7, 2)).shape
+        torch.Size([7, 4])
+
+    Reference:
+        Yang et al., NeuMesh: Learning Disentangled Neural Mesh-based Implicit Field, ECCV 2022,
+        section 3.1. We differ: theirs averages the nearest vertices by inverse distance and adds
+        the signed distance; ours is the piecewise linear function on the mesh itself.
+    """
+
+    vertices: Tensor
+    simplices: Tensor
+
+    def __init__(
+        self,
+        in_dim: int,
+        *,
+        num_vertices: int,
+        num_simplices: int,
+        num_corners: int,
+        features: int = 4,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        check_count(self, in_dim=in_dim, high=3)
+        check_count(self, num_vertices=num_vertices, num_simplices=num_simplices, high=2**31)
+        check_count(self, num_corners=num_corners, low=2, high=in_dim + 1)
+        check_count(self, features=features, high=2**16)
+        self.in_dim, self.out_dim = in_dim, features
+        self.num_vertices, self.num_simplices = num_vertices, num_simplices
+        self.num_corners = num_corners
+        self.register_buffer("vertices", torch.zeros(num_vertices, in_dim))
+        self.register_buffer("simplices", torch.zeros(num_simplices, num_corners).long())
+        first = torch.empty(num_vertices, features)
+        self.table = nn.Parameter(first.uniform_(-1e-4, 1e-4, generator=generator))
+
+    @classmethod
+    def from_mesh(
+        cls,
+        vertices: Float[Tensor, "v d"],
+        simplices: Int64[Tensor, "n corners"],
+        *,
+        features: int = 4,
+        generator: torch.Generator | None = None,
+    ) -> "MeshFeatures":
+        """On a given mesh; other arguments as above.
+
+        Vertices keep their order, simplices do not.
+
+        Raises:
+            ValueError: If shapes do not fit, a vertex is not finite, or a simplex names one that
+                does not exist.
+        """
+        if vertices.ndim != 2 or not bool(vertices.isfinite().all()):
+            raise ValueError(
+                "MeshFeatures: expected finite vertices of shape (v, d), got "
+                f"{tuple(vertices.shape)}."
+            )
+        if simplices.ndim != 2 or not simplices.numel():
+            raise ValueError(
+                "MeshFeatures: expected simplices of shape (n, corners), got "
+                f"{tuple(simplices.shape)}."
+            )
+        if not bool(((simplices >= 0) & (simplices < len(vertices))).all()):
+            raise ValueError(
+                f"MeshFeatures: expected simplices that name vertices 0 to {len(vertices) - 1}, "
+                f"got {int(simplices.min())} to {int(simplices.max())}."
+            )
+        made = cls(
+            vertices.shape[1],
+            num_vertices=len(vertices),
+            num_simplices=len(simplices),
+            num_corners=simplices.shape[1],
+            features=features,
+            generator=generator,
+        )
+        made.vertices = vertices.to(made.vertices)
+        made.simplices = simplices[spatial_order(vertices[simplices].mean(1))].long()
+        return made
+
+    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        check_last_axis(self, x, self.in_dim)
+        return self._read(Jet(x[None], x.new_zeros(0, 0))).value
+
+    def jet(self, x: Jet) -> Jet:
+        check_last_axis(self, x.value, self.in_dim)
+        return self._read(x)
+
+    def _read(self, x: Jet) -> Jet:
+        nan = x.value.isnan()
+        known = torch.where(nan, 0, x.value)
+        found = nearest(known, self.vertices, self.simplices, 1)
+        names = self.simplices[found][..., 0, :]
+        corners = self.vertices[names]
+        _, active = closest(known.detach(), corners)
+        matrix, base = slopes(corners, active)
+        origin = corners.gather(-2, base[..., None].expand(*base.shape, self.in_dim))[..., 0, :]
+        away = torch.cat([(known - origin)[None], x.streams[1:]])
+        weights = torch.einsum("...cd,p...d->p...c", matrix, away)
+        places = torch.arange(self.num_corners, device=base.device)
+        start = (places == base).to(weights)
+        streams = torch.cat([weights[:1] + start, weights[1:]])
+        streams = torch.einsum("p...c,...cf->p...f", streams, self.table[names])
+        return Jet(torch.where(nan.any(-1, keepdim=True), torch.nan, streams), x.weights)
+
+    def tables(self) -> list[Tensor]:
+        return [self.table]
+
+    def hyperparams(self) -> dict[str, Any]:
+        return {
+            "in_dim": self.in_dim,
+            "num_vertices": self.num_vertices,
+            "num_simplices": self.num_simplices,
+            "num_corners": self.num_corners,
+            "features": self.out_dim,
+        }
+
+
+def triangulated_box(
+    cells: int | Sequence[int],
+) -> tuple[Float[Tensor, "v 2"], Int64[Tensor, "n 3"]]:
+    """A mesh of [-1, 1]^2: each cell of a grid cut into two triangles, alternately.
+
+    Args:
+        cells: Along each axis, one number for both or one for each.
+
+    Returns:
+        Vertices, and triangles as rows of vertex numbers.
+
+    Example:
+        >>> vertices, triangles = triangulated_box([3, 4])
+        >>> vertices.shape, triangles.shape
+        (torch.Size([20, 2]), torch.Size([24, 3]))
+    """
+    rows, columns = resolution_per_axis("triangulated_box", 2, "cells", cells)
+    axes = [torch.linspace(-1, 1, count + 1) for count in (rows, columns)]
+    vertices = torch.cartesian_prod(*axes)
+    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    corner = (row * (columns + 1) + column).flatten()
+    a, b, c, d = corner, corner + 1, corner + columns + 1, corner + columns + 2
+    even = ((row + column) % 2 == 0).flatten()[:, None]
+    first = torch.where(even, torch.stack([a, b, d], dim=-1), torch.stack([a, b, c], dim=-1))
+    second = torch.where(even, torch.stack([a, d, c], dim=-1), torch.stack([b, d, c], dim=-1))
+    return vertices, torch.cat([first, second])

@@ -1,0 +1,184 @@
+"""Features anchored at points, read by a kernel over the nearest ones."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .._checks import check_count, check_last_axis
+from ..derivatives import Jet, rules
+from ._base import AbstractEncoding
+from ._nearest import nearest, spatial_order
+
+_SOFTNESS = 0.01
+_REST = 1e-6
+_SMALLEST = 1e-12
+
+
+class PointFeatures(AbstractEncoding):
+    r"""Average the trained features of the nearest points, by weights that fall with distance.
+
+    $y(x) = \sum_i w_i f_i / \sum_i w_i$ over the $K$ points nearest to $x$, with
+    $w_i = \frac{(1 - u_i)^2 + 10^{-6}}{u_i + 0.01}$, $u_i = r_i^2 / R^2$, $r_i$ the distance to
+    point $i$ and $R$ that to the next one, the $K+1$-th. So weights follow the density of the
+    points by themselves, and a point comes in and goes out at a weight of nearly zero: $y$ is
+    continuous but for a part in a million. Where points coincide they share their weight. Far
+    from all points $y$ goes to the mean of the $K$ nearest. Outside [-1, 1] the border's value
+    goes on; a NaN coordinate gives NaN features. The gradient is finite everywhere, at a point as
+    well, except for the jumps where another point comes in.
+
+    Use when there are points where detail is, such as a scan's. Fails when speed matters: finding
+    the nearest points takes longer than reading a grid.
+
+    Cost: $f + d$ numbers a point. A query reads $K + 1$ rows, and looks at some hundred points to
+    find them: of 10,000 points, 20 to 50 microseconds on one core.
+
+    Args:
+        in_dim: Number of coordinates, each in [-1, 1].
+        num_points: Points. Initially they fill the box evenly, by a sequence with a random shift;
+            `from_points` places them. They are a buffer: saved, never trained.
+        features: Channels.
+        num_neighbours: $K$, less than `num_points`.
+        generator: Source of the shift and the first features, U(-1e-4, 1e-4). None takes torch's
+            global one.
+
+    Raises:
+        ValueError: If a size is out of range.
+
+    Example:
+        >>> g = torch.Generator().manual_seed(0)
+        >>> encoding = PointFeatures(3, num_points=500, features=4, generator=g)
+        >>> encoding(torch.zeros(7, 3)).shape
+        torch.Size([7, 4])
+
+    Reference:
+        Xu et al., Point-NeRF: Point-based Neural Radiance Fields, CVPR 2022, equations 2 to 4. We
+        differ in three things: their weight is $1 / r_i$, which has a kink at each point and jumps
+        where neighbours change; no network or confidence stands between a point's feature and the
+        average; and points are neither added nor removed. The window is that of Franke and
+        Nielson, Smooth Interpolation of Large Sets of Scattered Data, 1980. The first places:
+        Roberts, The Unreasonable Effectiveness of Quasirandom Sequences, 2018.
+    """
+
+    points: Tensor
+
+    def __init__(
+        self,
+        in_dim: int,
+        *,
+        num_points: int,
+        features: int = 4,
+        num_neighbours: int = 8,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        check_count(self, in_dim=in_dim, high=64)
+        check_count(self, num_points=num_points, low=2, high=2**31)
+        check_count(self, features=features, high=2**16)
+        check_count(self, num_neighbours=num_neighbours, high=min(256, num_points - 1))
+        self.in_dim, self.out_dim = in_dim, features
+        self.num_points, self.num_neighbours = num_points, num_neighbours
+        shift = torch.rand(in_dim, generator=generator)
+        self.register_buffer("points", _even_places(num_points, shift))
+        first = torch.empty(num_points, features)
+        self.table = nn.Parameter(first.uniform_(-1e-4, 1e-4, generator=generator))
+
+    @classmethod
+    def from_points(
+        cls,
+        points: Float[Tensor, "n d"],
+        *,
+        features: int = 4,
+        num_neighbours: int = 8,
+        generator: torch.Generator | None = None,
+    ) -> "PointFeatures":
+        """Anchors at given points, in another order; other arguments as above.
+
+        Raises:
+            ValueError: If points are not finite, or not of shape `(n, d)`.
+        """
+        if points.ndim != 2 or not bool(points.isfinite().all()):
+            raise ValueError(
+                f"PointFeatures: expected finite points of shape (n, d), got {tuple(points.shape)}."
+            )
+        made = cls(
+            points.shape[1],
+            num_points=points.shape[0],
+            features=features,
+            num_neighbours=num_neighbours,
+            generator=generator,
+        )
+        made.points = points[spatial_order(points)].to(made.points)
+        return made
+
+    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        # The jet's first stream, so that the formula stands here once.
+        check_last_axis(self, x, self.in_dim)
+        return self._read(Jet(x[None], x.new_zeros(0, 0))).value
+
+    def jet(self, x: Jet) -> Jet:
+        check_last_axis(self, x.value, self.in_dim)
+        return self._read(x)
+
+    def _read(self, x: Jet) -> Jet:
+        nan = x.value.isnan()
+        known = torch.where(nan, 0, x.value)
+        moving = torch.where((known.abs() <= 1) & ~nan, x.streams[1:], 0)
+        inside = known.clamp(-1, 1)
+        numbers = torch.arange(self.num_points, device=x.value.device)[:, None]
+        found = nearest(inside, self.points, numbers, self.num_neighbours + 1)
+        # Neighbours are a new last axis but one, and held fixed.
+        away = inside[..., None, :] - self.points[found]
+        slopes = moving[..., None, :].expand(-1, *away.shape)
+        away_jet = Jet(torch.cat([away[None], slopes]), x.weights)
+        squares = rules.product(away_jet, away_jet).streams.sum(-1)
+        near = Jet(squares[..., :-1], x.weights)
+        reach = Jet(squares[..., -1:], x.weights)
+        weights = _kernel(rules.product(near, _inverse(reach, _SMALLEST)))
+        total = Jet(weights.streams.sum(-1, keepdim=True), x.weights)
+        weights = rules.product(weights, _inverse(total))
+        rows = self.table[found[..., :-1]]
+        streams = torch.einsum("p...k,...kf->p...f", weights.streams, rows)
+        return Jet(torch.where(nan.any(-1, keepdim=True), torch.nan, streams), x.weights)
+
+    def tables(self) -> list[Tensor]:
+        return [self.table]
+
+    def hyperparams(self) -> dict[str, Any]:
+        return {
+            "in_dim": self.in_dim,
+            "num_points": self.num_points,
+            "features": self.out_dim,
+            "num_neighbours": self.num_neighbours,
+        }
+
+
+def _kernel(u: Jet) -> Jet:
+    """The weight of a point at a squared distance `u`, in units of the reach."""
+    window = rules.elementwise(
+        u, lambda v: (1 - v) ** 2 + _REST, lambda v: 2 * v - 2, lambda v: 2 + 0 * v
+    )
+    return rules.product(window, _inverse(u, _SOFTNESS))
+
+
+def _inverse(x: Jet, offset: float = 0.0) -> Jet:
+    """One over what is offset from zero."""
+    return rules.elementwise(
+        x,
+        lambda v: 1 / (v + offset),
+        lambda v: -1 / (v + offset) ** 2,
+        lambda v: 2 / (v + offset) ** 3,
+    )
+
+
+def _even_places(count: int, shift: Float[Tensor, " d"]) -> Float[Tensor, "n d"]:
+    """Points that fill the box evenly: multiples of powers of a generalised golden ratio."""
+    dim = len(shift)
+    ratio = 2.0
+    for _ in range(64):
+        ratio = (1 + ratio) ** (1 / (dim + 1))
+    steps = ratio ** -torch.arange(1, dim + 1, dtype=torch.float64)
+    places = shift + torch.arange(count, dtype=torch.float64)[:, None] * steps
+    points = (2 * (places % 1) - 1).float()
+    return points if points.is_meta else points[spatial_order(points)]

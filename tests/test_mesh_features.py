@@ -1,0 +1,166 @@
+"""Mesh features against closest points by brute force in NumPy."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import Delaunay
+from torch import Tensor
+from torch.testing import assert_close
+
+from neurafield.derivatives import Jet
+from neurafield.encodings import MeshFeatures, triangulated_box
+
+Mesh = tuple[Tensor, Tensor]
+
+
+def filled(dim: int) -> Mesh:
+    points = np.random.default_rng(dim).uniform(-0.8, 0.8, (23, dim))
+    return torch.from_numpy(points), torch.from_numpy(Delaunay(points).simplices).long()
+
+
+def surface(dim: int) -> Mesh:
+    """A polygon, or an octahedron cut into 8 * 4^2 triangles and pushed out to a ball."""
+    if dim == 2:
+        angle = torch.arange(37, dtype=torch.float64) * (2 * torch.pi / 37)
+        vertices = 0.6 * torch.stack([angle.cos(), angle.sin()], dim=-1)
+        return vertices, torch.stack([torch.arange(37), (torch.arange(37) + 1) % 37], dim=-1)
+    corners = torch.cat([torch.eye(3), -torch.eye(3)]).double()
+    faces = [(0, 1, 2), (1, 3, 2), (3, 4, 2), (4, 0, 2), (1, 0, 5), (3, 1, 5), (4, 3, 5), (0, 4, 5)]
+    triangles = corners[torch.tensor(faces)]
+    for _ in range(2):
+        a, b, c = triangles.unbind(1)
+        ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2
+        parts = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
+        triangles = torch.cat([torch.stack(part, dim=1) for part in parts])
+    vertices, index = torch.unique(triangles.flatten(0, 1), dim=0, return_inverse=True)
+    return 0.6 * torch.nn.functional.normalize(vertices, dim=-1), index.view(-1, 3)
+
+
+MESHES = {
+    "triangles": filled(2),
+    "tetrahedra": filled(3),
+    "polygon": surface(2),
+    "ball": surface(3),
+}
+MESHES["tangled"] = (
+    torch.randn(31, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64) / 2,
+    torch.randint(31, (47, 3), generator=torch.Generator().manual_seed(4)),  # Degenerate ones too.
+)
+
+
+def closest_by_force(x: np.ndarray, corners: np.ndarray) -> tuple[float, np.ndarray]:
+    """Distance and weights: least squares on every face, of which the nearest inside counts."""
+    best = (np.inf, np.zeros(len(corners)))
+    for size in range(1, len(corners) + 1):
+        for face in map(list, combinations(range(len(corners)), size)):
+            edges = corners[face[1:]] - corners[face[0]]
+            tail = np.linalg.lstsq(edges.T, x - corners[face[0]], rcond=None)[0]
+            weights = np.zeros(len(corners))
+            weights[face] = [1 - tail.sum(), *tail]
+            distance = float(np.linalg.norm(x - weights @ corners))
+            if (weights >= -1e-12).all() and distance < best[0] - 1e-12:
+                best = (distance, weights)
+    return best
+
+
+def check_against_force(encoding: MeshFeatures, mesh: Mesh) -> None:
+    vertices, simplices = mesh[0].numpy(), mesh[1].numpy()
+    table = encoding.table.detach().numpy()
+    g = torch.Generator().manual_seed(0)
+    x = 2.4 * torch.rand(11, vertices.shape[1], generator=g, dtype=torch.float64) - 1.2
+    x = torch.cat([x, mesh[0][:3]])
+    for point, got in zip(x.numpy(), encoding(x).detach().numpy(), strict=True):
+        every = [(closest_by_force(point, vertices[s]), s) for s in simplices]
+        least = min(distance for (distance, _), _ in every)
+        # Where several are equally near, any of them is right.
+        right = [w @ table[s] for (distance, w), s in every if distance < least + 1e-9]
+        assert min(np.abs(got - value).max() for value in right) < 1e-7
+
+
+def encoding_of(name: str) -> MeshFeatures:
+    encoding = MeshFeatures.from_mesh(*MESHES[name], features=3).double()
+    encoding.vertices = MESHES[name][0]
+    torch.nn.init.normal_(encoding.table, generator=torch.Generator().manual_seed(0))
+    return encoding
+
+
+@pytest.mark.parametrize("name", MESHES)
+def test_it_reads_the_closest_point(name: str) -> None:
+    check_against_force(encoding_of(name), MESHES[name])
+
+
+def test_check_against_force_can_fail() -> None:
+    encoding = encoding_of("ball")
+    encoding.simplices = encoding.simplices[::2]
+    with pytest.raises(AssertionError):
+        check_against_force(encoding, MESHES["ball"])
+
+
+def test_a_linear_function_is_met_exactly_inside() -> None:
+    for name in ("triangles", "tetrahedra"):
+        encoding = encoding_of(name)
+        dim = encoding.in_dim
+        slope = torch.arange(1.0, dim + 1, dtype=torch.float64)
+        with torch.no_grad():
+            encoding.table.copy_((encoding.vertices @ slope)[:, None] + 0.5)
+        share = torch.rand(50, dim + 1, 1, dtype=torch.float64)
+        corners = encoding.vertices[encoding.simplices[torch.arange(50) % 20]]
+        x = (share / share.sum(1, keepdim=True) * corners).sum(1)
+        got = encoding.jet(Jet.root(x))
+        assert_close(got.value, (x @ slope)[:, None].expand(-1, 3) + 0.5)
+        assert_close(got.jacobian, slope.expand(50, 3, dim))
+        assert float(got.laplacian.detach().abs().max()) == 0
+
+
+def test_a_surface_is_constant_along_its_normals() -> None:
+    vertices = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    encoding = MeshFeatures.from_mesh(vertices, torch.tensor([[0, 1, 2]]), features=1)
+    with torch.no_grad():
+        encoding.table.copy_(torch.tensor([[1.0], [2.0], [4.0]]))
+    x = torch.tensor([[0.25, 0.5, 0.0], [0.25, 0.5, 0.9], [0.25, 0.5, -0.9]])
+    assert_close(encoding(x), torch.full((3, 1), 1 + 0.25 + 1.5))
+    assert_close(encoding.jet(Jet.root(x)).jacobian[1], torch.tensor([[1.0, 3.0, 0.0]]))
+    # Off an edge what is along it counts, off a corner nothing.
+    beyond = torch.tensor([[0.5, -0.3, 0.2], [2.0, -0.5, 0.3]])
+    assert_close(encoding(beyond), torch.tensor([[1.5], [2.0]]))
+    expected = torch.tensor([[[1.0, 0.0, 0.0]], [[0.0, 0.0, 0.0]]])
+    assert_close(encoding.jet(Jet.root(beyond)).jacobian, expected)
+
+
+def test_the_box_is_covered_once() -> None:
+    vertices, triangles = triangulated_box([3, 4])
+    a, b, c = vertices[triangles].unbind(1)
+    areas = ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).abs() / 2
+    assert_close(areas, torch.full((24,), 4 / 24))
+    encoding = MeshFeatures.from_mesh(vertices, triangles, features=1)
+    with torch.no_grad():
+        encoding.table.copy_(vertices[:, :1] - 2 * vertices[:, 1:])
+    x = 2 * torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) - 1
+    assert_close(encoding(x), x[:, :1] - 2 * x[:, 1:], rtol=0, atol=1e-5)
+    assert_close(encoding(torch.tensor([3.0, -5.0])), torch.tensor([3.0]))
+
+
+def test_a_missing_coordinate_gives_missing_features() -> None:
+    encoding = encoding_of("triangles").float()
+    x = torch.tensor([[torch.nan, 0.0], [0.1, 0.1]], requires_grad=True)
+    y = encoding(x)
+    assert y.isnan().all(-1).tolist() == [True, False]
+    assert encoding.jet(Jet.root(x)).streams[:, 1].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("vertices", "simplices", "message"),
+    [
+        (torch.zeros(4, 2), torch.tensor([[0, 1, 4]]), "vertices 0 to 3, got 0 to 4"),
+        (torch.zeros(4, 2), torch.tensor([[0, 1, 2, 3]]), "num_corners"),
+        (torch.zeros(4, 2), torch.zeros(0, 3).long(), "simplices of shape"),
+        (torch.full((4, 2), torch.inf), torch.tensor([[0, 1, 2]]), "finite vertices"),
+        (torch.zeros(4, 4), torch.tensor([[0, 1, 2]]), "in_dim"),
+    ],
+)
+def test_wrong_meshes_are_refused(vertices: Any, simplices: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MeshFeatures.from_mesh(vertices, simplices)

@@ -1,0 +1,150 @@
+"""Point features against SciPy's k-d tree and the formula in NumPy."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torch.testing import assert_close
+
+from neurafield.derivatives import Jet
+from neurafield.encodings import PointFeatures
+from neurafield.encodings._nearest import nearest, spatial_order
+
+
+def cloud(count: int, dim: int, kind: str = "even") -> Tensor:
+    g = torch.Generator().manual_seed(count)
+    points = 2 * torch.rand(count, dim, generator=g, dtype=torch.float64) - 1
+    if kind == "sphere":
+        points = 0.7 * torch.nn.functional.normalize(points, dim=-1)
+    if kind == "clusters":
+        points = points[torch.randint(5, (count,), generator=g)] + 1e-3 * points
+    return points
+
+
+def check_neighbours(order: Tensor, kind: str, dim: int) -> None:
+    points = cloud(601, dim, kind)
+    x = torch.cat([1.5 * cloud(97, dim), 1e-9 * cloud(5, dim)])
+    found = nearest(x, points[order], torch.arange(len(points))[:, None], 9)
+    distances, expected = cKDTree(points[order].numpy()).query(x.numpy(), 9)
+    got = (x[:, None] - points[order][found]).norm(dim=-1)
+    np.testing.assert_allclose(got, distances, rtol=1e-9)
+    apart = np.diff(distances, axis=1).min(1) > 1e-6  # Elsewhere two orders are right.
+    assert apart.mean() > 0.5
+    np.testing.assert_array_equal(found.numpy()[apart], expected[apart])
+
+
+@pytest.mark.parametrize("kind", ["even", "sphere", "clusters"])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_neighbours_are_those_of_a_tree(kind: str, dim: int) -> None:
+    check_neighbours(spatial_order(cloud(601, dim, kind)), kind, dim)
+    # In any order, if more slowly.
+    check_neighbours(torch.arange(601), kind, dim)
+
+
+def test_check_neighbours_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "nearest", lambda x, *_: torch.zeros(len(x), 9).long())
+    with pytest.raises(AssertionError):
+        check_neighbours(torch.arange(601), "even", 2)
+
+
+def formula(encoding: PointFeatures, x: np.ndarray) -> np.ndarray:
+    table = encoding.table.detach().numpy()
+    inside = np.clip(x, -1, 1)
+    count = encoding.num_neighbours
+    distances, found = cKDTree(encoding.points.numpy()).query(inside, count + 1)
+    u = distances[:, :-1] ** 2 / distances[:, -1:] ** 2
+    weights = ((1 - u) ** 2 + 1e-6) / (u + 0.01)
+    return (weights[..., None] * table[found[:, :-1]]).sum(1) / weights.sum(1)[:, None]
+
+
+def test_it_is_its_formula() -> None:
+    encoding = PointFeatures.from_points(cloud(61, 3), features=5, num_neighbours=6).double()
+    torch.nn.init.normal_(encoding.table)
+    x = 1.3 * cloud(83, 3)
+    expected = formula(encoding, x.numpy())
+    np.testing.assert_allclose(encoding(x).detach().numpy(), expected, atol=1e-11)
+
+
+def test_it_is_continuous_where_neighbours_change() -> None:
+    encoding = PointFeatures(2, num_points=200, generator=torch.Generator().manual_seed(0))
+    encoding.double()
+    torch.nn.init.normal_(encoding.table)
+    steps = torch.linspace(-0.9, 0.9, 100_001, dtype=torch.float64)
+    y = encoding(torch.stack([steps, 0.37 * steps + 0.1], dim=-1)).detach()
+    line = encoding.points[:, None].double()
+    changes = (
+        nearest(
+            torch.stack([steps, 0.37 * steps + 0.1], dim=-1),
+            line[:, 0],
+            torch.arange(200)[:, None],
+            8,
+        )
+        .sort(-1)
+        .values.diff(dim=0)
+        .ne(0)
+        .any(-1)
+    )
+    assert int(changes.sum()) > 50  # Neighbours did change on the way,
+    assert float(y.diff(dim=0).abs().max()) < 2e-3  # in steps of 2e-5, of features near 1.
+
+
+def test_points_that_coincide_share_and_gradients_stay_finite() -> None:
+    points = torch.tensor([[0.2, 0.2]] * 4 + [[-0.5, 0.1], [0.7, -0.6]], dtype=torch.float64)
+    encoding = PointFeatures.from_points(points, features=1, num_neighbours=3).double()
+    with torch.no_grad():
+        encoding.table.copy_(torch.arange(6.0)[:, None])
+    x = torch.tensor([[0.2, 0.2], [0.2, 0.2 + 1e-9], [0.5, 0.5]], dtype=torch.float64)
+    x.requires_grad_()
+    y = encoding(x)
+    assert y.isfinite().all()
+    same = (encoding.points - 0.2).abs().amax(-1) < 1e-6
+    values = encoding.table[same].detach()
+    assert values.min() <= y[0].detach() <= values.max()
+    assert torch.autograd.grad(y.sum(), x)[0].isfinite().all()
+    assert encoding.jet(Jet.root(x)).streams.isfinite().all()
+
+
+def test_at_a_point_its_own_feature_has_most_of_the_weight() -> None:
+    encoding = PointFeatures(2, num_points=300, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        encoding.table.zero_()[17] = 1.0
+    at, elsewhere = encoding(encoding.points[17]), encoding(encoding.points[18])
+    assert at.min() > 0.8
+    assert elsewhere.max() < 0.1
+
+
+def test_initial_points_fill_the_box_evenly() -> None:
+    encoding = PointFeatures(2, num_points=400, generator=torch.Generator().manual_seed(0))
+    assert float(encoding.points.abs().max()) <= 1
+    gaps = cKDTree(encoding.points.numpy()).query(encoding.points.numpy(), 2)[0][:, 1]
+    assert gaps.min() > 0.4 * gaps.mean()  # Random points come far closer.
+    cells = ((encoding.points + 1) * 5).long()
+    counts = (cells[:, 0] * 10 + cells[:, 1]).bincount(minlength=100)
+    assert 2 <= int(counts.min()) <= int(counts.max()) <= 6
+
+
+def test_beyond_the_border_its_value_goes_on() -> None:
+    encoding = PointFeatures(2, num_points=50, generator=torch.Generator().manual_seed(0))
+    x = torch.tensor([[1.5, 0.3], [torch.nan, 0.0]], requires_grad=True)
+    y = encoding(x)
+    assert_close(y[0], encoding(torch.tensor([1.0, 0.3])))
+    assert y[1].isnan().all()
+    slope = torch.autograd.grad(y.nansum(), x)[0]
+    assert slope[0, 0] == 0
+    assert slope[1].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PointFeatures(2, num_points=1), "num_points"),
+        (lambda: PointFeatures(2, num_points=8, num_neighbours=8), "num_neighbours"),
+        (lambda: PointFeatures.from_points(torch.full((9, 2), torch.nan)), "finite points"),
+    ],
+)
+def test_wrong_arguments_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
