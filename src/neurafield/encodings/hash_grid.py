@@ -16,8 +16,8 @@ from ._grid import AbstractGrid, check_grid, new_table, plain, resolution_per_ax
 class HashGrid(AbstractGrid):
     r"""Interpolate trained features in grids of growing resolution, the fine ones hashed.
 
-    Level $l$ has $N_l = \lfloor N_\min b^l \rfloor$ cells along an axis, with
-    $b = (N_\max / N_\min)^{1/(L-1)}$, and gives interpolated features as `DenseGrid` does. A level
+    Level $l$ has $N_l = \lfloor N_{\min} b^l \rfloor$ cells along an axis, with
+    $b = (N_{\max} / N_{\min})^{1/(L-1)}$, and gives interpolated features as `DenseGrid` does. A level
     of more vertices than $2^{\text{log2\_table\_size}}$ shares rows: that of vertex $i$ is
     $\bigoplus_a i_a \pi_a$ modulo the table's size, or $i$ modulo a tile. The output holds all
     levels, the coarsest first.

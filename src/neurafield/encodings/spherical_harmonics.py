@@ -20,8 +20,10 @@ class SphericalHarmonics(AbstractEncoding):
     r"""Lift directions to the real spherical harmonics up to a degree.
 
     $Y_l^m = \sqrt2\, Q_l^m A_m$ for $m > 0$, $Q_l^0$, and $\sqrt2\, Q_l^{|m|} B_{|m|}$ for $m < 0$,
-    in the order $l = 0, 1, \dots$ and $m = -l, \dots, l$ within a degree. They are orthonormal
-    over the sphere; degree 1 is $\sqrt{3/4\pi}\,(y, z, x)$.
+    in the order $l = 0, 1, \dots$ and $m = -l, \dots, l$ within a degree. Here
+    $A_m + iB_m = (x + iy)^m$, and $Q_l^m$ is a polynomial in $z$ and $x^2 + y^2 + z^2$, the
+    associated Legendre function without its factor $\sin^m\theta$. They are orthonormal over the
+    sphere; degree 1 is $\sqrt{3/4\pi}\,(y, z, x)$.
 
     A direction is expected to have length 1, and is taken as it is: of another length $r$, the
     features of degree $l$ are $r^l$ times those of the direction. So they are polynomials,
@@ -30,7 +32,7 @@ class SphericalHarmonics(AbstractEncoding):
     Use when values depend on a direction, such as that of view: no direction is special, as the
     poles of two angles would be. Fails when vectors of different length come in that mean the same
     direction (divide by their length first), or for sharp highlights: detail is some
-    $180° / l$ wide, and channels grow with $l^2$.
+    $180 / l$ degrees wide, and channels grow with $l^2$.
 
     Args:
         degree: The highest $l$, 1 to 32. The output has `(degree + 1)**2` channels.

@@ -1,0 +1,1 @@
+"""The documentation; importable, because one page is generated."""

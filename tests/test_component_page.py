@@ -1,0 +1,106 @@
+"""The page of all components is current, and each of them says what it must."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+
+from docs.components import PAGE, ROOMS, defaults_of, github_maths, page, parts_of
+from neurafield._component import registry
+from neurafield.encodings import Positional
+
+COMPONENTS = [cls for _, room, base in ROOMS for cls in registry(room, base).values()]
+MAX_LINES = 250
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text() == page(), "Run `python -m docs.components` and commit what it writes."
+
+
+def test_the_page_would_notice_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = page()
+    monkeypatch.setattr(Positional, "__doc__", Positional.__doc__.replace("doubling", "growing"))
+    assert page() != before
+
+
+def check_says_all(component: Callable[..., Any]) -> None:
+    parts = parts_of(component)
+    assert parts.line.endswith(".")
+    assert "$" in parts.body, "a formula"
+    assert parts.use_when
+    assert parts.fails_when
+    assert parts.source
+    # Each parameter of the signature in its order, and none besides.
+    told = [name for name in parts.parameters if name != "generator"]
+    assert told == list(defaults_of(component))
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda cls: cls.__name__)
+def test_every_component_says_all(component: type) -> None:
+    check_says_all(component)
+
+
+class Told(nn.Module):
+    r"""Double coordinates.
+
+    $y = 2x$,
+    wrapped.
+
+    Use when two of them are needed. Two lines
+    of it. Fails when one is.
+
+    Args:
+        in_dim: Number of coordinates:
+            all of them.
+        a, b: Nothing.
+
+    A remark
+    behind them.
+
+    Reference:
+        None.
+    """
+
+    def __init__(self, in_dim: int, a: float = 1.0, *, b: str = "x") -> None:
+        super().__init__()
+
+
+def test_a_docstring_is_taken_apart() -> None:
+    parts = parts_of(Told)
+    assert parts.body == "$y = 2x$, wrapped.\n\nA remark behind them."
+    assert parts.use_when == "two of them are needed. Two lines of it."
+    assert parts.fails_when == "one is."
+    assert parts.parameters["in_dim"] == "Number of coordinates: all of them."
+    assert parts.parameters["b"] == "Nothing."
+    assert defaults_of(Told) == {"in_dim": "", "a": "1.0", "b": "'x'"}
+    check_says_all(Told)
+
+
+@pytest.mark.parametrize(
+    "part", ["$y = 2x$", "Use when", "Fails when", "in_dim:", "a, b:", "Reference:", "coordinates."]
+)
+def test_a_missing_part_is_noticed(part: str) -> None:
+    cut = type("Cut", (Told,), {"__doc__": Told.__doc__.replace(part, "")})
+    with pytest.raises(AssertionError):
+        check_says_all(cut)
+
+
+def test_maths_is_written_for_github_and_code_is_left_alone() -> None:
+    assert github_maths("`$5` is $x_1$, `a_b`") == "`$5` is $`x_1`$, `a_b`"
+
+
+def long_files(folder: Path, most: int) -> list[str]:
+    return [
+        path.name
+        for path in sorted(folder.glob("*.py"))
+        if len(path.read_text().splitlines()) > most
+    ]
+
+
+@pytest.mark.parametrize("room", [room for _, room, _ in ROOMS], ids=lambda room: room.__name__)
+def test_no_component_is_long(room: Any) -> None:
+    folder = Path(room.__file__).parent
+    assert long_files(folder, MAX_LINES) == []
+    assert long_files(folder, 60), "the check can fail"
