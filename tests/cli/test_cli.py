@@ -599,6 +599,7 @@ def test_the_list_of_options_is_frozen() -> None:
             ["--archs", "--params", "--steps", "--seed", "--threads", "--out", "--force", *common]
         ),
         "blend": sorted(["--out", "--mask", "--mix", "--time", "--threads", "--force", *common]),
+        "analyze": common,
         "solve": common,
         "doctor": common,
     }

@@ -38,7 +38,7 @@ class Entry:
 def run(arguments: argparse.Namespace) -> int:
     """Fit each in turn; a folder with a table, pictures, curves and fields is left."""
     folder = arguments.out or Path(f"{arguments.input.stem}-compare")
-    _check_folder(folder, arguments.force)
+    check_folder(folder, arguments.force)
     require_matplotlib()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     return NUMERICAL_FAILURE if any(row["status"] == "diverged" for row in rows) else DONE
 
 
-def _check_folder(folder: Path, force: bool) -> None:
+def check_folder(folder: Path, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder}: expected a folder, got a file. Choose another --out")
     if folder.is_dir() and any(folder.iterdir()) and not force:

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     parser = build_parser()
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
-        names = [arguments.command, getattr(arguments, "problem", None)]
+        names = [arguments.command, *(getattr(arguments, n, None) for n in ("problem", "analysis"))]
         _refuse_unknown(parser, [name for name in names if name], unknown)
     warnings.showwarning = _show_warning
     try:
@@ -100,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_info(commands)
     _add_compare(commands)
+    _add_analyze(commands)
     _add_solve(commands)
     _add_blend(commands)
     _add_doctor(commands)
@@ -223,6 +224,45 @@ def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
     add("--out", type=Path, metavar="DIR", help="where to (default: INPUT's name + -compare, here)")
     add("--force", action="store_true", help="write into a folder that has files in it")
+
+
+def _add_analyze(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(commands, "analyze", "see what architectures learn first, and why")
+    analyses = parser.add_subparsers(dest="analysis", required=True, metavar="ANALYSIS")
+    own = analyses.add_parser(
+        "spectrum",
+        help="which frequencies are learnt first",
+        description="Fit architectures of one size, and follow the error in each band of "
+        "frequencies; take the spectrum of their neural tangent kernels. Leaves two figures, and "
+        "the numbers as JSON.",
+    )
+    add = own.add_argument
+    add(
+        "input",
+        type=Path,
+        nargs="?",
+        metavar="INPUT",
+        help="the file to fit (default: a sum of ten sines, 5 to 50 cycles across the box)",
+    )
+    add("--archs", nargs="+", required=True, metavar="NAME", help=f"among {_ARCHS}")
+    add("--rising", action="store_true", help="sines whose amplitudes rise with their frequency")
+    add("--params", type=count, metavar="N", help="size of each (default: the first one's own)")
+    add("--steps", type=count, default=2000, metavar="N", help="steps for each (default 2000)")
+    add(
+        "--seeds",
+        type=seed,
+        nargs="+",
+        default=[0, 1, 2],
+        metavar="K",
+        help="of parameters and sampling, a run each (default 0 1 2)",
+    )
+    add("--lr", type=positive, metavar="LR", help="learning rate (default: by the architecture)")
+    add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
+    add(
+        "--out", type=Path, metavar="DIR", help="where to (default: INPUT's name + -spectrum, here)"
+    )
+    add("--force", action="store_true", help="write into a folder that has files in it")
+    add("--json", action="store_true", help="print the numbers as the last line of output")
 
 
 def _add_solve(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -1,0 +1,238 @@
+"""`neurafield analyze`: which frequencies architectures learn first, and why."""
+
+import argparse
+import json
+import math
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from .. import analysis, architectures, signals, system
+from .._files import write_atomically
+from ..errors import SignalError
+from ..fit import ProgressBar
+from .compare import BUDGET_TOLERANCE, check_folder
+from .main import DONE, NUMERICAL_FAILURE
+from .plots import require_matplotlib
+from .spectrum_figures import save_kernels, save_spectra
+
+MAX_SAMPLES = 2**22
+"""A field is evaluated on all samples fifty times."""
+MAX_POINTS = 256
+"""On the line of the tangent kernel."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one architecture did.
+
+    Args:
+        plan: Of the first seed; its field is trained by now.
+        runs: By seed.
+        kernel: Of the first seed's initial field.
+    """
+
+    plan: architectures.Plan
+    runs: dict[int, analysis.Learning]
+    kernel: analysis.KernelSpectrum
+
+    @property
+    def bias_factor(self) -> analysis.BiasFactor:
+        """The median over seeds."""
+        return analysis.median_factor(self.bias_factors)
+
+    @property
+    def bias_factors(self) -> list[analysis.BiasFactor]:
+        """A seed each."""
+        return [run.bias_factor() for run in self.runs.values()]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fit each in turn, from each seed; a folder with figures and numbers is left."""
+    name = arguments.input.stem if arguments.input else "sines"
+    folder = arguments.out or Path(f"{name}-spectrum")
+    check_folder(folder, arguments.force)
+    require_matplotlib("analyze")
+    for option in ("archs", "seeds"):
+        values = getattr(arguments, option)
+        if len(set(values)) < len(values):
+            given = " ".join(map(str, values))
+            raise ValueError(f"--{option}: expected different ones, got {given}.")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    signal, bands = _signal(arguments)
+    entries = [_run_one(arch, signal, bands, arguments) for arch in arguments.archs]
+    folder.mkdir(exist_ok=True)
+    report = json.dumps(_report(arguments, signal, bands, entries), allow_nan=False)
+    write_atomically(folder / "spectrum.json", report.encode() + b"\n")
+    save_spectra(
+        folder / "spectrum.png",
+        bands.ranges,
+        {entry.plan.arch: (_title(entry), list(entry.runs.values())) for entry in entries},
+        response=arguments.input is None,
+    )
+    save_kernels(folder / "kernel.png", {entry.plan.arch: entry.kernel for entry in entries})
+    _print_table(bands, entries, sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        print(report)
+    else:
+        print(f"{folder}: spectrum.png, kernel.png and spectrum.json")
+    diverged = any(run.status == "diverged" for e in entries for run in e.runs.values())
+    return NUMERICAL_FAILURE if diverged else DONE
+
+
+def _signal(
+    arguments: argparse.Namespace,
+) -> tuple[signals.AbstractGridSignal[Any], analysis.AbstractBands]:
+    if arguments.input is None:
+        sines = analysis.sum_of_sines(rising=arguments.rising, seed=arguments.seeds[0])
+        return sines, analysis.Harmonics(sines.num_samples, analysis.FREQUENCIES)
+    if arguments.rising:
+        raise ValueError("--rising: expected no INPUT beside it; it is for the sum of sines.")
+    signal = signals.load(arguments.input)
+    if signal.num_samples > MAX_SAMPLES:
+        raise SignalError(
+            f"{arguments.input}: expected at most {MAX_SAMPLES:,} samples, got "
+            f"{signal.num_samples:,}. Cut out a part."
+        )
+    return signal, analysis.Octaves(signal.layout.shape)
+
+
+def _run_one(
+    arch: str,
+    signal: signals.AbstractGridSignal[Any],
+    bands: analysis.AbstractBands,
+    arguments: argparse.Namespace,
+) -> Entry:
+    budget = arguments.params or (
+        architectures.plan(signal.layout, arguments.archs[0]).field.num_parameters
+    )
+    plans = [
+        architectures.plan(signal.layout, arch, num_parameters=budget, seed=seed)
+        for seed in arguments.seeds
+    ]
+    size = plans[0].field.num_parameters
+    if abs(size / budget - 1) > BUDGET_TOLERANCE:
+        raise ValueError(
+            f"{budget} parameters: {arch} comes no closer than {size}. Choose more with --params."
+        )
+    kernel = analysis.kernel_spectrum(
+        plans[0].field,
+        in_dim=signal.in_dim,
+        num_points=min(MAX_POINTS, max(signal.layout.shape)),
+    )
+    runs = {}
+    for seed, plan in zip(arguments.seeds, plans, strict=True):
+        title = f"{arch}, seed {seed}"
+        with ProgressBar(Console(stderr=True), title=f"{title:<18}") as bar:
+            runs[seed] = analysis.learn(
+                plan.field,
+                signal,
+                bands,
+                steps=arguments.steps,
+                lr=arguments.lr or plan.lr,
+                batch_size=plan.batch_size,
+                micro_batch=plan.micro_batch,
+                seed=seed,
+                callbacks=[bar],
+            )
+    return Entry(plans[0], runs, kernel)
+
+
+def _report(
+    arguments: argparse.Namespace,
+    signal: signals.AbstractGridSignal[Any],
+    bands: analysis.AbstractBands,
+    entries: list[Entry],
+) -> dict[str, Any]:
+    return {
+        "input": arguments.input.name if arguments.input else "sines",
+        "rising": arguments.rising,
+        "shape": signal.layout.shape,
+        "steps": arguments.steps,
+        "bands": bands.ranges,
+        "unit": "cycles across the longest axis",
+        "archs": [_figures(entry, arguments.lr) for entry in entries],
+        "machine": system.describe(),
+    }
+
+
+def _figures(entry: Entry, lr: float | None) -> dict[str, Any]:
+    kernel = entry.kernel
+    return {
+        "arch": entry.plan.arch,
+        "params": entry.plan.field.num_parameters,
+        "lr": lr or entry.plan.lr,
+        "batch_size": entry.plan.batch_size,
+        "bias_factor": entry.bias_factor.factor,
+        "exact": entry.bias_factor.exact,
+        "runs": [
+            {
+                "seed": seed,
+                "status": run.status,
+                "bias_factor": run.bias_factor().factor,
+                "exact": run.bias_factor().exact,
+                "steps_until_half": run.steps_until(),
+                "steps": run.steps,
+                "error": _rounded(run.error.tolist()),
+                "response": _rounded(run.response.tolist()),
+            }
+            for seed, run in entry.runs.items()
+        ],
+        "kernel": {
+            "effective_rank": _rounded(kernel.effective_rank),
+            "condition": _rounded(kernel.condition),
+            "eigenvalues": _rounded(kernel.eigenvalues.tolist()),
+            "frequencies": kernel.frequencies.tolist(),
+            "rates": _rounded(kernel.rates.tolist()),
+        },
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """To five digits, with null for NaN and infinity, which JSON has no words for."""
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.5g}") if math.isfinite(value) else None
+
+
+def _title(entry: Entry) -> str:
+    """The name, and the bias factor with its range over seeds."""
+    title = f"{entry.plan.arch}\nbias factor {entry.bias_factor}"
+    known = sorted(f.factor for f in entry.bias_factors if f.factor is not None)
+    return f"{title} ({known[0]:.3g} to {known[-1]:.3g})" if len(known) > 1 else title
+
+
+def _print_table(bands: analysis.AbstractBands, entries: list[Entry], file: Any) -> None:
+    lowest, highest = (_band(bands.ranges[i]) for i in (0, -1))
+    table = Table(
+        "arch", "params", f"steps to {lowest}", f"to {highest}", "bias factor", "of each seed"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for entry in entries:
+        until = [run.steps_until() for run in entry.runs.values()]
+        table.add_row(
+            entry.plan.arch,
+            f"{entry.plan.field.num_parameters:,}",
+            *(_median([steps[band] for steps in until]) for band in (0, -1)),
+            str(entry.bias_factor),
+            "; ".join(str(factor) for factor in entry.bias_factors),
+        )
+    Console(file=file).print(table)
+
+
+def _band(limits: tuple[float, float]) -> str:
+    low, high = limits
+    return f"{low:g} cycles" if low == high else f"{low:g}-{high:.4g} cycles"
+
+
+def _median(steps: list[int | None]) -> str:
+    middle = statistics.median_low(math.inf if step is None else step for step in steps)
+    return f"{middle:,}" if math.isfinite(middle) else "never"

@@ -1,0 +1,174 @@
+"""The figures of `neurafield analyze spectrum`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from ..analysis import HALF, KernelSpectrum, Learning
+from .plots import new_figure, save_figure
+
+COLUMNS = 5
+"""Architectures in a row."""
+# Okabe and Ito's colours, which people with any colour vision tell apart; with dashes from the
+# eighth on.
+COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7")
+DASHES = ("-", "--", ":", "-.")
+
+
+def save_spectra(
+    path: Path,
+    ranges: Sequence[tuple[float, float]],
+    fits: Mapping[str, tuple[str, Sequence[Learning]]],
+    *,
+    response: bool,
+) -> None:
+    """A heat map of band by step for each architecture, and below it a curve for each band.
+
+    Args:
+        path: Of the picture.
+        ranges: Frequencies of the bands.
+        fits: For each architecture its title and its runs, of which the mean is drawn.
+        response: Colours show how much of each component the field has, as in the figure of the
+            spectral bias paper; otherwise what is left of the error.
+    """
+    columns = min(COLUMNS, len(fits))
+    rows = -(-len(fits) // columns)
+    figure = new_figure(1.3 + 2.7 * columns, 5.6 * rows)
+    maps = []
+    for i, (title, runs) in enumerate(fits.values()):
+        row, column = divmod(i, columns)
+        top = figure.add_subplot(2 * rows, columns, 2 * row * columns + column + 1)
+        bottom = figure.add_subplot(
+            2 * rows, columns, (2 * row + 1) * columns + column + 1, sharex=top
+        )
+        top.set_title(title, fontsize=11)
+        steps, error = np.array(runs[0].steps), np.mean([run.error for run in runs], axis=0)
+        shown = np.mean([run.response for run in runs], axis=0) if response else error
+        maps.append((top, _heat_map(top, steps, shown, response=response)))
+        _mark_half(top, steps, error)
+        _curves(bottom, steps, error)
+        for axes in (top, bottom):
+            axes.set_xscale("log")
+            axes.tick_params(labelsize=9)
+        top.tick_params(labelbottom=False)
+        _label_bands(top, ranges, first=column == 0)
+        bottom.set_xlabel("step")
+        if column == 0:
+            top.set_ylabel("cycles across the box")
+            bottom.set_ylabel("error of the band,\nrelative amplitude")
+        else:
+            bottom.tick_params(labelleft=False)
+    label = "amplitude / the signal's" if response else "error / the signal's amplitude"
+    colours = figure.colorbar(
+        maps[0][1],
+        ax=[axes for axes, _ in maps],
+        extend="max" if response else "both",
+        pad=0.01,
+        shrink=0.9,
+    )
+    colours.set_label(label)
+    bands = figure.colorbar(
+        _band_colours(len(ranges)), ax=figure.axes[1 : 2 * len(fits) : 2], pad=0.01, shrink=0.9
+    )
+    bands.set_label("cycles across the box")
+    bands.set_ticks(range(len(ranges)), labels=[_name(limits) for limits in ranges])
+    bands.ax.tick_params(labelsize=8)
+    save_figure(figure, path)
+
+
+def _heat_map(
+    axes: Any,
+    steps: Int64[np.ndarray, " n"],
+    shown: Float[np.ndarray, "n bands"],
+    *,
+    response: bool,
+) -> Any:
+    from matplotlib.colors import LogNorm, Normalize
+
+    # The initial field is left out: there is no step 0 on a logarithmic axis. Each cell lies
+    # around its step.
+    inner = np.sqrt(steps[1:-1] * steps[2:])
+    edges = np.concatenate([[steps[1]], inner, [steps[-1]]])
+    bands = np.arange(shown.shape[1] + 1) - 0.5
+    norm = Normalize(0, 1) if response else LogNorm(0.01, 1)
+    # Yellow is learnt, dark is not.
+    colours = "viridis" if response else "viridis_r"
+    values = np.ma.masked_invalid(shown[1:].T)
+    axes.set_facecolor("lightgrey")
+    return axes.pcolormesh(edges, bands, values, cmap=colours, norm=norm)
+
+
+def _mark_half(
+    axes: Any, steps: Int64[np.ndarray, " n"], error: Float[np.ndarray, "n bands"]
+) -> None:
+    """A dot where a band is learnt."""
+    until = Learning(tuple(steps.tolist()), error, error, "").steps_until()
+    dots = [(step, band) for band, step in enumerate(until) if step is not None]
+    if dots:
+        x, y = zip(*dots, strict=True)
+        axes.plot(x, y, "o", color="white", markeredgecolor="black", markersize=4, clip_on=False)
+
+
+def _curves(axes: Any, steps: Int64[np.ndarray, " n"], error: Float[np.ndarray, "n bands"]) -> None:
+    colours = _band_colours(error.shape[1])
+    for band, column in enumerate(error.T):
+        axes.plot(steps[1:], column[1:], color=colours.to_rgba(band), linewidth=1.2)
+    axes.axhline(HALF, color="grey", linewidth=0.8, linestyle="--")
+    axes.set_yscale("log")
+    axes.set_ylim(0.008, 3)
+    axes.grid(alpha=0.25)
+
+
+def _band_colours(count: int) -> Any:
+    """Dark for low frequencies, bright for high ones."""
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    # Plasma's end is too pale for lines on white.
+    colours = ListedColormap(colormaps["plasma"](np.linspace(0, 0.88, count)))
+    return ScalarMappable(BoundaryNorm(np.arange(count + 1) - 0.5, count), colours)
+
+
+def _label_bands(axes: Any, ranges: Sequence[tuple[float, float]], *, first: bool) -> None:
+    axes.set_yticks(range(len(ranges)), labels=[_name(limits) for limits in ranges])
+    axes.tick_params(labelleft=first)
+
+
+def _name(limits: tuple[float, float]) -> str:
+    low, high = limits
+    return f"{low:g}" if low == high else f"{low:g}–{high:.3g}"
+
+
+def save_kernels(path: Path, kernels: Mapping[str, KernelSpectrum]) -> None:
+    """Eigenvalues of each tangent kernel, and the rate at which it learns each frequency."""
+    figure = new_figure(10, 4.2)
+    left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
+    for i, (name, kernel) in enumerate(kernels.items()):
+        style = {
+            "color": COLOURS[i % len(COLOURS)],
+            "linestyle": DASHES[i // len(COLOURS) % len(DASHES)],
+            "label": f"{name} (effective rank {kernel.effective_rank:.1f})",
+            "linewidth": 1.5,
+        }
+        eigenvalues = (kernel.eigenvalues / kernel.eigenvalues[0]).numpy()
+        left.plot(np.arange(1, len(eigenvalues) + 1), eigenvalues, **style)
+        # The mean, frequency 0, has no place on a logarithmic axis and is often far above the rest.
+        rates = (kernel.rates[1:] / kernel.rates[1:].max()).numpy()
+        right.plot(kernel.frequencies[1:].numpy(), rates, **style)
+    left.set_title("Eigenvalues of the initial tangent kernel", fontsize=11)
+    left.set_xlabel("index")
+    left.set_ylabel("eigenvalue / the largest")
+    right.set_title("Rate at which a cosine starts to be learnt", fontsize=11)
+    right.set_xlabel("cycles across the box")
+    right.set_ylabel("rate / that of the fastest cosine")
+    for axes in (left, right):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_ylim(1e-8, 2)
+        axes.grid(alpha=0.25)
+    left.legend(fontsize=9, loc="lower left")
+    save_figure(figure, path)
