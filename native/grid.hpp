@@ -29,6 +29,7 @@ void read_level(const GridForward& job, int l, const float* coords, std::int64_t
   const GridLevel& level = grid.levels[l];
   const float* table = fixed(job.table + level.offset * F);
   const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
+  const float zeros[F] = {};
   Corners<D, Row> corners;
   for (std::int64_t first = begin; first < end; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, end - first));
@@ -39,7 +40,7 @@ void read_level(const GridForward& job, int l, const float* coords, std::int64_t
       typename Features<F>::Type sums[2] = {};
       for (int c = 0; c < 1 << D; ++c)
         Features<F>::add(sums[c & 1], corners.weights[c][p],
-                         table + static_cast<std::size_t>(corners.rows[c][p]) * F);
+                         row_of<F>(table, corners.rows[c][p], zeros));
       Features<F>::store(y + p * width, sums[0] + sums[1]);
     }
   }
@@ -54,10 +55,9 @@ void grid_forward_task(void* context, std::int64_t task) {
   alignas(64) float coords[D * kGridTaskPoints];
   const bool nan = read_coords<D>(job.x + begin * D, end - begin, coords, kGridTaskPoints);
   for (int l = 0; l < grid.num_levels; ++l) {
-    if (has_wide_rows(grid.levels[l]))
-      read_level<D, F, std::uint64_t>(job, l, coords, begin, end);
-    else
-      read_level<D, F, std::uint32_t>(job, l, coords, begin, end);
+    with_row_type(grid.levels[l], [&](auto row) {
+      read_level<D, F, decltype(row)>(job, l, coords, begin, end);
+    });
   }
   if (!nan) return;
   const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
@@ -80,6 +80,7 @@ void add_to_level(const GridTableGradient& job, int l) {
   const GridLevel& level = grid.levels[l];
   float* table = fixed(job.grad_table + level.offset * F);
   std::memset(table, 0, 4 * F * static_cast<std::size_t>(level.size));
+  float unused[F] = {};
   Corners<D, Row> corners;
   for (std::int64_t first = 0; first < grid.num_points; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, grid.num_points - first));
@@ -89,8 +90,8 @@ void add_to_level(const GridTableGradient& job, int l) {
       typename Features<F>::Type grad;
       Features<F>::load(grads + p * F, grad);
       for (int c = 0; c < 1 << D; ++c)
-        Features<F>::add_to(table + static_cast<std::size_t>(corners.rows[c][p]) * F,
-                            corners.weights[c][p], grad);
+        Features<F>::add_to(row_of<F>(table, corners.rows[c][p], unused), corners.weights[c][p],
+                            grad);
     }
   }
 }
@@ -104,10 +105,7 @@ void table_gradient_task(void* context, std::int64_t task) {
   const Grid& grid = *job.source->grid;
   // The finest levels take longest, so they are begun first.
   const int l = grid.num_levels - 1 - static_cast<int>(task);
-  if (has_wide_rows(grid.levels[l]))
-    add_to_level<D, F, std::uint64_t>(job, l);
-  else
-    add_to_level<D, F, std::uint32_t>(job, l);
+  with_row_type(grid.levels[l], [&](auto row) { add_to_level<D, F, decltype(row)>(job, l); });
 }
 
 // ---- gradients of the coordinates
@@ -126,6 +124,7 @@ void differentiate_level(const GridCoordsGradient& job, int l, const float* coor
   const GridLevel& level = grid.levels[l];
   const float* table = fixed(job.table + level.offset * F);
   const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
+  const float zeros[F] = {};
   Corners<D, Row> corners;
   AxisWeights<D> axes;
   alignas(64) float products[1 << D][kGridBlock];
@@ -136,7 +135,7 @@ void differentiate_level(const GridCoordsGradient& job, int l, const float* coor
     const float* grad_y = job.grad_y + first * width + l * F;
     for (int p = 0; p < count; ++p) {
       for (int c = 0; c < 1 << D; ++c) {
-        const float* row = table + static_cast<std::size_t>(corners.rows[c][p]) * F;
+        const float* row = row_of<F>(table, corners.rows[c][p], zeros);
         float product = 0.0f;
         for (int f = 0; f < F; ++f) product += grad_y[p * width + f] * row[f];
         products[c][p] = product;
@@ -173,10 +172,9 @@ void coords_gradient_task(void* context, std::int64_t task) {
   alignas(64) float coords[D * kGridTaskPoints];
   read_coords<D>(job.x + begin * D, end - begin, coords, kGridTaskPoints);
   for (int l = 0; l < job.grid->num_levels; ++l) {
-    if (has_wide_rows(job.grid->levels[l]))
-      differentiate_level<D, F, std::uint64_t>(job, l, coords, begin, end);
-    else
-      differentiate_level<D, F, std::uint32_t>(job, l, coords, begin, end);
+    with_row_type(job.grid->levels[l], [&](auto row) {
+      differentiate_level<D, F, decltype(row)>(job, l, coords, begin, end);
+    });
   }
   // Nothing changes outside the box, nor for NaN.
   for (std::int64_t p = begin; p < end; ++p) {

@@ -10,6 +10,7 @@ namespace {
 using neurafield::Grid;
 using neurafield::GridKind;
 using neurafield::GridLevel;
+using neurafield::GridWord;
 
 typedef std::uint32_t UintVec __attribute__((vector_size(4 * kLanes)));
 
@@ -141,12 +142,35 @@ void find_rows(const Rows<D>& rows, const IntVec (&cells)[D], UintVec (&out)[1 <
     for (int c = 0; c < 1 << D; ++c) out[c] &= rows.mask;
 }
 
-// The vertices around each point of a block. `Row` has 64 bits for levels of more than 2^32 rows.
+// The row of a vertex that an indexed level does not store.
+constexpr std::int32_t kAbsent = -1;
+
+inline std::int32_t indexed_row(const GridWord* words, std::uint32_t vertex) {
+  const GridWord& word = words[vertex / 64];
+  const std::uint64_t bit = std::uint64_t{1} << vertex % 64;
+  const std::uint64_t row = word.before + __builtin_popcountll(word.stored & (bit - 1));
+  return word.stored & bit ? static_cast<std::int32_t>(row) : kAbsent;
+}
+
+// The vertices around each point of a block. `Row` has 64 bits for levels of more than 2^32 rows,
+// and a sign for indexed ones, where kAbsent is a row of zeros.
 template <int D, typename Row>
 struct Corners {
   alignas(64) Row rows[1 << D][kGridBlock];
   alignas(64) float weights[1 << D][kGridBlock];
 };
+
+template <typename Row>
+constexpr bool kIndexed = Row(-1) < Row(0);
+
+// Where a row of F numbers begins; `absent` if it is not stored.
+template <int F, typename Number, typename Row>
+Number* row_of(Number* table, Row row, Number* absent) {
+  if constexpr (kIndexed<Row>) {
+    if (row == kAbsent) return absent;
+  }
+  return table + static_cast<std::size_t>(row) * F;
+}
 
 // For gradients of coordinates: weights along each axis, and their slopes in cells.
 template <int D>
@@ -183,7 +207,13 @@ void find_corners_of_kind(const GridLevel& level, bool smooth, const float* coor
       }
     }
     for (int c = 0; c < 1 << D; ++c) store(corners.weights[c] + p, weights[c]);
-    if constexpr (sizeof(Row) == 4) {
+    if constexpr (kind == GridKind::Indexed) {
+      UintVec found[1 << D];
+      find_rows<D, GridKind::Dense>(rows, cells, found);
+      for (int c = 0; c < 1 << D; ++c)
+        for (int i = 0; i < kLanes; ++i)
+          corners.rows[c][p + i] = indexed_row(level.words, found[c][i]);
+    } else if constexpr (sizeof(Row) == 4) {
       UintVec found[1 << D];
       find_rows<D, kind>(rows, cells, found);
       for (int c = 0; c < 1 << D; ++c) std::memcpy(corners.rows[c] + p, &found[c], sizeof(UintVec));
@@ -207,7 +237,9 @@ void find_corners(const Grid& grid, const GridLevel& level, const float* coords,
                   std::int64_t stride, int count, Corners<D, Row>& corners,
                   AxisWeights<D>* axes = nullptr) {
   const bool smooth = grid.smooth;
-  if (level.kind == GridKind::Dense || sizeof(Row) == 8)
+  if constexpr (kIndexed<Row>)
+    find_corners_of_kind<D, GridKind::Indexed>(level, smooth, coords, stride, count, corners, axes);
+  else if (level.kind == GridKind::Dense || sizeof(Row) == 8)
     find_corners_of_kind<D, GridKind::Dense>(level, smooth, coords, stride, count, corners, axes);
   else if (level.kind == GridKind::Tiled)
     find_corners_of_kind<D, GridKind::Tiled>(level, smooth, coords, stride, count, corners, axes);
@@ -215,6 +247,15 @@ void find_corners(const Grid& grid, const GridLevel& level, const float* coords,
     find_corners_of_kind<D, GridKind::Hashed>(level, smooth, coords, stride, count, corners, axes);
 }
 
-bool has_wide_rows(const GridLevel& level) { return level.size > std::int64_t{1} << 32; }
+// Calls `use` with a number of the type that a level's rows have.
+template <typename Use>
+void with_row_type(const GridLevel& level, Use use) {
+  if (level.kind == GridKind::Indexed)
+    use(std::int32_t{});
+  else if (level.size > std::int64_t{1} << 32)
+    use(std::uint64_t{});
+  else
+    use(std::uint32_t{});
+}
 
 }  // namespace

@@ -67,6 +67,9 @@ void touch_level(const GridTouchedGradient& job, int l, float* scratch) {
     for (int p = 0; p < count; ++p) {
       if (is_nan<D>(source.x + (first + p) * D)) continue;
       for (int c = 0; c < 1 << D; ++c) {
+        if constexpr (kIndexed<Row>) {
+          if (corners.rows[c][p] == kAbsent) continue;
+        }
         const std::uint64_t place = static_cast<std::uint64_t>(first + p) << D | c;
         pairs[touched++] = static_cast<std::uint64_t>(corners.rows[c][p]) << place_bits | place;
         weights[place] = corners.weights[c][p];
@@ -100,10 +103,8 @@ void touched_gradient_task(void* context, std::int64_t task) {
   while (__atomic_exchange_n(&job.taken[share], 1, __ATOMIC_ACQUIRE))
     share = (share + 1) % job.shares;
   float* scratch = job.scratch + share * touch_size(grid);
-  if (has_wide_rows(grid.levels[l]))
-    touch_level<D, F, std::uint64_t>(job, l, scratch);
-  else
-    touch_level<D, F, std::uint32_t>(job, l, scratch);
+  with_row_type(grid.levels[l],
+                [&](auto row) { touch_level<D, F, decltype(row)>(job, l, scratch); });
   __atomic_store_n(&job.taken[share], 0, __ATOMIC_RELEASE);
 }
 

@@ -55,14 +55,25 @@ constexpr int kMaxGridLevels = 64;
 
 // How a vertex of a level finds its row. Dense: each vertex has its own, in row-major order.
 // Tiled: as dense, with the vertex first taken modulo the tile. Hashed: the coordinates, each times
-// a prime, are combined by exclusive or; the lowest bits are the row.
-enum class GridKind : int { Dense, Tiled, Hashed };
+// a prime, are combined by exclusive or; the lowest bits are the row. Indexed: chosen vertices have
+// rows, in row-major order; the others count as zero.
+enum class GridKind : int { Dense, Tiled, Hashed, Indexed };
+
+// 64 vertices, in row-major order, of an indexed level.
+struct GridWord {
+  std::uint64_t stored;  // a bit for each
+  std::uint64_t before;  // stored vertices before these
+};
+
+// Vertices of an indexed level, at most: their numbers have 32 bits, and the words 2^29 bytes.
+constexpr std::int64_t kMaxIndexedVertices = std::int64_t{1} << 31;
 
 struct GridLevel {
   GridKind kind;
   std::int64_t offset, size;  // Its rows in the table.
   std::int64_t cells[4];      // Along each axis, at most 2^24.
   std::int64_t tile[4];       // Vertices along each axis before rows repeat; dense: all of them.
+  const GridWord* words;      // Indexed: one for each 64 vertices; else null.
 };
 
 struct Grid {

@@ -1,7 +1,9 @@
 """Interpolation in multiresolution grids as one operation."""
 
+import math
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from .. import dispatch
@@ -9,8 +11,10 @@ from . import native, reference
 from .jet import grid_jet as grid_jet
 from .levels import KINDS as KINDS
 from .levels import MAX_CELLS as MAX_CELLS
+from .levels import MAX_INDEXED as MAX_INDEXED
 from .levels import Level as Level
 from .levels import Levels as Levels
+from .levels import indexed_levels as indexed_levels
 from .levels import make_levels as make_levels
 
 INTERPOLATIONS = reference.INTERPOLATIONS
@@ -30,6 +34,7 @@ def grid_interpolate(
     *,
     interpolation: str = "linear",
     sparse: bool = False,
+    keys: Int64[Tensor, " keys"] | None = None,
 ) -> Float[Tensor, "*batch out_dim"]:
     r"""Features of every level at every point, interpolated between the vertices of its cell.
 
@@ -56,12 +61,16 @@ def grid_interpolate(
             the compiled version its cost does not depend on the size of the table. Gradients that
             are to be differentiated again are dense, and so are those of `torch.func` and
             `torch.compile`.
+        keys: For each row of an indexed level the number of its vertex: row by row, and on from
+            one indexed level to the next; they ascend. All other vertices count as zero. Entries
+            for rows of other levels are not read. None if no level is indexed.
 
     Returns:
         `len(levels.levels) * features` channels, level by level.
 
     Raises:
-        ValueError: If shapes do not fit the levels, or the interpolation is unknown.
+        ValueError: If shapes do not fit the levels, the interpolation is unknown, or keys are
+            missing.
 
     Example:
         >>> levels = make_levels([[2]], max_rows=None)
@@ -84,20 +93,31 @@ def grid_interpolate(
             f"grid_interpolate: expected a table of shape ({levels.num_rows} or more, features), "
             f"got {tuple(table.shape)}."
         )
-    fits = table.shape[1] in FEATURES and levels.dim <= MAX_DIM and len(levels.levels) <= MAX_LEVELS
-    unserved = (
-        ""
-        if fits
-        else (
+    if levels.indexed and (keys is None or keys.ndim != 1 or len(keys) < levels.num_rows):
+        found = "none" if keys is None else f"shape {tuple(keys.shape)}"
+        raise ValueError(
+            f"grid_interpolate: expected {levels.num_rows} or more keys for levels that are "
+            f"indexed, got {found}."
+        )
+    unserved = _beyond_compiled(table.shape[1], levels)
+    if dispatch.use_native("grid_interpolate", x, table, unserved=unserved):
+        return native.grid_interpolate(x, table, levels, interpolation, sparse, keys)
+    if sparse and not _transformed():
+        table = _SparseGradient.apply(table)
+    return reference.grid_interpolate(x, table, levels, interpolation, keys)
+
+
+def _beyond_compiled(features: int, levels: Levels) -> str:
+    """Why a grid is beyond the compiled version, or ""."""
+    if features not in FEATURES or levels.dim > MAX_DIM or len(levels.levels) > MAX_LEVELS:
+        return (
             f"the compiled version is for {MAX_DIM} coordinates and {MAX_LEVELS} levels at most, "
             f"with {', '.join(map(str, FEATURES))} features"
         )
-    )
-    if dispatch.use_native("grid_interpolate", x, table, unserved=unserved):
-        return native.grid_interpolate(x, table, levels, interpolation, sparse)
-    if sparse and not _transformed():
-        table = _SparseGradient.apply(table)
-    return reference.grid_interpolate(x, table, levels, interpolation)
+    indexed = (level for level in levels.levels if level.kind == "indexed")
+    if any(math.prod(level.tile) > MAX_INDEXED for level in indexed):
+        return f"the compiled version is for {MAX_INDEXED} vertices of an indexed level at most"
+    return ""
 
 
 def _transformed() -> bool:

@@ -7,11 +7,11 @@ replaces that axis's weight by its derivative, so that the rows are gathered onc
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from .levels import Level, Levels
-from .reference import corner_rows, corner_weights
+from .reference import corner_rows, corner_weights, level_keys, read_rows
 
 Derivatives = tuple[Tensor, Tensor, Tensor]
 """Value, jacobian and Hessian of some channels."""
@@ -23,6 +23,7 @@ def grid_jet(
     levels: Levels,
     *,
     interpolation: str,
+    keys: Int64[Tensor, " keys"] | None = None,
 ) -> tuple[
     Float[Tensor, "*batch c"], Float[Tensor, "*batch c dim"], Float[Tensor, "*batch c dim dim"]
 ]:
@@ -36,6 +37,7 @@ def grid_jet(
         table: All levels' rows.
         levels: How the rows make grids.
         interpolation: A name from `INTERPOLATIONS`.
+        keys: The vertices of indexed levels.
     """
     nan = x.isnan()
     known = torch.where(nan, 0, x)
@@ -43,11 +45,15 @@ def grid_jet(
     coords = known.clamp(-1, 1).to(wide).unbind(-1)
     slopes = ((known >= -1) & (known <= 1)).to(x.dtype).unbind(-1)
     parts = [
-        _level_jet(coords, slopes, rows, level, interpolation, x.dtype)
-        for rows, level in zip(
-            table[: levels.num_rows].split([level.size for level in levels.levels]),
-            levels.levels,
-            strict=True,
+        _level_jet(
+            coords, slopes, rows, level, interpolation, x.dtype, level_keys(keys, levels, at)
+        )
+        for at, (rows, level) in enumerate(
+            zip(
+                table[: levels.num_rows].split([level.size for level in levels.levels]),
+                levels.levels,
+                strict=True,
+            )
         )
     ]
     value, jacobian, hessian = (
@@ -68,6 +74,7 @@ def _level_jet(
     level: Level,
     interpolation: str,
     dtype: torch.dtype,
+    keys: Tensor | None,
 ) -> Derivatives:
     low_cells, weights = [], []
     for coord, slope, cells in zip(coords, slopes, level.cells, strict=True):
@@ -75,8 +82,7 @@ def _level_jet(
         cell = position.detach().floor().clamp(max=cells - 1)
         low_cells.append(cell.long())
         weights.append(_axis_weights((position - cell).to(dtype), slope * cells / 2, interpolation))
-    index = corner_rows(low_cells, level)
-    found = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, rows.shape[-1])
+    found = read_rows(rows, corner_rows(low_cells, level), keys)
     dim = len(coords)
 
     def derivative(*axes: int) -> Tensor:

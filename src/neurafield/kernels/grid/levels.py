@@ -8,13 +8,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS = ("dense", "tiled", "hashed")
+KINDS = ("dense", "tiled", "hashed", "indexed")
 """How a vertex finds its row, in the order of the enumeration in native/kernels.hpp.
 
 - dense: every vertex has its own row, in row-major order;
 - tiled: the same, with the vertex first taken modulo `tile`, so the rows repeat over the box;
 - hashed: the vertex's coordinates, each times a prime, are combined by exclusive or; the lowest
-  bits are the row.
+  bits are the row;
+- indexed: chosen vertices have rows, in row-major order; the others count as zero. Which these are
+  is not known here: it comes in `keys`, their numbers, beside the table. Vertices are numbered row
+  by row, and on from one indexed level to the next.
 """
 
 PRIMES = (1, 2654435761, 805459861, 3674653429)
@@ -23,6 +26,9 @@ PRIMES = (1, 2654435761, 805459861, 3674653429)
 The last axis gets 1: vertices next to each other along it, which are read one after the other when
 a picture is drawn, then lie in the same line of the cache.
 """
+
+MAX_INDEXED = 2**31
+"""Vertices of an indexed level that the compiled version takes; its index has 2 bits for each."""
 
 MAX_CELLS = 2**24
 """Cells along an axis: as finely as a float32 coordinate tells places apart."""
@@ -35,9 +41,10 @@ class Level:
     Attributes:
         kind: One of `KINDS`.
         cells: Cells along each axis; there is one vertex more.
-        tile: Vertices along each axis before rows repeat. All of them if dense; unused if hashed.
+        tile: Vertices along each axis before rows repeat. All of them if dense or indexed; unused
+            if hashed.
         offset: First row in the table.
-        size: Number of rows; a power of two if hashed.
+        size: Number of rows; a power of two if hashed, that of the chosen vertices if indexed.
     """
 
     kind: str
@@ -72,6 +79,17 @@ class Levels:
         return self if count == len(self.levels) else Levels(self.levels[:count])
 
     @cached_property
+    def first_keys(self) -> tuple[int, ...]:
+        """For each level the first vertex's key, if the level is indexed."""
+        vertices = [math.prod(own.tile) if own.kind == "indexed" else 0 for own in self.levels]
+        return tuple(sum(vertices[:level]) for level in range(len(vertices)))
+
+    @cached_property
+    def indexed(self) -> bool:
+        """Whether any level is."""
+        return any(level.kind == "indexed" for level in self.levels)
+
+    @cached_property
     def columns(self) -> NDArray[np.int64]:
         """The levels as the compiled version wants them: kind, offset, size, cells, tile."""
         columns = np.zeros((len(self.levels), 11), dtype=np.int64)
@@ -104,6 +122,22 @@ def make_levels(
                 tile = largest_tile(tile, max_rows)
             size = math.prod(tile) if kind == "tiled" else max_rows
         levels.append(Level(kind, cells, tile, offset, size))
+        offset += size
+    return Levels(tuple(levels))
+
+
+def indexed_levels(resolutions: Sequence[Sequence[int]], sizes: Sequence[int]) -> Levels:
+    """Lay levels of chosen vertices into one table.
+
+    Args:
+        resolutions: Cells along each axis, for each level.
+        sizes: Chosen vertices, for each level.
+    """
+    levels: list[Level] = []
+    offset = 0
+    for resolution, size in zip(resolutions, sizes, strict=True):
+        tile = tuple(n + 1 for n in resolution)
+        levels.append(Level("indexed", tuple(resolution), tile, offset, size))
         offset += size
     return Levels(tuple(levels))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..differentiable import gradients_by_reference
 from ..dispatch import native, transformed
@@ -12,15 +13,20 @@ from .levels import Levels
 
 
 def grid_interpolate(
-    x: Tensor, table: Tensor, levels: Levels, interpolation: str, sparse: bool
+    x: Tensor,
+    table: Tensor,
+    levels: Levels,
+    interpolation: str,
+    sparse: bool,
+    keys: Tensor | None = None,
 ) -> Tensor:
     """See the dispatching function."""
     flat = x.reshape(-1, x.shape[-1]).contiguous()
     table = table.contiguous()
     if torch.is_grad_enabled() and (flat.requires_grad or table.requires_grad):
-        y = _GridInterpolate.apply(flat, table, levels, interpolation, sparse)
+        y = _GridInterpolate.apply(flat, table, levels, interpolation, sparse, keys)
     else:
-        y = _forward(flat, table, levels, interpolation)
+        y = _forward(flat, table, levels, interpolation, keys)
     return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
@@ -36,65 +42,104 @@ def _kept(rows: int, columns: int) -> Tensor:
     return torch.from_dlpack(native().empty(rows * columns)).view(rows, columns)
 
 
-def _forward(x: Tensor, table: Tensor, levels: Levels, interpolation: str) -> Tensor:
+_indices = WeakTensorKeyDictionary()
+"""What was made of keys: their version then, the levels, and the index."""
+
+
+def _index(levels: Levels, keys: Tensor | None) -> Any:
+    """The indexed levels as the compiled library looks them up; made once for each keys."""
+    if not levels.indexed:
+        return None
+    assert keys is not None
+    if keys.is_inference():
+        # No version tells whether they have changed.
+        return native().GridIndex(levels.columns, levels.dim, keys.contiguous())
+    version, of, index = _indices.get(keys, (-1, (), None))
+    # That of all levels serves for the first of them too.
+    if version != keys._version or of[: len(levels.levels)] != levels.levels:
+        index = native().GridIndex(levels.columns, levels.dim, keys.contiguous())
+        _indices[keys] = keys._version, levels.levels, index
+    return index
+
+
+def _forward(
+    x: Tensor, table: Tensor, levels: Levels, interpolation: str, keys: Tensor | None
+) -> Tensor:
     y = _kept(len(x), len(levels.levels) * table.shape[1])
     rows = table.detach()[: levels.num_rows]
-    native().grid_forward(*_grid(levels, interpolation), rows, x.detach(), y)
+    native().grid_forward(*_grid(levels, interpolation), rows, x.detach(), y, _index(levels, keys))
     return y
 
 
 class _GridInterpolate(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, table: Tensor, levels: Levels, interpolation: str, sparse: bool
+        ctx: Any,
+        x: Tensor,
+        table: Tensor,
+        levels: Levels,
+        interpolation: str,
+        sparse: bool,
+        keys: Tensor | None,
     ) -> Tensor:
-        ctx.save_for_backward(x, table)
+        ctx.save_for_backward(x, table, keys)
         ctx.levels, ctx.interpolation, ctx.sparse = levels, interpolation, sparse
-        return _forward(x, table, levels, interpolation)
+        return _forward(x, table, levels, interpolation, keys)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_y,) = grad_outputs
-        x, table = (tensor.contiguous() for tensor in ctx.saved_tensors)
+        x, table, keys = ctx.saved_tensors
+        x, table = x.contiguous(), table.contiguous()
         wanted = ctx.needs_input_grad[:2]
         if torch.is_grad_enabled() or transformed((grad_y,)):
 
             def value(x: Tensor, table: Tensor) -> Tensor:
-                return reference.grid_interpolate(x, table, ctx.levels, ctx.interpolation)
+                return reference.grid_interpolate(x, table, ctx.levels, ctx.interpolation, keys)
 
             grads = gradients_by_reference(value, [x, table], wanted, grad_y)
         else:
-            grads = _backward(ctx, x, table, grad_y.contiguous(), wanted)
-        return (*grads, None, None, None)
+            grads = _backward(ctx, x, table, keys, grad_y.contiguous(), wanted)
+        return (*grads, None, None, None, None)
 
 
 def _backward(
-    ctx: Any, x: Tensor, table: Tensor, grad_y: Tensor, wanted: tuple[bool, bool]
+    ctx: Any,
+    x: Tensor,
+    table: Tensor,
+    keys: Tensor | None,
+    grad_y: Tensor,
+    wanted: tuple[bool, bool],
 ) -> list[Tensor | None]:
     grid = _grid(ctx.levels, ctx.interpolation)
     x, table, grad_y = x.detach(), table.detach(), grad_y.detach()
-    num_rows = ctx.levels.num_rows
+    num_rows, index = ctx.levels.num_rows, _index(ctx.levels, keys)
     grad_x = grad_table = None
     if wanted[0]:
         grad_x = _kept(*x.shape)
-        native().grid_backward_coords(*grid, table[:num_rows], x, grad_y, grad_x)
+        native().grid_backward_coords(*grid, table[:num_rows], x, grad_y, grad_x, index)
     if wanted[1] and ctx.sparse:
-        grad_table = _touched_rows(ctx.levels, grid, x, table, grad_y)
+        grad_table = _touched_rows(ctx.levels, grid, x, table, grad_y, index)
     elif wanted[1]:
         grad_table = _kept(*table.shape)
         grad_table[num_rows:] = 0
-        native().grid_backward_table(*grid, x, grad_y, grad_table[:num_rows])
+        native().grid_backward_table(*grid, x, grad_y, grad_table[:num_rows], index)
     return [grad_x, grad_table]
 
 
 def _touched_rows(
-    levels: Levels, grid: tuple[Any, bool, int], x: Tensor, table: Tensor, grad_y: Tensor
+    levels: Levels,
+    grid: tuple[Any, bool, int],
+    x: Tensor,
+    table: Tensor,
+    grad_y: Tensor,
+    index: Any,
 ) -> Tensor:
     """The gradient of the table as a coalesced sparse tensor, at the cost of its rows alone."""
     corners = len(x) << x.shape[1]
     most = sum(min(corners, level.size) for level in levels.levels)
     rows, grad_rows = torch.empty(most, dtype=torch.int64), table.new_empty(most, table.shape[1])
-    count = native().grid_backward_touched(*grid, x, grad_y, rows, grad_rows)
+    count = native().grid_backward_touched(*grid, x, grad_y, rows, grad_rows, index)
     return torch.sparse_coo_tensor(
         rows[:count].unsqueeze(0),
         grad_rows[:count],

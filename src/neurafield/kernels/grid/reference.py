@@ -15,7 +15,9 @@ from .levels import PRIMES, Level, Levels
 INTERPOLATIONS = ("linear", "smoothstep")
 
 
-def grid_interpolate(x: Tensor, table: Tensor, levels: Levels, interpolation: str) -> Tensor:
+def grid_interpolate(
+    x: Tensor, table: Tensor, levels: Levels, interpolation: str, keys: Tensor | None = None
+) -> Tensor:
     """See the dispatching function."""
     nan = x.isnan()
     inside = torch.where(nan, 0, x).clamp(-1, 1)
@@ -24,15 +26,20 @@ def grid_interpolate(x: Tensor, table: Tensor, levels: Levels, interpolation: st
     coords = inside.to(wide).unbind(-1)
     rows = table[: levels.num_rows].split([level.size for level in levels.levels])
     features = [
-        _interpolate_level(coords, own, level, interpolation, x.dtype)
-        for own, level in zip(rows, levels.levels, strict=True)
+        _interpolate_level(coords, own, level, interpolation, x.dtype, level_keys(keys, levels, at))
+        for at, (own, level) in enumerate(zip(rows, levels.levels, strict=True))
     ]
     y = torch.cat(features, dim=-1)
     return torch.where(nan.any(-1, keepdim=True), torch.nan, y)
 
 
 def _interpolate_level(
-    coords: Sequence[Tensor], rows: Tensor, level: Level, interpolation: str, dtype: torch.dtype
+    coords: Sequence[Tensor],
+    rows: Tensor,
+    level: Level,
+    interpolation: str,
+    dtype: torch.dtype,
+    keys: Tensor | None,
 ) -> Tensor:
     low_cells, high_weights = [], []
     for coord, cells in zip(coords, level.cells, strict=True):
@@ -43,13 +50,37 @@ def _interpolate_level(
             place = place * place * (3 - 2 * place)
         low_cells.append(cell.long())
         high_weights.append(place)
-    index = corner_rows(low_cells, level)
-    found = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, rows.shape[-1])
+    found = read_rows(rows, corner_rows(low_cells, level), keys)
     return (corner_weights(high_weights).unsqueeze(-1) * found).sum(0)
 
 
+def level_keys(keys: Tensor | None, levels: Levels, at: int) -> Tensor | None:
+    """The row-major numbers of the vertices that an indexed level stores; None of other levels."""
+    level = levels.levels[at]
+    if level.kind != "indexed":
+        return None
+    assert keys is not None
+    return keys[level.offset : level.offset + level.size] - levels.first_keys[at]
+
+
+def read_rows(rows: Tensor, index: Tensor, stored: Tensor | None) -> Tensor:
+    """A level's rows by what `corner_rows` found; zeros for vertices that are not stored."""
+    flat = index.reshape(-1)
+    if stored is None:
+        return rows.index_select(0, flat).reshape(*index.shape, rows.shape[-1])
+    # The zeros give it the axis of keys that vmap stacked; torch would warn of a copy.
+    flat = flat + torch.zeros_like(stored[:1])
+    place = torch.searchsorted(stored, flat).clamp(max=len(stored) - 1)
+    absent = stored.index_select(0, place) != flat
+    found = torch.where(absent[:, None], 0, rows.index_select(0, place))
+    return found.reshape(*index.shape, rows.shape[-1])
+
+
 def corner_rows(low_cells: Sequence[Tensor], level: Level) -> Tensor:
-    """Rows, within the level, of the corners of cells; corners on a new first axis."""
+    """Rows, within the level, of the corners of cells; corners on a new first axis.
+
+    Of indexed levels, the vertices, whose rows `read_rows` looks for.
+    """
     hashed = level.kind == "hashed"
     index: Tensor | None = None
     for axis, low in enumerate(low_cells):

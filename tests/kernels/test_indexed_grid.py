@@ -1,0 +1,310 @@
+"""Indexed levels, where chosen vertices have rows: against dense ones with zeros for the rest."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import gradgradcheck
+from torch.func import vmap
+from torch.testing import assert_close
+
+from neurafield.errors import KernelNotice
+from neurafield.kernels import dispatch
+from neurafield.kernels.grid import (
+    FEATURES,
+    INTERPOLATIONS,
+    Level,
+    Levels,
+    grid_interpolate,
+    grid_jet,
+    indexed_levels,
+    make_levels,
+    native,
+)
+
+from .levels import LEVELS, level, needs_native  # noqa: F401
+from .test_grid import DIMS, awkward_coords, some_coords
+
+VERSIONS = ["reference", *(["native"] if LEVELS else [])]
+
+
+class Problem:
+    """Levels of chosen vertices, and dense ones that hold the same."""
+
+    def __init__(self, dim: int, features: int = 2, share: float = 0.4, seed: int = 0) -> None:
+        g = torch.Generator().manual_seed(seed)
+        cells = [[1] * dim, [3 + axis for axis in range(dim)], [9 - axis for axis in range(dim)]]
+        self.dense = make_levels(cells, max_rows=None)
+        kept = [
+            torch.rand(own.size, generator=g).lt(share).index_fill(0, torch.tensor([0]), True)
+            for own in self.dense.levels
+        ]
+        self.levels = indexed_levels(cells, [int(mask.sum()) for mask in kept])
+        # Both number their vertices in the same way.
+        self.keys = torch.cat(kept).nonzero().squeeze(1)
+        self.places = self.keys.clone()
+        self.table = torch.randn(len(self.keys), features, generator=g)
+        self.x = torch.cat([some_coords(403, dim), awkward_coords(dim)])
+        self.x = self.x[self.x.isfinite().all(-1)]
+
+    def spread(self, table: Tensor) -> Tensor:
+        """The dense table."""
+        whole = table.new_zeros(self.dense.num_rows, table.shape[1])
+        return whole.index_copy(0, self.places, table)
+
+    def read(self, x: Tensor, table: Tensor, **options: Any) -> Tensor:
+        return grid_interpolate(x, table, self.levels, keys=self.keys, **options)
+
+    def expected(self, x: Tensor, table: Tensor, **options: Any) -> Tensor:
+        return grid_interpolate(x, self.spread(table), self.dense, **options)
+
+
+Read = Callable[..., Tensor]
+
+
+def with_gradients(
+    read: Read, x: Tensor, table: Tensor, dtype: torch.dtype = torch.float32, **options: Any
+) -> list[Tensor]:
+    x, table = x.to(dtype).clone().requires_grad_(), table.to(dtype).clone().requires_grad_()
+    y = read(x, table, **options)
+    upstream = torch.linspace(-1, 1, y.numel(), dtype=dtype).reshape(y.shape)
+    return [y.detach(), *torch.autograd.grad(y, [x, table], upstream)]
+
+
+def check(problem: Problem, **options: Any) -> None:
+    got = with_gradients(problem.read, problem.x, problem.table, **options)
+    want = with_gradients(
+        problem.expected, problem.x, problem.table, torch.float64, **options | {"sparse": False}
+    )
+    for number, (g, w) in enumerate(zip(got, want, strict=True)):
+        g = g.to_dense() if g.is_sparse else g
+        error = (g.double() - w).norm() / w.norm()
+        assert error < 1e-5, number
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv(dispatch.VARIABLE, request.param)
+    return request.param
+
+
+@pytest.mark.filterwarnings("ignore:.*float64:neurafield.errors.KernelNotice")
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.parametrize("dim", DIMS)
+def test_reference_is_a_dense_grid_with_zeros(
+    dim: int, interpolation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(dispatch.VARIABLE, "reference")
+    for share in (0.0, 0.4, 1.0):
+        check(Problem(dim, share=share), interpolation=interpolation)
+
+
+@pytest.mark.filterwarnings("ignore:.*float64:neurafield.errors.KernelNotice")
+@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("dim", DIMS)
+def test_native_is_a_dense_grid_with_zeros(level: str, dim: int, features: int) -> None:  # noqa: F811
+    for sparse in (False, True):
+        for interpolation in INTERPOLATIONS:
+            check(Problem(dim, features), interpolation=interpolation, sparse=sparse)
+    check(Problem(dim, features, share=0.0))
+
+
+def test_check_can_fail(version: str) -> None:
+    problem = Problem(2)
+    gap = (problem.keys[1:] - problem.keys[:-1] > 1).nonzero()[-1]
+    problem.keys[gap] += 1
+    with pytest.raises(AssertionError):
+        check(problem)
+
+
+def test_indexed_beside_other_levels(version: str) -> None:
+    problem = Problem(2)
+    indexed = [
+        Level("indexed", own.cells, own.tile, own.offset + 6, own.size)
+        for own in problem.levels.levels
+    ]
+    levels = Levels((Level("dense", (1, 2), (2, 3), 0, 6), *indexed))
+    table = torch.cat([torch.randn(6, 2), problem.table])
+    keys = torch.cat([torch.zeros(6, dtype=torch.int64), problem.keys])
+    got = grid_interpolate(problem.x, table, levels, keys=keys)
+    first = grid_interpolate(problem.x, table[:6], Levels(levels.levels[:1]))
+    assert_close(got, torch.cat([first, problem.read(problem.x, problem.table)], -1))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_what_is_not_stored_touches_no_row(version: str, sparse: bool) -> None:
+    # Only the first of many vertices has a row, and that row is not even a number.
+    levels = indexed_levels([[8, 8]], [1])
+    keys, table = torch.zeros(1, dtype=torch.int64), torch.full((1, 2), math.nan)
+    x = some_coords(50, 2).clamp(-0.7, 1.0).requires_grad_()
+    table.requires_grad_()
+    y = grid_interpolate(x, table, levels, keys=keys, sparse=sparse)
+    assert (y == 0).all()
+    y.sum().backward()
+    assert (x.grad == 0).all()
+    assert (table.grad.to_dense() == 0).all()
+    if sparse:
+        assert table.grad._nnz() == 0
+    assert grid_interpolate(-torch.ones(2), table, levels, keys=keys).isnan().all()
+
+
+def test_nan_stays_with_its_point(version: str) -> None:
+    problem = Problem(3)
+    x = problem.x.clone()
+    x[5, 1] = math.nan
+    values, grad_x, grad_table = with_gradients(problem.read, x, problem.table)
+    assert values[5].isnan().all()
+    assert (grad_x[5] == 0).all()
+    assert grad_table.isfinite().all()
+    assert values[6:].isfinite().all()
+
+
+def test_keys_that_change_are_looked_at_again(version: str) -> None:
+    problem = Problem(2)
+    cells = [[9, 8]]
+    levels, table = indexed_levels(cells, [3]), problem.table[:3]
+    keys = torch.tensor([0, 20, 40])
+    before = grid_interpolate(problem.x, table, levels, keys=keys)
+    assert_close(grid_interpolate(problem.x, table, levels, keys=keys.clone()), before)
+    keys += 7
+    after = grid_interpolate(problem.x, table, levels, keys=keys)
+    assert not torch.equal(after, before)
+    assert torch.equal(grid_interpolate(problem.x, table, levels, keys=keys.clone()), after)
+    with torch.inference_mode():
+        fixed = keys.clone()
+        assert torch.equal(grid_interpolate(problem.x, table, levels, keys=fixed), after)
+        fixed -= 7
+        assert torch.equal(grid_interpolate(problem.x, table, levels, keys=fixed), before)
+
+
+def test_first_levels_alone(version: str) -> None:
+    problem = Problem(3)
+    whole = problem.read(problem.x, problem.table)
+    for count in (3, 1, 2, 3):
+        got = grid_interpolate(
+            problem.x, problem.table, problem.levels.first(count), keys=problem.keys
+        )
+        assert torch.equal(got, whole[:, : 2 * count])
+
+
+@needs_native
+def test_an_index_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(dispatch.VARIABLE, raising=False)
+    made = []
+
+    class Library:
+        def __getattr__(self, name: str) -> object:
+            if name == "GridIndex":
+                made.append(name)
+            return getattr(dispatch.native(), name)
+
+    monkeypatch.setattr(native, "native", lambda: Library())
+    problem = Problem(2)
+    for count in (3, 1, 2, 3):
+        table = problem.table.clone().requires_grad_()
+        levels = problem.levels.first(count)
+        grid_interpolate(problem.x, table, levels, keys=problem.keys).sum().backward()
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_jet_is_that_of_a_dense_grid(interpolation: str) -> None:
+    problem = Problem(2)
+    x, table = problem.x.double(), problem.table.double()
+    got = grid_jet(x, table, problem.levels, interpolation=interpolation, keys=problem.keys)
+    want = grid_jet(x, problem.spread(table), problem.dense, interpolation=interpolation)
+    for g, w in zip(got, want, strict=True):
+        assert_close(g, w)
+
+
+@pytest.mark.filterwarnings("ignore:.*float64:neurafield.errors.KernelNotice")
+def test_gradients_of_gradients() -> None:
+    problem = Problem(2)
+    x = some_coords(7, 2, spread=0.9).double().requires_grad_()
+    table = problem.table.double().requires_grad_()
+    assert gradgradcheck(
+        lambda x, table: problem.read(x, table, interpolation="smoothstep"), (x, table)
+    )
+
+
+def test_stacked_grids() -> None:
+    problem = Problem(2)
+    other = Problem(2)
+    gap = (problem.keys[1:] - problem.keys[:-1] > 1).nonzero()[-1]
+    other.keys[gap] += 1
+    keys = torch.stack([problem.keys, other.keys])
+    tables = torch.stack([problem.table, other.table])
+
+    def read(table: Tensor, keys: Tensor) -> Tensor:
+        return grid_interpolate(problem.x, table, problem.levels, keys=keys)
+
+    each = [p.read(p.x, p.table) for p in (problem, other)]
+    assert not torch.equal(*each)
+    assert_close(vmap(read)(tables, keys), torch.stack(each))
+
+
+def test_missing_keys_are_told() -> None:
+    problem = Problem(2)
+    for keys, found in ((None, "none"), (problem.keys[1:], "shape")):
+        with pytest.raises(ValueError, match=rf"or more keys .* got {found}"):
+            grid_interpolate(problem.x, problem.table, problem.levels, keys=keys)
+
+
+@needs_native
+def test_huge_levels_are_served_by_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(dispatch.VARIABLE, raising=False)
+    monkeypatch.setattr(dispatch, "_told", set())
+    levels = indexed_levels([[2**15, 2**16]], [2])
+    keys = torch.tensor([0, (2**15 + 1) * (2**16 + 1) - 1])
+    table = torch.tensor([[1.0], [2.0]])
+    with pytest.warns(KernelNotice, match="vertices of an indexed level"):
+        y = grid_interpolate(torch.tensor([[-1.0, -1], [1, 1], [0, 0]]), table, levels, keys=keys)
+    assert y.flatten().tolist() == [1, 2, 0]
+
+
+@needs_native
+def test_the_border_of_the_library_lets_nothing_wrong_through() -> None:
+    library = dispatch.native()
+    problem = Problem(2)
+    columns, x, table = problem.levels.columns, problem.x, problem.table
+    y = torch.empty(len(x), 6)
+    good = library.GridIndex(columns, 2, problem.keys)
+    library.grid_forward(columns, False, 1, table, x, y, good)
+    last = problem.levels.levels[-1]
+    wrong = {
+        "descending": problem.keys.flip(0),
+        "twice": problem.keys.index_copy(0, torch.tensor([1]), problem.keys[:1]),
+        "negative": problem.keys - 1,
+        "beyond": problem.keys.index_fill(0, torch.tensor([-1]), math.prod(last.tile)),
+        "short": problem.keys[:-1],
+    }
+    for keys in wrong.values():
+        with pytest.raises(ValueError, match="grid: "):
+            library.GridIndex(columns, 2, keys)
+    for dim in (0, 5):
+        with pytest.raises(ValueError, match="grid: "):
+            library.GridIndex(columns, dim, problem.keys)
+    with pytest.raises(TypeError):
+        library.GridIndex(columns, 2, problem.keys.int())
+    fewer = Problem(2, share=0.2, seed=3)
+    others = library.GridIndex(fewer.levels.columns, 2, fewer.keys)
+    first = library.GridIndex(columns[:1].copy(), 2, problem.keys)
+    coarse = Problem(1)
+    narrow = library.GridIndex(coarse.levels.columns, 1, coarse.keys)
+    grads, rows = torch.empty(len(table), 2), torch.empty(10**4, dtype=torch.int64)
+    for index in (None, others, first, narrow):
+        with pytest.raises(ValueError, match="grid: index"):
+            library.grid_forward(columns, False, 1, table, x, y, index)
+        with pytest.raises(ValueError, match="grid: index"):
+            library.grid_backward_table(columns, False, 1, x, y, grads, index)
+        with pytest.raises(ValueError, match="grid: index"):
+            library.grid_backward_coords(columns, False, 1, table, x, y, x.clone(), index)
+        with pytest.raises(ValueError, match="grid: index"):
+            library.grid_backward_touched(
+                columns, False, 1, x, y, rows, torch.empty(10**4, 2), index
+            )
+    with pytest.raises(TypeError):
+        library.grid_forward(columns, False, 1, table, x, y, 3)
