@@ -9,3 +9,4 @@ from ._base import Plan as Plan
 from .names import ARCHITECTURES as ARCHITECTURES
 from .names import DEFAULTS as DEFAULTS
 from .names import plan as plan
+from .names import serving as serving

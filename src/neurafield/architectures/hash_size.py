@@ -27,7 +27,7 @@ _LOG2_ROWS = (8, 19)
 
 
 @dataclass(frozen=True)
-class GridSize:
+class HashSize:
     """Sizes of a hash grid.
 
     Args:
@@ -53,7 +53,7 @@ class GridSize:
         return FEATURES * make_levels(resolutions, max_rows=2**self.log2_table_size).num_rows
 
 
-def default_size(layout: AbstractLayout) -> GridSize:
+def default_size(layout: AbstractLayout) -> HashSize:
     """What suits a signal."""
     low, high = _LOG2_ROWS
     log2_rows = round(math.log2(layout.grid.num_samples / _SAMPLES_A_ROW))
@@ -61,8 +61,8 @@ def default_size(layout: AbstractLayout) -> GridSize:
 
 
 def matching_size(
-    layout: AbstractLayout, num_parameters: int, network: Callable[[GridSize], int]
-) -> GridSize:
+    layout: AbstractLayout, num_parameters: int, network: Callable[[HashSize], int]
+) -> HashSize:
     """What comes closest to a number of parameters, to a percent; of equals the most usual.
 
     Half of them at least go into the tables, for which small fields get a narrower network.
@@ -103,9 +103,9 @@ def _sized(
     num_levels: int = _NUM_LEVELS,
     scale: float = 1.0,
     width: int = _WIDTHS[0],
-) -> GridSize:
+) -> HashSize:
     finest = tuple(min(MAX_CELLS, max(2, round(_CELLS_A_SAMPLE * scale * n))) for n in layout.shape)
     # The same shape of cells at every level.
     shrink = min(1.0, _COARSEST / max(finest))
     base = tuple(max(1, round(shrink * n)) for n in finest)
-    return GridSize(width, log2_rows, num_levels, base, finest)
+    return HashSize(width, log2_rows, num_levels, base, finest)

@@ -1,0 +1,51 @@
+"""Architectures of an encoding without parameters, then a ReLU network, whose size is its width."""
+
+import math
+from collections.abc import Callable
+
+import torch
+
+from ..encodings import AbstractEncoding, Positional, RandomFourier
+from ..field import Field
+from ..networks import MLP
+from ..signals import AbstractLayout
+from ._base import Architecture
+from .networks import DEPTH, of_width
+
+_NUM_FREQUENCIES = 128
+
+Encode = Callable[[AbstractLayout, torch.Generator | None], AbstractEncoding]
+"""From a layout and a generator to an encoding."""
+
+
+def encoded(about: str, encode: Encode, *, lr: float = 1e-3) -> Architecture:
+    """An encoding, then an `MLP`."""
+
+    def build(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Field:
+        encoding = encode(layout, generator)
+        network = MLP(
+            encoding.out_dim, layout.channels, width=width, depth=DEPTH, generator=generator
+        )
+        return Field(network, encoding=encoding)
+
+    return of_width(about, build, lr=lr)
+
+
+def _fourier(layout: AbstractLayout, generator: torch.Generator | None) -> RandomFourier:
+    # The paper's best for pictures of 512 pixels is 10 cycles across a unit of [0, 1], so 5 in
+    # our coordinates.
+    sigma = max(1.0, max(layout.shape) / 100)
+    return RandomFourier(layout.in_dim, _NUM_FREQUENCIES, sigma=sigma, generator=generator)
+
+
+def _positional(layout: AbstractLayout, _: torch.Generator | None) -> Positional:
+    # The highest octave is half of what the samples can carry, n / 4 cycles per unit.
+    octaves = max(1, int(math.log2(max(2, *layout.shape))) - 1)
+    return Positional(layout.in_dim, min(octaves, 20))
+
+
+ENCODINGS: dict[str, Architecture] = {
+    "fourier": encoded("random sinusoids of one bandwidth", _fourier),
+    "positional": encoded("sines and cosines along the axes, in octaves", _positional),
+}
+"""An encoding, then a ReLU network."""

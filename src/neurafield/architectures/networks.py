@@ -1,0 +1,141 @@
+"""Architectures of a network alone, whose size is the width of its hidden layers."""
+
+from collections.abc import Callable
+
+import torch
+
+from .. import activations
+from ..activations import AbstractActivation
+from ..field import Field
+from ..networks import MLP, AbstractNetwork, Finer, Siren
+from ..signals import AbstractLayout
+from ._base import Architecture, Build, described
+
+DEPTH = 4
+MAX_WIDTH = 4096
+
+MakeNetwork = Callable[[AbstractLayout, int, torch.Generator | None], AbstractNetwork]
+"""From a layout, a width and a generator to a network on the coordinates."""
+
+
+def network(about: str, make: MakeNetwork, *, lr: float = 1e-3) -> Architecture:
+    """A network on bare coordinates."""
+
+    def build(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Field:
+        return Field(make(layout, width, generator))
+
+    return of_width(about, build, lr=lr)
+
+
+def of_width(about: str, build: Build, *, lr: float) -> Architecture:
+    """What has a width for its size."""
+    return Architecture(
+        about=about,
+        build=build,
+        default_size=default_width,
+        matching_size=lambda layout, num_parameters: matching_width(build, layout, num_parameters),
+        lr=lr,
+        batch_size=lambda num_samples: 4096,
+        micro_batch=8192,
+        steps=lambda num_samples: 2000,
+    )
+
+
+def default_width(layout: AbstractLayout) -> int:
+    """Units in a hidden layer: 64, 128 or 256, growing with the number of values."""
+    values = layout.grid.num_samples * layout.channels
+    return 64 if values < 2**14 else 128 if values < 2**21 else 256
+
+
+def matching_width(build: Build, layout: AbstractLayout, num_parameters: int) -> int:
+    """The width whose field comes closest to a number of parameters.
+
+    Raises:
+        ValueError: If even a width of 1 has more, or the widest has fewer.
+    """
+
+    def size(width: int) -> int:
+        return described(build, layout, width).num_parameters
+
+    if not size(1) <= num_parameters <= size(MAX_WIDTH):
+        raise ValueError(
+            f"params: expected {size(1):,} to {size(MAX_WIDTH):,} for this architecture, got "
+            f"{num_parameters:,}."
+        )
+    low, high = 1, MAX_WIDTH
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle) <= num_parameters else (low, middle)
+    return min((low, high), key=lambda width: abs(size(width) - num_parameters))
+
+
+def perceptron(activation: Callable[[], AbstractActivation]) -> MakeNetwork:
+    """An `MLP` with an activation, at its defaults."""
+
+    def make(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> MLP:
+        return MLP(
+            layout.in_dim,
+            layout.channels,
+            width=width,
+            depth=DEPTH,
+            activation=activation(),
+            generator=generator,
+        )
+
+    return make
+
+
+def _siren(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Siren:
+    return Siren(
+        layout.in_dim,
+        layout.channels,
+        width=width,
+        depth=DEPTH,
+        omega_0=first_frequency(layout),
+        generator=generator,
+    )
+
+
+def first_frequency(layout: AbstractLayout) -> float:
+    """The factor of a first layer of sines, in radians per unit of its pre-activation."""
+    # 30 suits pictures of 256 pixels (the paper's), measured: 60 is better at 512. Sound has
+    # many more samples an axis; the paper takes 3,000 for seven seconds.
+    longest = max(layout.shape)
+    if layout.in_dim == 1:
+        return min(3000.0, max(30.0, longest / 100))
+    return min(90.0, max(30.0, 0.12 * longest))
+
+
+def _finer(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Finer:
+    return Finer(
+        layout.in_dim,
+        layout.channels,
+        width=width,
+        depth=DEPTH,
+        omega_0=first_frequency(layout),
+        generator=generator,
+    )
+
+
+NETWORKS: dict[str, Architecture] = {
+    "relu": network("ReLU", perceptron(activations.ReLU)),
+    "prelu": network("ReLU with a trained slope below 0", perceptron(activations.PReLU)),
+    "sine": network("sines of one frequency factor", perceptron(activations.Sine)),
+    "tanh": network("hyperbolic tangents", perceptron(activations.Tanh)),
+    "sigmoid": network("logistic functions", perceptron(activations.Sigmoid)),
+    "silu": network("x sigmoid(x)", perceptron(activations.SiLU)),
+    "softplus": network("log(1 + e^x)", perceptron(activations.Softplus)),
+    "gelu": network("x times the normal distribution", perceptron(activations.GELU)),
+    "gaussian": network("Gaussian bells", perceptron(activations.Gaussian)),
+    "super-gaussian": network(
+        "powers of Gaussian bells, both constants trained",
+        perceptron(lambda: activations.SuperGaussian(trained=True)),
+    ),
+    "laplacian": network("two-sided exponentials", perceptron(activations.Laplacian)),
+    "quadratic": network("1 / (1 + (ax)^2)", perceptron(activations.Quadratic)),
+    "multiquadric": network("1 / sqrt(1 + (ax)^2)", perceptron(activations.Multiquadric)),
+    "exp-sine": network("exponentials of sines", perceptron(activations.ExpSine)),
+    "siren": network("sines, the first layer's as fast as the signal asks", _siren),
+    "finer": network("sines whose frequency grows away from 0", _finer),
+}
+"""On bare coordinates."""
