@@ -44,7 +44,7 @@ class Gaussian(AbstractKernelled):
 
     gain = TORCH_GAIN
 
-    def __init__(self, a: float = 0.1, *, trained: bool = False) -> None:
+    def __init__(self, a: float = 0.05, *, trained: bool = False) -> None:
         super().__init__()
         self.trained = trained
         self.a = Constant(self, trained=trained, a=a)
@@ -85,7 +85,7 @@ class SuperGaussian(AbstractKernelled):
 
     gain = TORCH_GAIN
 
-    def __init__(self, a: float = 0.2, b: float = 4.0, *, trained: bool = False) -> None:
+    def __init__(self, a: float = 0.1, b: float = 4.0, *, trained: bool = False) -> None:
         super().__init__()
         self.trained = trained
         self.a = Constant(self, trained=trained, a=a)
@@ -165,7 +165,7 @@ class Quadratic(AbstractKernelled):
 
     gain = TORCH_GAIN
 
-    def __init__(self, a: float = 10.0, *, trained: bool = False) -> None:
+    def __init__(self, a: float = 15.0, *, trained: bool = False) -> None:
         super().__init__()
         self.trained = trained
         self.a = Constant(self, trained=trained, a=a)
@@ -204,7 +204,7 @@ class Multiquadric(AbstractKernelled):
 
     gain = TORCH_GAIN
 
-    def __init__(self, a: float = 20.0, *, trained: bool = False) -> None:
+    def __init__(self, a: float = 30.0, *, trained: bool = False) -> None:
         super().__init__()
         self.trained = trained
         self.a = Constant(self, trained=trained, a=a)

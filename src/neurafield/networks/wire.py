@@ -110,16 +110,27 @@ class Wire(AbstractNetwork):
 
     def jet(self, x: Jet) -> Jet:
         check_last_axis(self, x.value, self.in_dim)
-        first, *inner, last = cast(list[nn.Linear], list(self.layers))
         if not all(map(is_plain, self.layers)):
             return super().jet(x)
+        last = cast(nn.Linear, self.layers[-1])
+        return rules.linear(self.hidden_jet(x), last.weight, last.bias)
+
+    def hidden_jet(self, x: Jet) -> Jet:
+        """The last hidden layer after `x`, pairs as [u, v], which the last one adds up to values.
+
+        Raises:
+            ValueError: If layers were replaced, parametrized or given hooks.
+        """
+        if not all(map(is_plain, self.layers)):
+            raise ValueError("Wire.hidden_jet: expected plain affine layers.")
+        first, *inner, _ = cast(list[nn.Linear], list(self.layers))
         z = rules.linear(x, first.weight, first.bias)
         h = _wavelet_jet(z, Jet(torch.zeros_like(z.streams), z.weights), self.omega_0, self.scale)
         for layer in inner:
             z = rules.linear(h, _pair_matrix(layer.weight), layer.bias)
             parts = [Jet(part, z.weights) for part in z.streams.chunk(2, dim=-1)]
             h = _wavelet_jet(parts[0], parts[1], self.omega, self.scale)
-        return rules.linear(h, last.weight, last.bias)
+        return h
 
     def hyperparams(self) -> dict[str, Any]:
         return {
