@@ -590,10 +590,10 @@ def test_the_list_of_options_is_frozen() -> None:
             [
                 *("--out", "--arch", "--params", "--steps", "--time", "--target-psnr", "--seed"),
                 *("--lr", "--threads", "--resume", "--force", "--json", "--log", "--tensorboard"),
-                *common,
+                *("--levels", *common),
             ]
         ),
-        "render": sorted(["--out", "--scale", "--size", "--region", "--force", *common]),
+        "render": sorted(["--out", "--scale", "--size", "--region", "--lod", "--force", *common]),
         "info": sorted(["--json", *common]),
         "compare": sorted(
             ["--archs", "--params", "--steps", "--seed", "--threads", "--out", "--force", *common]

@@ -22,6 +22,7 @@ from ..fit import (
     Callback,
     Constraint,
     JsonLines,
+    Problem,
     ProgressBar,
     Result,
     TensorBoard,
@@ -29,6 +30,7 @@ from ..fit import (
     metrics,
     read_settings,
 )
+from ..maps import LevelOfDetail
 from .interruption import interruption
 from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
 from .progress import bar
@@ -43,6 +45,7 @@ class Settings:
 
     arch: str | None = None
     params: int | None = None
+    levels: bool | None = None
     seed: int = 0
     lr: float | None = None
     steps: int | None = None
@@ -83,14 +86,16 @@ def run(arguments: argparse.Namespace) -> int:
     settings = dataclasses.replace(
         settings,
         arch=plan.arch,
+        levels=settings.levels or plan.trains_levels,
         lr=lr,
         steps=plan.steps if unbounded else settings.steps,
     )
+    problem = _problem(plan, signal, every_level=bool(settings.levels))
     console = Console(stderr=True)
     with _listeners(arguments, console) as callbacks, interruption() as interrupted:
         result = fit(
             plan.field,
-            Constraint(signal=signal, batch_size=plan.batch_size),
+            problem,
             steps=settings.steps,
             time=settings.time,
             target_psnr=settings.target_psnr,
@@ -152,7 +157,7 @@ def _settings(arguments: argparse.Namespace, checkpoint: Path | None) -> Setting
     started = read_settings(checkpoint)
     if started.keys() != set(names):
         raise FieldFileError(f"{checkpoint}: was not written by this command. Use --force.")
-    for name in ("arch", "params", "seed"):
+    for name in ("arch", "params", "levels", "seed"):
         if name in asked and asked[name] != started[name]:
             raise FieldFileError(
                 f"{checkpoint}: was started with --{name} {started[name]}, got {asked[name]}. "
@@ -163,6 +168,26 @@ def _settings(arguments: argparse.Namespace, checkpoint: Path | None) -> Setting
         # New bounds replace the old ones, or a limit could never be lifted.
         started |= dict.fromkeys(bounds)
     return Settings(**{**started, **asked})
+
+
+def _problem(
+    plan: architectures.Plan, signal: signals.AbstractGridSignal[Any], *, every_level: bool
+) -> Problem:
+    """The signal seen directly, or besides at each coarser level, all with the same weight."""
+    whole = Constraint(signal=signal, batch_size=plan.batch_size)
+    if not every_level:
+        return whole
+    num_coarser = plan.field.num_lods - 1
+    if not num_coarser:
+        raise ValueError(
+            f"fit: expected an architecture with levels of detail for --levels, got {plan.arch}. "
+            "Take hash, nglod or bacon."
+        )
+    coarser = [
+        dataclasses.replace(whole, map=LevelOfDetail(lod), name=f"level {lod}")
+        for lod in range(num_coarser)
+    ]
+    return [*coarser, whole]
 
 
 def measured_part(
@@ -187,7 +212,7 @@ def _already_done(
             f"{out}: was made from another input than {arguments.input}. Choose another --out, or "
             "start anew with --force."
         )
-    for name in ("arch", "seed", "steps", "lr"):
+    for name in ("arch", "levels", "seed", "steps", "lr"):
         asked = getattr(arguments, name)
         if asked is not None and asked != about.get(name):
             raise FieldFileError(
@@ -225,6 +250,7 @@ def _about(
         "input_sha256": signal.fingerprint(),
         "arch": plan.arch,
         "params": plan.field.num_parameters,
+        "levels": settings.levels,
         "seed": settings.seed,
         "lr": settings.lr,
         "batch_size": plan.batch_size,

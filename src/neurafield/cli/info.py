@@ -23,6 +23,7 @@ def describe(file: FieldFile) -> dict[str, Any]:
         "params": file.field.num_parameters,
         "in_dim": file.field.in_dim,
         "out_dim": file.field.out_dim,
+        "num_lods": file.field.num_lods,
         **architecture_spec(file.field),
         "signal": file.signal,
         "fit": file.fit,

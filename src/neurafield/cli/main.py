@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import solve_options
-from .values import count, fraction, positive, seed, threads
+from .values import count, fraction, level, positive, seed, threads
 
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -150,6 +150,13 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     add("--params", type=count, metavar="N", help="size of the field (default: by the signal)")
     add(
+        "--levels",
+        action="store_true",
+        default=None,
+        help="train every level of detail, for render --lod; takes several times as long (default "
+        "for bacon and nglod)",
+    )
+    add(
         "--steps",
         type=count,
         metavar="N",
@@ -198,6 +205,13 @@ def _add_render(commands: "argparse._SubParsersAction[_Parser]") -> None:
         nargs="+",
         metavar="R",
         help="only a part, in samples of the original: R0 R1 C0 C1; sound: S0 S1",
+    )
+    add(
+        "--lod",
+        type=level,
+        metavar="L",
+        help="read the field at level of detail L, 0 the coarsest (default: all of it); info tells "
+        "how many there are",
     )
     add("--force", action="store_true", help="overwrite an existing output")
 

@@ -1,6 +1,8 @@
 """`neurafield render`: from a field to a file, at any size."""
 
 import argparse
+import dataclasses
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Check everything, then evaluate and write."""
     file = load(arguments.field)
     layout = file_layout(arguments.field, file)
+    if arguments.lod is not None:
+        file = at_lod(arguments.field, file, arguments.lod)
     layout = layout.resized(scale=arguments.scale, size=arguments.size, region=arguments.region)
     layout.check_writable(arguments.out)
     check_can_write(arguments.out, force=arguments.force)
@@ -48,6 +52,21 @@ def file_layout(path: Path, file: FieldFile) -> signals.AbstractLayout:
             f"values, its signal {layout.in_dim} to {layout.channels}."
         )
     return layout
+
+
+def at_lod(path: Path, file: FieldFile, lod: int) -> FieldFile:
+    """A field file read at a level of detail, with a notice if none but the last was trained."""
+    num_lods = file.field.num_lods
+    if lod >= num_lods:
+        found = f"{num_lods} levels, 0 to {num_lods - 1}" if num_lods > 1 else "one level, 0"
+        raise ValueError(f"{path}: expected a level of detail that it has ({found}), got {lod}.")
+    if lod < num_lods - 1 and not file.fit.get("levels"):
+        print(
+            f"neurafield: {path}: its coarse levels were not trained to be seen alone; fit with "
+            "--levels for that.",
+            file=sys.stderr,
+        )
+    return dataclasses.replace(file, field=file.field.at_lod(lod))
 
 
 def file_slabs(

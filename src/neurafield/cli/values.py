@@ -25,6 +25,13 @@ def seed(text: str) -> int:
     return int(text)
 
 
+def level(text: str) -> int:
+    """A level of detail, counted from zero."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
+    return int(text)
+
+
 def positive(text: str) -> float:
     """A finite number above zero."""
     try:

@@ -86,8 +86,8 @@ def fit(
         steps: Stop after so many; None for no limit.
         time: Stop after so many seconds.
         target_psnr: Stop once the field reproduces its signal this well, in dB: suspected from
-            the batches, then measured on all samples. For a single constraint on the values of a
-            signal on a grid.
+            the batches, then measured on all samples. For a problem with one constraint on the
+            values of a signal on a grid, whatever others there are.
         lr: Learning rate, before the schedule.
         schedule: Factor on the learning rate, from the part of `steps` or `time` that is done.
         seed: Of the sampling. Same field, problem, seed, machine and threads: same bytes.
@@ -132,8 +132,8 @@ def fit(
         checkpoint_every = max(50, sum(p.numel() for p in field.parameters()) // 20_000)
     chosen = optimizer(field)
     searches = isinstance(chosen, SEARCHING)
-    measured = _measured_signal(constraints)
-    if target_psnr is not None and measured is None:
+    direct = _direct(constraints)
+    if target_psnr is not None and direct is None:
         raise ValueError(
             "fit: expected one constraint on the values of a signal on a grid for target_psnr, "
             "got another problem. Stop by steps or time instead."
@@ -181,7 +181,7 @@ def fit(
         if time is not None and state.seconds >= time:
             keep()
             return finish("time")
-        if target_psnr is not None and _reached(state, field, measured, target_psnr):
+        if target_psnr is not None and _reached(state, field, direct, target_psnr):
             state.seconds = clock.perf_counter() - started
             keep()
             return finish("target_psnr")
@@ -213,8 +213,8 @@ def fit(
                 chosen.step()
             state.bad_in_a_row = 0
             loss = objective.total(terms)
-            if measured is not None:
-                _smooth(state, terms[constraints[0].name], constraints[0].batch_size is None)
+            if direct is not None:
+                _smooth(state, terms[direct.name], direct.batch_size is None)
             if not torch.nn.utils.get_total_norm(list(field.parameters())).isfinite():
                 culprit, state.bad_in_a_row = "a parameter", BAD_STEPS_TO_ROLL_BACK
         else:
@@ -266,13 +266,16 @@ def _check_arguments(
         check_count("fit", checkpoint_every=checkpoint_every, high=2**40)
 
 
-def _measured_signal(constraints: list[Constraint]) -> AbstractGridSignal[Any] | None:
-    """The signal whose PSNR can be told from the loss, if the problem is that simple."""
-    if len(constraints) > 1:
-        return None
-    only = constraints[0]
-    direct = isinstance(only.map, Identity) and only.loss is mse
-    return only.signal if direct and isinstance(only.signal, AbstractGridSignal) else None
+def _direct(constraints: list[Constraint]) -> Constraint | None:
+    """The constraint from whose loss the PSNR of a signal can be told, if there is just one."""
+    direct = [
+        constraint
+        for constraint in constraints
+        if isinstance(constraint.map, Identity)
+        and constraint.loss is mse
+        and isinstance(constraint.signal, AbstractGridSignal)
+    ]
+    return direct[0] if len(direct) == 1 else None
 
 
 def _identity(
@@ -353,13 +356,14 @@ def _tell(
 def _reached(
     state: RunState,
     field: nn.Module,
-    signal: AbstractGridSignal[Any] | None,
+    direct: Constraint | None,
     target_psnr: float,
 ) -> bool:
     suspected = state.smoothed_mse >= 0 and psnr(state.smoothed_mse) >= target_psnr
-    if signal is None or not suspected or state.step < state.next_check:
+    if direct is None or not suspected or state.step < state.next_check:
         return False
-    if evaluate(field, signal).psnr >= target_psnr:
+    assert isinstance(direct.signal, AbstractGridSignal)
+    if evaluate(field, direct.signal).psnr >= target_psnr:
         return True
     state.next_check = state.step + max(10, state.step // 20)
     return False
