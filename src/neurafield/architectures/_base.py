@@ -29,7 +29,6 @@ class Architecture:
         micro_batch: Samples at a time, so many that what is kept for the backward pass stays small.
         steps: From the number of samples to the steps that suit it.
         trains_levels: Whether every level of detail is trained, not the last alone.
-        trains_levels: Whether every level of detail is trained, not the last alone.
     """
 
     about: str
@@ -41,7 +40,6 @@ class Architecture:
     batch_size: Callable[[int], int]
     micro_batch: int
     steps: Callable[[int], int]
-    trains_levels: bool = False
     trains_levels: bool = False
 
 
@@ -58,7 +56,6 @@ class Plan:
         micro_batch: Samples at a time.
         steps: How many, if nobody says otherwise.
         trains_levels: Whether every level of detail is to be trained, not the last alone.
-        trains_levels: Whether every level of detail is to be trained, not the last alone.
     """
 
     field: Field
@@ -68,7 +65,6 @@ class Plan:
     batch_size: int | None
     micro_batch: int
     steps: int
-    trains_levels: bool = False
     trains_levels: bool = False
 
 

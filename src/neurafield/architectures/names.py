@@ -81,7 +81,6 @@ def plan(
         micro_batch=chosen.micro_batch,
         steps=chosen.steps(num_samples),
         trains_levels=chosen.trains_levels,
-        trains_levels=chosen.trains_levels,
     )
 
 
