@@ -33,8 +33,12 @@ _MAX_NUMBERS = 2**25
 class KernelSpectrum:
     """The eigenvalues of a kernel, and how fast it learns each frequency on a line.
 
+    Both leave the mean out, as the bands do: the last bias learns it at a rate of its own, which
+    often hides all the rest.
+
     Args:
-        eigenvalues: Of K / n, falling; they tend to those of the continuous kernel.
+        eigenvalues: Of K / n on functions of mean zero, falling; they tend to those of the
+            continuous kernel.
         frequencies: Of the cosines on the line, in cycles across the box.
         rates: For each of these, v the cosine on the line, v^T K v / (n v^T v): how fast its error
             starts to shrink.
@@ -93,7 +97,7 @@ def tangent_kernel(field: nn.Module, coords: Float[Tensor, "n in_dim"]) -> Float
 
     def jacobian(x: Float[Tensor, "m in_dim"]) -> Float[Tensor, "m c p"]:
         parts = vmap(jacrev(value), (None, 0))(trained, x)
-        return torch.cat([part.flatten(2) for part in parts.values()], dim=2)
+        return torch.cat([part.reshape(*part.shape[:2], -1) for part in parts.values()], dim=2)
 
     points = coords.detach().double()
     channels = vmap(value, (None, 0))(trained, points[:1]).shape[-1]
@@ -126,27 +130,29 @@ def kernel_spectrum(field: nn.Module, *, in_dim: int, num_points: int = 256) -> 
         in_dim: Number of coordinates.
         num_points: On the line, at the centres of equal cells.
     """
-    check_count("kernel_spectrum", in_dim=in_dim, num_points=num_points, high=MAX_POINTS)
+    check_count("kernel_spectrum", in_dim=in_dim)
+    check_count("kernel_spectrum", num_points=num_points, low=2, high=MAX_POINTS)
     # In the middle a grid of vertices would be hit exactly, which no sample of a signal does.
     coords = torch.full((num_points, in_dim), 1 / num_points, dtype=torch.float64)
     coords[:, -1] = (2 * torch.arange(num_points) + 1) / num_points - 1
-    kernel = tangent_kernel(field, coords)
-    eigenvalues = torch.linalg.eigvalsh(kernel / num_points).flip(0)
-    frequencies = torch.arange(num_points) / 2
-    return KernelSpectrum(eigenvalues, frequencies, cosine_rates(kernel))
+    # The first cosine is the constant.
+    modes = between_cosines(tangent_kernel(field, coords))[1:, 1:]
+    eigenvalues = torch.linalg.eigvalsh(modes).flip(0)
+    return KernelSpectrum(eigenvalues, torch.arange(1, num_points) / 2, modes.diagonal())
 
 
-def cosine_rates(kernel: Float[Tensor, "n n"]) -> Float[Tensor, " n"]:
-    r"""How fast each cosine on evenly spaced points is learnt: $v^T K v / (n\, v^T v)$.
+def between_cosines(kernel: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
+    r"""A kernel on evenly spaced points in the basis of the cosines: $v_k^T K v_l / n$.
 
-    These are the eigenvalues of K / n wherever the cosines are its eigenvectors. Otherwise each
-    is a mean of the eigenvalues, weighted by how much of the cosine lies along their eigenvectors.
+    With unit cosines $v_k$ of k half cycles across the points. The diagonal tells how fast each
+    starts to be learnt: the eigenvalue of K / n wherever the cosine is an eigenvector, otherwise
+    the mean of the eigenvalues, weighted by how much of it lies along their eigenvectors.
 
     Example:
-        >>> cosine_rates(torch.eye(4)).round(decimals=5).tolist()
-        [0.25, 0.25, 0.25, 0.25]
+        >>> between_cosines(torch.eye(2)).round(decimals=5).tolist()
+        [[0.5, 0.0], [0.0, 0.5]]
     """
-    return cosine_transform(cosine_transform(kernel, 0), 1).diagonal() / len(kernel)
+    return cosine_transform(cosine_transform(kernel, 0), 1) / len(kernel)
 
 
 def linearised(

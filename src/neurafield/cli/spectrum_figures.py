@@ -156,9 +156,8 @@ def save_kernels(path: Path, kernels: Mapping[str, KernelSpectrum]) -> None:
         }
         eigenvalues = (kernel.eigenvalues / kernel.eigenvalues[0]).numpy()
         left.plot(np.arange(1, len(eigenvalues) + 1), eigenvalues, **style)
-        # The mean, frequency 0, has no place on a logarithmic axis and is often far above the rest.
-        rates = (kernel.rates[1:] / kernel.rates[1:].max()).numpy()
-        right.plot(kernel.frequencies[1:].numpy(), rates, **style)
+        rates = (kernel.rates / kernel.rates.max()).numpy()
+        right.plot(kernel.frequencies.numpy(), rates, **style)
     left.set_title("Eigenvalues of the initial tangent kernel", fontsize=11)
     left.set_xlabel("index")
     left.set_ylabel("eigenvalue / the largest")
