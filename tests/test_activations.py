@@ -13,6 +13,7 @@ import torch
 from torch.func import grad, vmap
 from torch.testing import assert_close
 
+from benchmarks.activations import DEPTH, figures
 from neurafield import Field, activations, load, save
 from neurafield._component import build, registry, spec_of
 from neurafield.activations import AbstractActivation
@@ -261,6 +262,25 @@ def test_a_trained_constant_stays_positive(name: str) -> None:
             parameter -= 10
     assert activation.a() > 0
     assert activation.hyperparams()["a"] == PUBLIC[name]().hyperparams()["a"]
+
+
+# ---- what the documentation says
+
+
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "activations.md").read_text()
+
+
+def test_the_table_has_every_activation_once() -> None:
+    rows = [line.split("|")[1].strip(" `") for line in DOCUMENT.splitlines() if "| `" in line]
+    assert sorted(rows) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "gaussian", "multiquadric", "sine", "finer"])
+def test_documented_figures_are_those_of_the_benchmark(name: str) -> None:
+    (row,) = [line for line in DOCUMENT.splitlines() if line.startswith(f"| {name} |")]
+    documented = [float(cell) for cell in row.split("|")[2:-1]]
+    measured = [*figures(name, 1), *figures(name, DEPTH)]
+    assert documented == pytest.approx(measured, rel=0.05, abs=0.051)
 
 
 # ---- in a network
