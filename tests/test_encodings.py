@@ -162,6 +162,9 @@ def test_triangle_wave_is_an_arcsine() -> None:
 def test_the_slowest_triangle_wave_tells_all_places_apart() -> None:
     x = torch.linspace(-1, 1, 101)[:, None]
     assert (TriangleWave(1, 1)(x).diff(dim=0) < 0).all()
+    # Two float32 places near 0 that only the finest octave tells apart.
+    near = torch.tensor([[1e-7], [2e-7]])
+    assert TriangleWave(1, 24)(near).diff(dim=0)[0, -1].abs() > 0.5
     with pytest.raises(ValueError, match="num_octaves between 1 and 24"):
         TriangleWave(1, 25)
 

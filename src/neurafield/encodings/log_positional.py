@@ -20,7 +20,7 @@ class LogPositional(AbstractEncoding):
 
     $\gamma(x) = (\dots, \sin \pi\sigma^{j/m} x, \cos \pi\sigma^{j/m} x, \dots)$ for
     $j = 0, \dots, m - 1$ and every coordinate. The channels are ordered: all sines of frequency 0,
-    all its cosines, all sines of frequency 1, and so on.
+    all its cosines, all sines of frequency 1, and so on. Beyond the box the waves go on.
 
     Use when detail is aligned with the axes and its finest scale is known: `sigma` sets the
     bandwidth, `num_frequencies` how densely it is covered. Fails when structure is diagonal, as

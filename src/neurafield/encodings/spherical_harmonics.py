@@ -5,7 +5,8 @@ height alone, $A_m + iB_m = (x + iy)^m$ the part around the axis.
 """
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -59,72 +60,84 @@ class SphericalHarmonics(AbstractEncoding):
         self.out_dim = (degree + 1) ** 2
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
-        # The jet's first stream, so that the recursion stands here once.
         check_last_axis(self, x, self.in_dim)
-        return self._harmonics(Jet(x[None], x.new_zeros(0, 0))).value
+        axes = [x[..., axis].contiguous() for axis in range(3)]
+        return torch.stack(_harmonics(axes, self.degree, _TENSORS), dim=-1)
 
     def jet(self, x: Jet) -> Jet:
         check_last_axis(self, x.value, self.in_dim)
-        return self._harmonics(x)
-
-    def _harmonics(self, v: Jet) -> Jet:
-        x, y, z = (_channels(v, axis, axis + 1) for axis in range(3))
-        r2 = rules.linear(rules.product(v, v), v.value.new_ones(1, 3))
-        # Orders 0 to l of one degree side by side, as channels.
-        height, turn = (
-            _constant(v, math.sqrt(1 / (4 * math.pi))),
-            (_constant(v, 1), _constant(v, 0)),
-        )
-        below, found = _channels(height, 0, 0), [height]
-        for degree in range(1, self.degree + 1):
-            below, height = height, _next_height(below, height, degree, z, r2)
-            turn = _next_turn(turn, x, y)
-            cosines, sines = (
-                rules.product(_channels(height, 1), _channels(part, 1)) for part in turn
-            )
-            found += [
-                Jet(math.sqrt(2) * sines.streams.flip(-1), v.weights),
-                _channels(height, 0, 1),
-                Jet(math.sqrt(2) * cosines.streams, v.weights),
-            ]
-        return rules.concat(found)
+        axes = [Jet(x.streams[..., axis, None].contiguous(), x.weights) for axis in range(3)]
+        return rules.concat(_harmonics(axes, self.degree, _JETS))
 
     def hyperparams(self) -> dict[str, Any]:
         return {"degree": self.degree}
 
 
-def _next_height(below: Jet, last: Jet, degree: int, z: Jet, r2: Jet) -> Jet:
-    r"""$Q_l$ from $Q_{l-1}$ and $Q_{l-2}$.
+class _Algebra(NamedTuple):
+    """What the recursion needs, of tensors or of jets."""
+
+    product: Callable[[Any, Any], Any]
+    add: Callable[[Any, Any], Any]
+    scaled: Callable[[Any, float], Any]
+    constant: Callable[[Any, float], Any]
+
+
+def _scaled(v: Jet, factor: float) -> Jet:
+    return Jet(factor * v.streams, v.weights)
+
+
+def _constant(like: Jet, value: float) -> Jet:
+    first = torch.full_like(like.streams[:1], value)
+    return Jet(torch.cat([first, torch.zeros_like(like.streams[1:])]), like.weights)
+
+
+_TENSORS = _Algebra(torch.mul, torch.add, torch.mul, torch.full_like)
+_JETS = _Algebra(rules.product, rules.add, _scaled, _constant)
+
+
+def _harmonics(axes: Sequence[Any], degree: int, algebra: _Algebra) -> list[Any]:
+    """All harmonics up to a degree, each by itself: side by side in memory they would be slow."""
+    product, add, scaled, constant = algebra
+    x, y, z = axes
+    r2 = add(add(product(x, x), product(y, y)), product(z, z))
+    # A_m and B_m from A_0 = sqrt(2), which spares every harmonic that factor.
+    cosines, sines = [constant(x, math.sqrt(2))], [constant(x, 0.0)]
+    below, heights = [], [constant(x, math.sqrt(1 / (4 * math.pi)))]
+    found = [*heights]
+    for l in range(1, degree + 1):  # noqa: E741
+        a, b = cosines[-1], sines[-1]
+        cosines.append(add(product(x, a), scaled(product(y, b), -1.0)))
+        sines.append(add(product(x, b), product(y, a)))
+        below, heights = heights, _next_heights(below, heights, l, z, r2, algebra)
+        found += [product(heights[m], sines[m]) for m in range(l, 0, -1)]
+        found += [heights[0]]
+        found += [product(heights[m], cosines[m]) for m in range(1, l + 1)]
+    return found
+
+
+def _next_heights(
+    below: list[Any],
+    last: list[Any],
+    l: int,  # noqa: E741
+    z: Any,
+    r2: Any,
+    algebra: _Algebra,
+) -> list[Any]:
+    r"""$Q_l^m$ for all $m$, from those of $l - 1$ and $l - 2$.
 
     $Q_l^m = a (z Q_{l-1}^m - b\, r^2 Q_{l-2}^m)$ with $a^2 = (4l^2 - 1) / (l^2 - m^2)$ and
     $b^2 = ((l-1)^2 - m^2) / (4(l-1)^2 - 1)$ for $m < l$; $Q_l^l$ is constant.
     """
-    orders = torch.arange(degree, dtype=torch.float64)
-    a = ((4 * degree**2 - 1) / (degree**2 - orders.square())).sqrt()
-    # At m = l - 1 there is no Q_{l-2}, and b is zero.
-    b = (((degree - 1) ** 2 - orders[:-1].square()) / (4 * (degree - 1) ** 2 - 1)).sqrt()
-    up = rules.product(z, last).streams * a.to(last.value)
-    down = rules.product(r2, below).streams * (a[:-1] * b).to(last.value)
+    product, add, scaled, constant = algebra
+    heights = []
+    for m in range(l):
+        a = math.sqrt((4 * l**2 - 1) / (l**2 - m**2))
+        height = scaled(product(z, last[m]), a)
+        # At m = l - 1 there is no Q_{l-2}, and b is zero.
+        if m < l - 1:
+            b = math.sqrt(((l - 1) ** 2 - m**2) / (4 * (l - 1) ** 2 - 1))
+            height = add(height, scaled(product(r2, below[m]), -a * b))
+        heights.append(height)
     # The product of (2m + 1) / 2m up to l.
-    top = (2 * degree + 1) * math.comb(2 * degree, degree) / 4**degree / (4 * math.pi)
-    height = Jet(up - torch.nn.functional.pad(down, (0, 1)), last.weights)
-    return rules.concat([height, _constant(last, math.sqrt(top))])
-
-
-def _next_turn(turn: tuple[Jet, Jet], x: Jet, y: Jet) -> tuple[Jet, Jet]:
-    r"""One order more: $A_m + iB_m = (x + iy)(A_{m-1} + iB_{m-1})$."""
-    a, b = (_channels(part, -1) for part in turn)
-    minus_b = Jet(-b.streams, b.weights)
-    more_a = rules.add(rules.product(x, a), rules.product(y, minus_b))
-    more_b = rules.add(rules.product(x, b), rules.product(y, a))
-    return rules.concat([turn[0], more_a]), rules.concat([turn[1], more_b])
-
-
-def _channels(v: Jet, start: int, stop: int | None = None) -> Jet:
-    return Jet(v.streams[..., start:stop], v.weights)
-
-
-def _constant(like: Jet, value: float) -> Jet:
-    """One channel that is the same everywhere."""
-    first = torch.full_like(like.streams[:1, ..., :1], value)
-    return Jet(torch.cat([first, torch.zeros_like(like.streams[1:, ..., :1])]), like.weights)
+    top = (2 * l + 1) * math.comb(2 * l, l) / 4**l / (4 * math.pi)
+    return [*heights, constant(z, math.sqrt(top))]

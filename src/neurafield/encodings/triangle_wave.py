@@ -18,7 +18,7 @@ class TriangleWave(AbstractEncoding):
     $t = 2^k\,\tfrac{x + 1}{4} + \tfrac{k}{4}$ for octaves $k = 0, \dots, L - 1$ and every
     coordinate: from -1 to 1 and back, half a period across [-1, 1] in octave 0. Channels: octave 0
     of all coordinates, then octave 1. The shift by a quarter of a period an octave keeps the turns
-    of different octaves apart.
+    of different octaves apart. Beyond the box the waves go on.
 
     Use when `Positional` would do and its cost counts: half the channels, no sine. Fails when
     derivatives of the field matter: the first one jumps at every turn, the second one is zero
@@ -71,7 +71,9 @@ class TriangleWave(AbstractEncoding):
 
     @staticmethod
     def _phase(x: Tensor, octave: int) -> Tensor:
-        return 2.0 ** (octave - 2) * (x + 1) + octave / 4
+        # Whole periods are left out, so that coordinates near 0 keep all their digits.
+        shift = (2.0 ** (octave - 2) + octave / 4) % 1
+        return 2.0 ** (octave - 2) * x + shift
 
     def hyperparams(self) -> dict[str, Any]:
         return {"in_dim": self.in_dim, "num_octaves": self.num_octaves}
