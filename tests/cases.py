@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurafield import Field, activations
+from neurafield import Field, Placed, Scene, activations
 from neurafield._component import registry
+from neurafield.combinations import Mean, Union
 from neurafield.encodings import (
     CodebookGrid,
     Composite,
@@ -273,7 +274,25 @@ def _composite(g: torch.Generator) -> Field:
     return Field(MLP(10, 3, width=7, depth=2, activation="Tanh", generator=g), encoding=encoding)
 
 
+def _scene(g: torch.Generator) -> Scene:
+    """Two places of one field and one of another: they overlap, and leave much of the box out."""
+    field, other = (Field(Siren(2, 3, width=7, depth=2, generator=g)) for _ in range(2))
+    turn = [[0.6, -0.8], [0.8, 0.6]]
+    parts = [Placed(field, (-0.4, 0.1), turn, 0.5), Placed(other, (0.3, 0.2), scale=0.4)]
+    return Scene([*parts, Placed(field, (0.0, 0.5), scale=0.3)], Mean(outside=0.7))
+
+
+def _distances(g: torch.Generator) -> Scene:
+    """Signed distances, a scene in a scene."""
+    fields = [Field(Siren(3, 1, width=7, depth=1, generator=g)) for _ in range(2)]
+    inner = Scene([Placed(field, (0.2, 0, 0), scale=0.7) for field in fields[:1]], Union())
+    places = [Placed(inner, (-0.4, 0.1, 0), (0.5, -0.5, 0.1, 0.7), 0.5)]
+    return Scene([*places, Placed(fields[1], (0.4, 0, 0.1), scale=0.4)], Union())
+
+
 FIELD_CASES = [
+    Case("field-scene", _scene, 2, 3),
+    Case("field-scene-distances", _distances, 3, 1),
     Case("field-siren", lambda g: Field(Siren(2, 3, width=7, depth=2, generator=g)), 2, 3),
     Case("field-composite", _composite, 2, 3),
 ]

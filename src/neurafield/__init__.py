@@ -3,7 +3,8 @@
 The nouns, bottom up (docs/architecture.md tells one batch's way through them):
 
 - `Field`: an encoding (`encodings`), then a network (`networks`) with its `activations`;
-  `Anchored`: with values on a boundary built in.
+  `Anchored`: with values on a boundary built in; `Scene`: many, `Placed`, and how overlapping
+  ones are joined (`combinations`).
 - `signals`: what was observed: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
 - `maps`: what a measurement makes of a field; `derivatives`: exact ones, of any field.
 - `architectures`: fields and settings by name, for a signal and a number of parameters.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from . import activations as activations
     from . import analysis as analysis
     from . import architectures as architectures
+    from . import combinations as combinations
     from . import derivatives as derivatives
     from . import domains as domains
     from . import encodings as encodings
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from .field_file import load as load
     from .field_file import save as save
     from .geometry import Grid as Grid
+    from .placement import Placed as Placed
+    from .scene import Scene as Scene
 
 __version__ = "0.1.0"
 
@@ -45,6 +49,7 @@ _ROOMS = (
     "activations",
     "analysis",
     "architectures",
+    "combinations",
     "derivatives",
     "domains",
     "encodings",
@@ -64,6 +69,8 @@ _NAMES = {
     "load": "field_file",
     "save": "field_file",
     "Grid": "geometry",
+    "Placed": "placement",
+    "Scene": "scene",
 }
 __all__ = [*_ROOMS, *_NAMES]
 

@@ -10,11 +10,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import activations, encodings, networks
-from ._component import AbstractComponent, also_known, build, registry, spec_of
+from . import activations, combinations, encodings, networks
+from ._component import (
+    AbstractComponent,
+    also_known,
+    build,
+    check_nesting,
+    registry,
+    spec_of,
+)
 from .container import read_sealed, state_shapes, write_sealed
 from .errors import FieldFileError
 from .field import Field
+from .placement import Placed
+from .scene import Scene
 
 FORMAT_VERSION = 1
 
@@ -40,7 +49,7 @@ class FieldFile:
         fit: How it was fitted: settings and figures, for information.
     """
 
-    field: Field
+    field: Field | Scene
     signal: dict[str, Any] | None
     fit: dict[str, Any]
 
@@ -56,8 +65,9 @@ def save(
 
     Args:
         path: Where to, by convention with the suffix `.field`. An existing file is replaced.
-        field: What to save. Components of your own go by their class names, and their classes
-            have to be given to `load`; that their `hyperparams` build them again is tried here.
+        field: What to save, a `Field` or a `Scene` of such. Components of your own go by their
+            class names, and their classes have to be given to `load`; that their `hyperparams`
+            build them again is tried here.
         signal: JSON values that describe the signal's file, from `signal.layout.spec()`.
         fit: JSON values that tell how it was fitted.
 
@@ -72,20 +82,25 @@ def save(
         >>> load(folder / "small.field").field(torch.zeros(1, 2)).shape
         torch.Size([1, 1])
     """
-    if not isinstance(field, Field):
+    if not isinstance(field, Field | Scene):
         raise FieldFileError(
-            f"{path}: expected a Field, got {type(field).__name__}. Of what wraps a field, save "
-            "the field itself, its attribute `.field`, and wrap it again once it is loaded."
+            f"{path}: expected a Field or a Scene, got {type(field).__name__}. Of what wraps a "
+            "field, save the field itself, its attribute `.field`, and wrap it again once it is "
+            "loaded."
         )
     header = {
         "format": FORMAT_VERSION,
-        "kind": "field",
+        "kind": "scene" if isinstance(field, Scene) else "field",
         **architecture_spec(field),
         "signal": None if signal is None else dict(signal),
         "fit": dict(fit or {}),
     }
     _check_builds_again(Path(path), field, header)
-    write_sealed(Path(path), field.state_dict(), header)
+    tensors = field.state_dict()
+    if isinstance(field, Scene):
+        # A field may stand in a scene and in a scene inside it; a file holds each by itself.
+        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    write_sealed(Path(path), tensors, header)
 
 
 def load(path: str | Path, *, components: Sequence[type] = ()) -> FieldFile:
@@ -105,7 +120,7 @@ def load(path: str | Path, *, components: Sequence[type] = ()) -> FieldFile:
     path = Path(path)
     own = _own_classes(components)
     tensors, header = read_sealed(path)
-    if header.get("kind") != "field":
+    if header.get("kind") not in ("field", "scene"):
         raise FieldFileError(f"{path}: expected a field file, got a {header.get('kind')!r} file.")
     if header.get("format") != FORMAT_VERSION:
         raise FieldFileError(
@@ -121,23 +136,51 @@ def load(path: str | Path, *, components: Sequence[type] = ()) -> FieldFile:
     return FieldFile(field, signal, fit)
 
 
-def architecture_spec(field: Field) -> dict[str, Any]:
-    """Names and hyper-parameters of a field's components: all that builds it but the numbers."""
+def architecture_spec(field: nn.Module) -> dict[str, Any]:
+    """Names and hyper-parameters of a field's components: all that builds it but the numbers.
+
+    Raises:
+        FieldFileError: If it is neither a field nor a scene of fields.
+    """
+    if isinstance(field, Scene):
+        scene = {
+            "combination": spec_of(field.combination),
+            "fields": [architecture_spec(own) for own in field.fields],
+            "places": field.places,
+        }
+        return {"scene": scene}
+    if not isinstance(field, Field):
+        raise FieldFileError(f"Expected fields in a scene, got {type(field).__name__}.")
     encoding = None if field.encoding is None else spec_of(field.encoding)
     return {"encoding": encoding, "network": spec_of(field.network)}
 
 
-def build_field(path: Path, spec: Mapping[str, Any]) -> Field:
+def build_field(path: Path, spec: Mapping[str, Any]) -> Field | Scene:
     """Build the field that a header describes, on the meta device: shapes, no memory yet."""
     with torch.device("meta"):
         try:
-            network = build(networks, networks.AbstractNetwork, spec.get("network"))
-            encoding = spec.get("encoding")
-            if encoding is not None:
-                encoding = build(encodings, encodings.AbstractEncoding, encoding)
-            return Field(network, encoding=encoding)
-        except (TypeError, ValueError) as error:
+            check_nesting("scene", spec.get("scene"))
+            return _build_scene(spec["scene"]) if "scene" in spec else _build_field(spec)
+        except (TypeError, ValueError, LookupError) as error:
             raise FieldFileError(f"{path}: {error}") from error
+
+
+def _build_field(spec: Mapping[str, Any]) -> Field:
+    network = build(networks, networks.AbstractNetwork, spec.get("network"))
+    encoding = spec.get("encoding")
+    if encoding is not None:
+        encoding = build(encodings, encodings.AbstractEncoding, encoding)
+    return Field(network, encoding=encoding)
+
+
+def _build_scene(spec: Mapping[str, Any]) -> Scene:
+    fields = [
+        _build_scene(own["scene"]) if "scene" in own else _build_field(own)
+        for own in spec["fields"]
+    ]
+    parts = [Placed(**{**place, "field": fields[place["field"]]}) for place in spec["places"]]
+    base = combinations.AbstractCombination
+    return Scene(parts, build(combinations, base, spec["combination"]))
 
 
 def _own_classes(classes: Iterable[type]) -> list[type]:
@@ -157,7 +200,7 @@ def _own_classes(classes: Iterable[type]) -> list[type]:
     return list(own.values())
 
 
-def _check_builds_again(path: Path, field: Field, header: Mapping[str, Any]) -> None:
+def _check_builds_again(path: Path, field: nn.Module, header: Mapping[str, Any]) -> None:
     parts = [part for part in field.modules() if isinstance(part, PARTS)]
     try:
         own = _own_classes(
@@ -172,7 +215,7 @@ def _check_builds_again(path: Path, field: Field, header: Mapping[str, Any]) -> 
     _check_fits(path, again, field.state_dict())
 
 
-def _check_fits(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> None:
+def _check_fits(path: Path, field: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
     # Shapes alone: a field in float64 or bfloat16 comes back as it was.
     expected = {name: shape for name, (shape, _) in state_shapes(field.state_dict()).items()}
     got = {name: shape for name, (shape, _) in state_shapes(tensors).items()}
@@ -185,7 +228,7 @@ def _check_fits(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> N
         )
 
 
-def _assign(path: Path, field: Field, tensors: dict[str, torch.Tensor]) -> None:
+def _assign(path: Path, field: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
     _check_fits(path, field, tensors)
     field.load_state_dict(tensors, assign=True)
     assert not any(t.is_meta for t in (*field.parameters(), *field.buffers()))

@@ -1,0 +1,60 @@
+"""A tree of boxes around boxes, so that most of them need not be looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+_MARGIN = 1e-5
+"""Added on all sides: a point on a face is inside, whatever its coordinates' rounding."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A box along the axes around all that is below.
+
+    Args:
+        low: Its lowest corner.
+        high: Its highest corner.
+        item: Number of the box that it is, or None.
+        children: Two parts of what it holds, or none.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    item: int | None
+    children: tuple["Node", ...] = ()
+
+    def distance(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """From points to the box; 0 inside, NaN for a point with a NaN coordinate."""
+        low, high = x.new_tensor(self.low), x.new_tensor(self.high)
+        return (low - x).maximum(x - high).clamp(min=0).square().sum(-1).sqrt()
+
+
+def tree(lows: NDArray[np.float64], highs: NDArray[np.float64]) -> Node:
+    """A balanced tree: boxes are halved by their centres along the longest axis.
+
+    Args:
+        lows: Lowest corner of each box, shape `(n, d)`.
+        highs: Highest corner of each.
+
+    Reference:
+        Kay and Kajiya, Ray Tracing Complex Scenes, SIGGRAPH 1986, section 4.
+    """
+    return _node(lows - _MARGIN, highs + _MARGIN, range(len(lows)))
+
+
+def _node(lows: NDArray[np.float64], highs: NDArray[np.float64], items: Sequence[int]) -> Node:
+    chosen = list(items)
+    low, high = lows[chosen].min(0), highs[chosen].max(0)
+    ends = tuple(low.tolist()), tuple(high.tolist())
+    if len(chosen) == 1:
+        return Node(*ends, chosen[0])
+    centres = (lows + highs)[chosen]
+    order = np.argsort(centres[:, np.ptp(centres, axis=0).argmax()], kind="stable")
+    half = len(chosen) // 2
+    parts = ([chosen[k] for k in order[:half]], [chosen[k] for k in order[half:]])
+    return Node(*ends, None, tuple(_node(lows, highs, part) for part in parts))

@@ -1,0 +1,80 @@
+"""A field's place in a scene."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from ._checks import check_positive
+
+
+@dataclass(frozen=True)
+class Placed:
+    r"""A field and its place in a scene: $x = s R y + t$ for its own coordinates $y$.
+
+    Args:
+        field: A `Field`, or a `Scene`. Its box is [-1, 1] on every axis of its own.
+        translation: $t$, the place of its centre.
+        rotation: $R$: a quaternion (w, x, y, z) in three dimensions, of any length, or a matrix in
+            any; None for none.
+        scale: $s$, half the side of its box in the scene.
+
+    Raises:
+        ValueError: If a size does not fit, the matrix is not a rotation, or `scale` not positive.
+    """
+
+    field: nn.Module
+    translation: Sequence[float]
+    rotation: Sequence[float] | Sequence[Sequence[float]] | None = None
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        dim = int(self.field.in_dim)  # type: ignore[arg-type]
+        check_positive(self, scale=self.scale)
+        shift = np.asarray(self.translation, dtype=float)
+        if shift.shape != (dim,) or not np.isfinite(shift).all():
+            raise ValueError(
+                f"Placed: expected a translation of {dim} finite numbers, got {self.translation}."
+            )
+        turn = self.matrix
+        if (
+            turn.shape != (dim, dim)
+            or not np.allclose(turn @ turn.T, np.eye(dim), atol=1e-6)
+            or np.linalg.det(turn) < 0
+        ):
+            raise ValueError(
+                f"Placed: expected a rotation in {dim} dimensions, as a matrix or, in three, a "
+                f"quaternion, got {self.rotation}."
+            )
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """The rotation."""
+        if self.rotation is None:
+            return np.eye(len(self.translation))
+        turn = np.asarray(self.rotation, dtype=float)
+        return _from_quaternion(turn) if turn.shape == (4,) else turn
+
+    def spec(self) -> dict[str, Any]:
+        """The place as JSON values."""
+        return {
+            "translation": [float(number) for number in self.translation],
+            "rotation": self.matrix.tolist(),
+            "scale": float(self.scale),
+        }
+
+
+def _from_quaternion(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rotation by a quaternion (w, x, y, z)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        w, x, y, z = q / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )

@@ -1,0 +1,215 @@
+"""A scene: fields with a place each, of which a query visits those that it is in."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from ._boxes import tree
+from ._checks import check_count, check_last_axis
+from .combinations import AbstractCombination
+from .derivatives import Jet, operators, rules
+from .placement import Placed
+
+Answer = tuple[Float[Tensor, "p m c"], Int64[Tensor, " m"], Bool[Tensor, " m"]]
+"""Streams of values, the query of each, and whether it is of a field whose box holds the query."""
+
+
+class Scene(nn.Module):
+    """Fields in their places, as one field.
+
+    Under a tree of boxes a query visits only the fields whose box holds it; what it gets from
+    several, or from none, is the combination's to say. Compiled, exported or under `torch.func`
+    all fields are read everywhere, and the same comes out. A NaN coordinate gives NaN. Places are
+    not trained, and saved with the scene.
+
+    Use when a scene has parts of which each is a small field, or one field at many places: its
+    parameters are then shared. Fails when parts overlap much: each is visited.
+
+    Args:
+        parts: The fields and their places, with equal numbers of coordinates and values. In a
+            scene in a scene, what is beyond [-1, 1] of its own coordinates is cut off.
+        combination: `combinations.Union` of signed distances, `Sum` or `Mean` of other values.
+
+    Raises:
+        ValueError: If there is no part, or sizes differ.
+
+    Example:
+        >>> from neurafield import Field, networks
+        >>> from neurafield.combinations import Mean
+        >>> field = Field(networks.Siren(2, 3, width=8, depth=1))
+        >>> parts = [Placed(field, (-0.5, 0.0), scale=0.4), Placed(field, (0.5, 0.0), scale=0.4)]
+        >>> Scene(parts, Mean(outside=1.0))(torch.zeros(1, 2))
+        tensor([[1., 1., 1.]])
+
+    Reference:
+        Kay and Kajiya, Ray Tracing Complex Scenes, SIGGRAPH 1986, for points instead of rays.
+    """
+
+    def __init__(self, parts: Sequence[Placed], combination: AbstractCombination) -> None:
+        super().__init__()
+        sizes = {(part.field.in_dim, part.field.out_dim) for part in parts}
+        if len(sizes) != 1:
+            raise ValueError(
+                "Scene: expected fields of equal numbers of coordinates and values, got "
+                f"{sorted(map(str, sizes)) or 'none'}."
+            )
+        ((in_dim, out_dim),) = sizes
+        self.in_dim, self.out_dim = int(in_dim), int(out_dim)  # type: ignore[arg-type]
+        if combination.distances and self.out_dim != 1:
+            raise ValueError(f"Scene: expected one value, a distance, got {self.out_dim}.")
+        # A field at several places is one, in memory and in a file.
+        own = {id(part.field): part.field for part in parts}
+        numbers = {key: number for number, key in enumerate(own)}
+        self.fields = nn.ModuleList(own.values())
+        self.places = [{"field": numbers[id(part.field)], **part.spec()} for part in parts]
+        self.combination = combination
+        centres = np.array([place["translation"] for place in self.places])
+        reach = [place["scale"] * np.abs(place["rotation"]).sum(1) for place in self.places]
+        self.tree = tree(centres - reach, centres + reach)
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def num_lods(self) -> int:
+        """Levels of detail: as many as the field with the most has."""
+        return max(int(getattr(field, "num_lods", 1)) for field in self.fields)
+
+    def at_lod(self, lod: int) -> "Scene":
+        """The scene with each field read at a level of detail, or at its last one.
+
+        Raises:
+            ValueError: If there is no such level.
+        """
+        check_count(self, low=0, high=self.num_lods - 1, lod=lod)
+        read = []
+        for field in self.fields:
+            own = int(getattr(field, "num_lods", 1))
+            read.append(field.at_lod(min(lod, own - 1)) if own > 1 else field)  # type: ignore[operator]
+        return Scene(
+            [Placed(**{**place, "field": read[place["field"]]}) for place in self.places],
+            self.combination,
+        )
+
+    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        """Values at coordinates `x`; batch axes are kept."""
+        check_last_axis(self, x, self.in_dim)
+        return self._read(Jet(x[None], x.new_zeros(0, 0))).value
+
+    def jet(self, x: Tensor | Jet, weights: Float[Tensor, "s _"] | None = None) -> Jet:
+        """As `Field.jet`: values with their derivatives."""
+        if not isinstance(x, Jet):
+            check_last_axis(self, x, self.in_dim)
+            x = Jet.root(x, weights)
+        elif weights is not None:
+            raise ValueError("Scene.jet: expected no weights beside a jet, got some.")
+        check_last_axis(self, x.value, self.in_dim)
+        return self._read(x)
+
+    def _read(self, x: Jet) -> Jet:
+        flat = Jet(x.streams.reshape(len(x.streams), -1, self.in_dim), x.weights)
+        answers, rows, held = self._ask(flat)
+        count = flat.value.shape[0]
+        streams = self.combination.join(answers, rows, held, count)
+        streams = torch.where(flat.value.isnan().any(-1, keepdim=True), torch.nan, streams)
+        shape = (len(x.streams), *x.value.shape[:-1], self.out_dim)
+        return Jet(streams.reshape(shape), x.weights)
+
+    def _ask(self, x: Jet) -> Answer:
+        """All answers to all queries, those that nobody gave first."""
+        everywhere = _transformed()
+        distances = self.combination.distances
+        everyone = torch.arange(x.value.shape[0], device=x.value.device)
+        nobody = self._nobody(x.streams[..., :1])
+        answers = [nobody.expand(-1, -1, self.out_dim)]
+        rows, held = [everyone], [torch.zeros_like(everyone, dtype=torch.bool)]
+        least = nobody[0, :, 0].detach().clone()
+        pending = [(self.tree, everyone)]
+        while pending:
+            node, asked = pending.pop()
+            if not everywhere:
+                at = x.value.detach()[asked]
+                away = node.distance(at)
+                near = away == 0
+                if distances:
+                    near |= away < least[asked]
+                asked = asked[near]
+                if not len(asked):
+                    continue
+            pending += [(child, asked) for child in node.children]
+            if node.item is None:
+                continue
+            own = Jet(x.streams[:, asked], x.weights)
+            for answer, which, inside in self._answers(node.item, own, everywhere):
+                answers.append(answer)
+                rows.append(asked[which])
+                held.append(inside)
+                if distances and not everywhere:
+                    found = answer[0, :, 0].detach()
+                    least[asked[which]] = least[asked[which]].minimum(found)
+        return torch.cat(answers, dim=1), torch.cat(rows), torch.cat(held)
+
+    def _answers(self, item: int, x: Jet, everywhere: bool) -> list[Answer]:
+        """What one of the parts says to queries: inside its box the field, beyond it the distance.
+
+        Everywhere: to each query, with what does not count set to `nobody`.
+        """
+        place, distances = self.places[item], self.combination.distances
+        scale = place["scale"]
+        turn = x.value.new_tensor(place["rotation"]).mT / scale
+        y = rules.linear(x, turn, -turn @ x.value.new_tensor(place["translation"]))
+        inside = (y.value.abs() <= 1).all(-1)
+        everyone = torch.arange(y.value.shape[0], device=y.value.device)
+        # What answers, to whom, and a place where it may be asked if its answer does not count.
+        field = partial(_values, self.fields[place["field"]])
+        kinds: list[tuple[Callable[[Jet], Jet], Tensor, float]] = [(field, inside, 0.0)]
+        if distances:
+            kinds.append((_to_box, ~inside, 2.0))
+        answers = []
+        for function, counts, elsewhere in kinds:
+            chosen = everyone if everywhere else everyone[counts]
+            if not (everywhere or len(chosen)):
+                continue
+            own, counting = y.streams[:, chosen], counts[chosen][:, None]
+            at = torch.where(counting, own[:1], elsewhere)
+            found = function(Jet(torch.cat([at, own[1:]]), y.weights)).streams
+            if distances:
+                found = scale * found
+            found = torch.where(counting, found, self._nobody(found))
+            answers.append((found, chosen, (counts & inside)[chosen]))
+        return answers
+
+    def _nobody(self, like: Float[Tensor, "p m _"]) -> Float[Tensor, "p m _"]:
+        """An answer that does not count: infinitely far, or nothing to add."""
+        value = torch.full_like(like[:1], torch.inf if self.combination.distances else 0)
+        return torch.cat([value, torch.zeros_like(like[1:])])
+
+
+def _values(field: nn.Module, y: Jet) -> Jet:
+    return operators.jet(field, y) if y.dim else Jet(field(y.value)[None], y.weights)
+
+
+def _to_box(y: Jet) -> Jet:
+    """The distance to [-1, 1] on every axis, from outside."""
+    beyond = rules.elementwise(
+        y,
+        lambda v: v - v.clamp(-1, 1),
+        lambda v: (v.abs() > 1).to(v),
+        torch.zeros_like,
+    )
+    square = Jet(rules.product(beyond, beyond).streams.sum(-1, keepdim=True), y.weights)
+    return rules.elementwise(
+        square, torch.sqrt, lambda v: v.rsqrt() / 2, lambda v: -v.rsqrt() / (4 * v)
+    )
+
+
+def _transformed() -> bool:
+    """Whether something looks that cannot follow a choice of queries."""
+    functorch = torch._C._functorch.peek_interpreter_stack() is not None
+    return torch.compiler.is_compiling() or functorch
