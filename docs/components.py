@@ -56,12 +56,13 @@ class Parts:
 def parts_of(component: Callable[..., Any]) -> Parts:
     """Take a docstring apart by the headings that every component has."""
     head, *pieces = SECTION.split(inspect.getdoc(component) or "")
-    sections = {name: text.strip("\n") for name, text in _pairs(pieces)}
-    # What stands at the margin again belongs to the component, not to its last parameter.
-    parameters, *remarks = re.split(r"\n(?=\S)", sections.get("Args", ""))
-    line, *paragraphs = [
-        _unwrapped(text) for text in [*head.strip().split("\n\n"), "\n".join(remarks)] if text
-    ]
+    sections = dict(_pairs(pieces))
+    paragraphs = head.strip().split("\n\n")
+    for name in ("Args", "Returns", "Raises"):
+        # What stands at the margin again is about the component, not of that section.
+        sections[name], *remarks = re.split(r"\n(?=\S)", sections.get(name, ""), maxsplit=1)
+        paragraphs += [text for remark in remarks for text in remark.strip().split("\n\n")]
+    line, *paragraphs = map(_unwrapped, paragraphs)
     marked = " ".join(text for text in paragraphs if re.match("(Use|Fails) when", text))
     use_when, _, fails_when = marked.partition("Fails when ")
     cost = [text for text in paragraphs if text.startswith("Cost:")]
@@ -72,7 +73,7 @@ def parts_of(component: Callable[..., Any]) -> Parts:
         use_when=use_when.removeprefix("Use when ").strip(),
         fails_when=fails_when.strip(),
         cost=" ".join(text.removeprefix("Cost:").strip() for text in cost),
-        parameters=_parameters(textwrap.dedent(parameters)),
+        parameters=_parameters(textwrap.dedent(sections["Args"])),
         source=_unwrapped(sections.get("Reference", "")),
     )
 

@@ -11,6 +11,8 @@ from docs.components import PAGE, ROOMS, defaults_of, github_maths, page, parts_
 from neurafield._component import registry
 from neurafield.encodings import Positional
 
+from .cases import ENCODING_CASES, Case
+
 COMPONENTS = [cls for _, room, base in ROOMS for cls in registry(room, base).values()]
 MAX_LINES = 250
 
@@ -42,6 +44,13 @@ def test_every_component_says_all(component: type) -> None:
     check_says_all(component)
 
 
+@pytest.mark.parametrize("case", ENCODING_CASES, ids=str)
+def test_every_encoding_with_parameters_tells_its_cost(case: Case) -> None:
+    encoding = case.build()
+    if any(True for _ in encoding.parameters()):
+        assert parts_of(type(encoding)).cost
+
+
 class Told(nn.Module):
     r"""Double coordinates.
 
@@ -59,6 +68,12 @@ class Told(nn.Module):
     A remark
     behind them.
 
+    Raises:
+        ValueError: Never.
+
+    Cost: nothing
+    at all.
+
     Reference:
         None.
     """
@@ -73,6 +88,7 @@ def test_a_docstring_is_taken_apart() -> None:
     assert parts.use_when == "two of them are needed. Two lines of it."
     assert parts.fails_when == "one is."
     assert parts.parameters["in_dim"] == "Number of coordinates: all of them."
+    assert parts.cost == "nothing at all."
     assert parts.parameters["b"] == "Nothing."
     assert defaults_of(Told) == {"in_dim": "", "a": "1.0", "b": "'x'"}
     check_says_all(Told)

@@ -22,6 +22,9 @@ class DenseGrid(AbstractGrid):
     Use when detail is spread evenly and the grid fits into memory. Fails when much of the box is
     empty, or in three dimensions and more at high resolution: rows grow with its power.
 
+    Cost: $\prod_a (n_a + 1)$ rows of `features` for $n_a$ cells along axis $a$; a query reads $2^d$
+    of them.
+
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
         resolution: Cells along each axis, one number for all or one for each. There is one vertex

@@ -17,8 +17,8 @@ class HashGrid(AbstractGrid):
     r"""Interpolate trained features in grids of growing resolution, the fine ones hashed.
 
     Level $l$ has $N_l = \lfloor N_{\min} b^l \rfloor$ cells along an axis, with
-    $b = (N_{\max} / N_{\min})^{1/(L-1)}$, and gives interpolated features as `DenseGrid` does. A level
-    of more vertices than $2^{\text{log2\_table\_size}}$ shares rows: that of vertex $i$ is
+    $b = (N_{\max} / N_{\min})^{1/(L-1)}$, and gives interpolated features as `DenseGrid` does. A
+    level of more vertices than $2^{\text{log2\_table\_size}}$ shares rows: that of vertex $i$ is
     $\bigoplus_a i_a \pi_a$ modulo the table's size, or $i$ modulo a tile. The output holds all
     levels, the coarsest first.
 
@@ -26,6 +26,8 @@ class HashGrid(AbstractGrid):
     field learns far faster than a large network alone.
     Fails when smoothness matters: collisions show as grain, and linear weights have no second
     derivative along an axis.
+
+    Cost: at most `2**log2_table_size` rows of `features` a level; a query reads $2^d$ rows of each.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.

@@ -33,6 +33,8 @@ class SplineGrid(AbstractEncoding):
     coordinates, or most of the box is empty: there are as many coefficients as cells, and each
     point reads $(p + 1)^d$ of them.
 
+    Cost: about as many rows of `features` as cells; a query reads $(p + 1)^d$ of them.
+
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
         resolution: Cells along each axis, one number for all or one for each.
