@@ -7,10 +7,13 @@ from typing import Any
 import torch
 
 from ..field import Field
-from ..signals import AbstractLayout
+from ..signals import AbstractGridSignal, AbstractLayout
 
 Build = Callable[[AbstractLayout, Any, torch.Generator | None], Field]
 """From a signal's layout, a size and a source of initial parameters to a field."""
+
+Size = Callable[[AbstractLayout, int | None, AbstractGridSignal[Any] | None], Any]
+"""From a signal's layout, a number of parameters, and the signal to a size; see `Architecture`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +24,8 @@ class Architecture:
         about: What it is, in a few words.
         build: From the signal's layout, a size and a generator to a field. What a size is, is the
             architecture's own: a width, or the sizes of a grid.
-        default_size: The size that suits a layout.
-        matching_size: The size whose field comes closest to a number of parameters.
+        size: From the layout, a number of parameters and the signal, where it is known, to the
+            size whose field comes closest; from no number to the size that suits the layout.
         lr: Learning rate that suits it, under the cosine schedule.
         dims: Numbers of coordinates that it serves.
         batch_size: From the number of samples to those of a step.
@@ -33,8 +36,7 @@ class Architecture:
 
     about: str
     build: Build
-    default_size: Callable[[AbstractLayout], Any]
-    matching_size: Callable[[AbstractLayout, int], Any]
+    size: Size
     lr: float
     dims: tuple[int, ...] = (1, 2, 3)
     batch_size: Callable[[int], int]

@@ -7,6 +7,7 @@ import torch
 
 from ..encodings import (
     AbstractEncoding,
+    CodebookGrid,
     CPFactors,
     DenseGrid,
     HashGrid,
@@ -19,11 +20,12 @@ from ..field import Field
 from ..networks import MLP, Linear
 from ..signals import AbstractLayout
 from . import hash_size
-from ._base import Architecture, Build
+from ._base import Architecture, Build, Size
 from .grid_size import WIDTHS, GridSize, default_parameters, matching_grid
 from .hash_size import FEATURES, HashSize
 
 _DEPTH = 2
+_CODEBOOK_BITS = 3
 
 Encode = Callable[[AbstractLayout, GridSize, torch.Generator | None], AbstractEncoding]
 """From a layout, a size and a generator to an encoding with parameters."""
@@ -38,62 +40,77 @@ def grid(
     features: Sequence[int] = (2, 4, 8),
     cells_a_sample: float = 1.0,
     read_out: bool = False,
+    counted_as: Encode | None = None,
+    batch_size: int | None = None,
 ) -> Architecture:
-    """An encoding with parameters, then a small `MLP`; or a `Linear`, to read it out as it is."""
+    """An encoding with parameters, then a small network; or a `Linear`, to read it out as it is.
 
-    def build(layout: AbstractLayout, size: GridSize, generator: torch.Generator | None) -> Field:
-        encoding = encode(layout, size, generator)
-        if read_out:
-            linear = Linear(encoding.out_dim, layout.channels, generator=generator)
-            return Field(linear, encoding=encoding)
-        network = MLP(
-            encoding.out_dim,
-            layout.channels,
-            width=size.width,
-            depth=_DEPTH,
-            generator=generator,
-        )
-        return Field(network, encoding=encoding)
+    Args:
+        about: What it is.
+        encode: Builds the encoding.
+        lr: Learning rate.
+        dims: Numbers of coordinates that it serves.
+        features: Channels to choose from; see `matching_grid`.
+        cells_a_sample: What is too fine, along an axis.
+        read_out: Whether no hidden layer follows.
+        counted_as: Builds another encoding of as many parameters, quicker; for the search.
+        batch_size: Samples of a step, for what is slow to read.
+    """
 
-    def matching(layout: AbstractLayout, num_parameters: int) -> GridSize:
+    def with_encoding(encode: Encode) -> Build:
+        def build(
+            layout: AbstractLayout, size: GridSize, generator: torch.Generator | None
+        ) -> Field:
+            encoding = encode(layout, size, generator)
+            if read_out:
+                linear = Linear(encoding.out_dim, layout.channels, generator=generator)
+                return Field(linear, encoding=encoding)
+            network = small_network(encoding.out_dim, layout, size.width, generator)
+            return Field(network, encoding=encoding)
+
+        return build
+
+    def size(layout: AbstractLayout, num_parameters: int | None, _: object) -> GridSize:
         return matching_grid(
-            build,
+            with_encoding(counted_as or encode),
             layout,
-            num_parameters,
+            num_parameters or default_parameters(layout),
             features=features,
             widths=(0,) if read_out else WIDTHS,
             cells_a_sample=cells_a_sample,
         )
 
-    return _with_tables(
-        about,
-        build,
-        default_size=lambda layout: matching(layout, default_parameters(layout)),
-        matching_size=matching,
-        lr=lr,
-        dims=dims,
-    )
+    return with_tables(about, with_encoding(encode), size, lr=lr, dims=dims, batch_size=batch_size)
 
 
-def _with_tables(
+def small_network(
+    in_dim: int, layout: AbstractLayout, width: int, generator: torch.Generator | None
+) -> MLP:
+    """What makes values of features."""
+    return MLP(in_dim, layout.channels, width=width, depth=_DEPTH, generator=generator)
+
+
+def with_tables(
     about: str,
     build: Build,
+    size: Size,
     *,
-    default_size: Callable[[AbstractLayout], object],
-    matching_size: Callable[[AbstractLayout, int], object],
-    lr: float,
+    lr: float = 1e-2,
     dims: tuple[int, ...] = (1, 2, 3),
+    batch_size: int | None = None,
+    trains_levels: bool = False,
 ) -> Architecture:
+    """What has tables of which a batch reads a part."""
     return Architecture(
         about=about,
         build=build,
-        default_size=default_size,
-        matching_size=matching_size,
+        size=size,
         lr=lr,
         dims=dims,
+        trains_levels=trains_levels,
         # Small batches learn more from as many samples; but each step passes over the tables,
         # and those are larger for large signals.
-        batch_size=lambda num_samples: 8192 if num_samples < 2**21 else 16_384,
+        batch_size=lambda num_samples: batch_size or (8192 if num_samples < 2**21 else 16_384),
         micro_batch=2**16,
         steps=lambda num_samples: 1000 if num_samples < 2**21 else 2000,
     )
@@ -109,25 +126,20 @@ def _hash(layout: AbstractLayout, size: HashSize, generator: torch.Generator | N
         finest_resolution=list(size.finest_resolution),
         generator=generator,
     )
-    network = MLP(
-        encoding.out_dim,
-        layout.channels,
-        width=size.width,
-        depth=_DEPTH,
-        generator=generator,
-    )
-    return Field(network, encoding=encoding)
+    return Field(small_network(encoding.out_dim, layout, size.width, generator), encoding=encoding)
 
 
-def _matching_hash(layout: AbstractLayout, num_parameters: int) -> HashSize:
+def _hash_size(layout: AbstractLayout, num_parameters: int | None, _: object) -> HashSize:
     def network(size: HashSize) -> int:
         sizes = [size.num_levels * FEATURES] + [size.width] * _DEPTH + [layout.channels]
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
 
+    if num_parameters is None:
+        return hash_size.default_size(layout)
     return hash_size.matching_size(layout, num_parameters, network)
 
 
-def _dense(layout: AbstractLayout, size: GridSize, generator: torch.Generator | None) -> DenseGrid:
+def dense(layout: AbstractLayout, size: GridSize, generator: torch.Generator | None) -> DenseGrid:
     return DenseGrid(
         layout.in_dim,
         resolution=size.resolution(layout),
@@ -195,17 +207,29 @@ def _vm(layout: AbstractLayout, size: GridSize, generator: torch.Generator | Non
     )
 
 
+def _codebook(
+    layout: AbstractLayout, size: GridSize, generator: torch.Generator | None
+) -> CodebookGrid:
+    finest = size.resolution(layout)
+    return CodebookGrid(
+        layout.in_dim,
+        bits=_CODEBOOK_BITS,
+        num_levels=2,
+        features=size.features,
+        base_resolution=[max(1, cells // 2) for cells in finest],
+        finest_resolution=finest,
+        generator=generator,
+    )
+
+
 GRIDS: dict[str, Architecture] = {
-    "hash": _with_tables(
-        "levels of grids, the fine ones hashed into tables",
-        _hash,
-        default_size=hash_size.default_size,
-        matching_size=_matching_hash,
-        lr=1e-2,
-    ),
+    "hash": with_tables("levels of grids, the fine ones hashed into tables", _hash, _hash_size),
     "grid": grid("one grid, interpolated, read out as it is", _direct, read_out=True),
-    "dense": grid("one grid, interpolated", _dense),
+    "dense": grid("one grid, interpolated", dense),
     "spline": grid("one grid of quadratic B-splines, read out as it is", _spline, read_out=True),
+    "codebook": grid(
+        "grids of two levels, whose vertices choose from eight rows", _codebook, features=(4, 8)
+    ),
     "tri-plane": grid("planes, added up", _tri_plane, dims=(2, 3), features=(16, 32, 64)),
     "k-planes": grid(
         "planes of two levels, multiplied", _k_planes, dims=(2, 3), features=(8, 16, 32)

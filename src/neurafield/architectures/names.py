@@ -6,18 +6,25 @@ field itself.
 """
 
 import difflib
+from typing import Any
 
 import torch
 
 from .._checks import check_count
 from ..field import Field
-from ..signals import AbstractLayout
+from ..signals import AbstractGridSignal, AbstractLayout
 from ._base import Architecture, Plan
+from .anchored import ANCHORED
 from .encodings import ENCODINGS
 from .grids import GRIDS
 from .networks import NETWORKS
 
-ARCHITECTURES: dict[str, Architecture] = {**NETWORKS, **ENCODINGS, **GRIDS}
+ARCHITECTURES: dict[str, Architecture] = {
+    **NETWORKS,
+    **ENCODINGS,
+    **GRIDS,
+    **ANCHORED,
+}
 """All that `--arch` knows."""
 
 DEFAULTS = {"image": "hash", "audio": "siren", "video": "hash", "volume": "hash"}
@@ -30,6 +37,7 @@ def plan(
     *,
     num_parameters: int | None = None,
     seed: int = 0,
+    signal: AbstractGridSignal[Any] | None = None,
 ) -> Plan:
     """Choose a field and settings for a signal.
 
@@ -39,6 +47,8 @@ def plan(
         num_parameters: Size of the field, met as closely as the architecture allows; None for a
             size that follows from the number of samples.
         seed: Of the initial parameters.
+        signal: The signal itself, for `nglod`, whose features lie where it has detail; without it
+            they are spread evenly.
 
     Raises:
         ValueError: If the name is unknown, does not serve this kind of signal, or the size is out
@@ -61,11 +71,9 @@ def plan(
             f"{arch!r}, which takes {' or '.join(map(str, chosen.dims))}. For example "
             f"{', '.join(serving(layout)[:3])}."
         )
-    if num_parameters is None:
-        size = chosen.default_size(layout)
-    else:
+    if num_parameters is not None:
         check_count("params", params=num_parameters, high=2**40)
-        size = chosen.matching_size(layout, num_parameters)
+    size = chosen.size(layout, num_parameters, signal)
     num_samples = layout.grid.num_samples
     batch_size = chosen.batch_size(num_samples)
 

@@ -7,7 +7,7 @@ import torch
 from .. import activations
 from ..activations import AbstractActivation
 from ..field import Field
-from ..networks import MLP, AbstractNetwork, Finer, Siren
+from ..networks import MLP, AbstractNetwork, Bacon, Finer, Siren, Wire
 from ..signals import AbstractLayout
 from ._base import Architecture, Build, described
 
@@ -18,23 +18,31 @@ MakeNetwork = Callable[[AbstractLayout, int, torch.Generator | None], AbstractNe
 """From a layout, a width and a generator to a network on the coordinates."""
 
 
-def network(about: str, make: MakeNetwork, *, lr: float = 1e-3) -> Architecture:
+def network(
+    about: str, make: MakeNetwork, *, lr: float = 1e-3, trains_levels: bool = False
+) -> Architecture:
     """A network on bare coordinates."""
 
     def build(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Field:
         return Field(make(layout, width, generator))
 
-    return of_width(about, build, lr=lr)
+    return of_width(about, build, lr=lr, trains_levels=trains_levels)
 
 
-def of_width(about: str, build: Build, *, lr: float) -> Architecture:
+def of_width(about: str, build: Build, *, lr: float, trains_levels: bool = False) -> Architecture:
     """What has a width for its size."""
+
+    def size(layout: AbstractLayout, num_parameters: int | None, _: object) -> int:
+        if num_parameters is None:
+            return default_width(layout)
+        return matching_width(build, layout, num_parameters)
+
     return Architecture(
         about=about,
         build=build,
-        default_size=default_width,
-        matching_size=lambda layout, num_parameters: matching_width(build, layout, num_parameters),
+        size=size,
         lr=lr,
+        trains_levels=trains_levels,
         batch_size=lambda num_samples: 4096,
         micro_batch=8192,
         steps=lambda num_samples: 2000,
@@ -117,6 +125,19 @@ def _finer(layout: AbstractLayout, width: int, generator: torch.Generator | None
     )
 
 
+def _wire(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Wire:
+    return Wire(layout.in_dim, layout.channels, width=width, depth=DEPTH - 1, generator=generator)
+
+
+def _bacon(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Bacon:
+    # Together half a cycle a sample, which is all that samples determine.
+    shares = (16, 16, 8, 8, 8)
+    bandwidths = [[max(1, count // share) for count in layout.shape] for share in shares]
+    return Bacon(
+        layout.in_dim, layout.channels, bandwidths=bandwidths, width=width, generator=generator
+    )
+
+
 NETWORKS: dict[str, Architecture] = {
     "relu": network("ReLU", perceptron(activations.ReLU)),
     "prelu": network("ReLU with a trained slope below 0", perceptron(activations.PReLU)),
@@ -136,6 +157,8 @@ NETWORKS: dict[str, Architecture] = {
     "multiquadric": network("1 / sqrt(1 + (ax)^2)", perceptron(activations.Multiquadric)),
     "exp-sine": network("exponentials of sines", perceptron(activations.ExpSine)),
     "siren": network("sines, the first layer's as fast as the signal asks", _siren),
+    "wire": network("complex Gabor wavelets", _wire),
+    "bacon": network("products of sines of bounded frequency", _bacon, trains_levels=True),
     "finer": network("sines whose frequency grows away from 0", _finer),
 }
 """On bare coordinates."""
