@@ -254,13 +254,19 @@ def test_missing_keys_are_told() -> None:
 
 
 @needs_native
-def test_huge_levels_are_served_by_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [([2**15, 2**16], "vertices of an indexed level"), ([2**25, 1], "cells along an axis")],
+)
+def test_huge_levels_are_served_by_the_reference(
+    cells: list[int], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv(dispatch.VARIABLE, raising=False)
     monkeypatch.setattr(dispatch, "_told", set())
-    levels = indexed_levels([[2**15, 2**16]], [2])
-    keys = torch.tensor([0, (2**15 + 1) * (2**16 + 1) - 1])
+    levels = indexed_levels([cells], [2])
+    keys = torch.tensor([0, (cells[0] + 1) * (cells[1] + 1) - 1])
     table = torch.tensor([[1.0], [2.0]])
-    with pytest.warns(KernelNotice, match="vertices of an indexed level"):
+    with pytest.warns(KernelNotice, match=message):
         y = grid_interpolate(torch.tensor([[-1.0, -1], [1, 1], [0, 0]]), table, levels, keys=keys)
     assert y.flatten().tolist() == [1, 2, 0]
 

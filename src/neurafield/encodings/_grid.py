@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis, owner_name
@@ -66,10 +66,16 @@ class AbstractGrid(AbstractEncoding):
 
 
 def table_jet(
-    x: Jet, table: Float[Tensor, "rows features"], levels: Levels, interpolation: str
+    x: Jet,
+    table: Float[Tensor, "rows features"],
+    levels: Levels,
+    interpolation: str,
+    keys: Int64[Tensor, " keys"] | None = None,
 ) -> Jet:
     """The jet of `grid_interpolate`."""
-    value, jacobian, hessian = grid_jet(x.value, table, levels, interpolation=interpolation)
+    value, jacobian, hessian = grid_jet(
+        x.value, table, levels, interpolation=interpolation, keys=keys
+    )
     return rules.chain(x, value, jacobian, hessian)
 
 

@@ -114,9 +114,11 @@ def _beyond_compiled(features: int, levels: Levels) -> str:
             f"the compiled version is for {MAX_DIM} coordinates and {MAX_LEVELS} levels at most, "
             f"with {', '.join(map(str, FEATURES))} features"
         )
-    indexed = (level for level in levels.levels if level.kind == "indexed")
+    indexed = [level for level in levels.levels if level.kind == "indexed"]
     if any(math.prod(level.tile) > MAX_INDEXED for level in indexed):
         return f"the compiled version is for {MAX_INDEXED} vertices of an indexed level at most"
+    if any(max(level.cells) > MAX_CELLS for level in indexed):
+        return f"the compiled version is for {MAX_CELLS} cells along an axis at most"
     return ""
 
 

@@ -78,13 +78,14 @@ class Levels:
         """The coarsest of them, whose rows are the table's first."""
         return self if count == len(self.levels) else Levels(self.levels[:count])
 
-    @cached_property
+    # Properties without a cache, since torch.compile refuses its lock.
+    @property
     def first_keys(self) -> tuple[int, ...]:
-        """For each level the first vertex's key, if the level is indexed."""
+        """For each level the key of its first vertex, if the level is indexed."""
         vertices = [math.prod(own.tile) if own.kind == "indexed" else 0 for own in self.levels]
         return tuple(sum(vertices[:level]) for level in range(len(vertices)))
 
-    @cached_property
+    @property
     def indexed(self) -> bool:
         """Whether any level is."""
         return any(level.kind == "indexed" for level in self.levels)
