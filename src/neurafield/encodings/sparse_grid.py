@@ -50,7 +50,7 @@ class SparseGrid(AbstractEncoding):
         ValueError: If a size is out of range, or the interpolation unknown.
 
     Example:
-        >>> points = torch.tensor([[0.5, 0.5], [0.6, 0.5]])
+        >>> points = torch.tensor([[0.5, 0.5], [0.7, 0.5]])
         >>> tree = Octree.from_points(points, base_resolution=4, num_levels=3)
         >>> grid = SparseGrid.from_octree(tree, features=4)
         >>> grid(torch.zeros(3, 2)).shape, grid.num_vertices
