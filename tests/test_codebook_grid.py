@@ -132,7 +132,7 @@ def test_choices_can_be_learned() -> None:
         optimizer.zero_grad()
         (one(x) - target).square().mean().backward()
         optimizer.step()
-    assert (one.harden()(x) - target).square().mean().item() < 0.01 * before
+    assert (one.harden()(x) - target).square().mean().item() < 0.1 * before
 
 
 @pytest.mark.parametrize(

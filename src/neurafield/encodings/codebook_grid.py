@@ -41,7 +41,7 @@ class CodebookGrid(AbstractGrid):
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
         hardened: Whether the choices are made: the state then holds `indices`, bytes into which
             `bits` of each vertex are packed, the lowest first, and no logits.
-        generator: Source of the first values: logits N(0, 0.1), codebooks U(-0.1, 0.1). None takes
+        generator: Source of the first values: logits N(0, 0.03), codebooks U(-0.3, 0.3). None takes
             torch's global one.
 
     Raises:
@@ -104,7 +104,7 @@ class CodebookGrid(AbstractGrid):
         self.levels = make_levels(resolutions, max_rows=None)
         check_rows(self, self.levels)
         self.codebooks = nn.Parameter(
-            torch.empty(num_levels, 2**bits, features).uniform_(-0.1, 0.1, generator=generator)
+            torch.empty(num_levels, 2**bits, features).uniform_(-0.3, 0.3, generator=generator)
         )
         num_rows = self.levels.num_rows
         if hardened:
@@ -112,7 +112,7 @@ class CodebookGrid(AbstractGrid):
             num_bytes = -(-num_rows * bits // 8) + 1
             self.register_buffer("indices", torch.zeros(num_bytes, dtype=torch.uint8))
         else:
-            logits = 0.1 * torch.randn(num_rows, 2**bits, generator=generator)
+            logits = 0.03 * torch.randn(num_rows, 2**bits, generator=generator)
             self.logits = nn.Parameter(logits)
 
     @property

@@ -31,7 +31,7 @@ class CPFactors(AbstractFactors):
         resolution: Cells along each axis, one number for all or one for each.
         components: The number of $r$: 1, 2, 4, or a multiple of 8 up to 512.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        generator: Source of the first values, U(-0.5, 0.5). None takes torch's global one.
+        generator: Source of the first values, U(-0.2, 0.2). None takes torch's global one.
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
@@ -70,7 +70,7 @@ class CPFactors(AbstractFactors):
         self.axes = [(axis,) for axis in range(in_dim)]
         self.levels, self.factors = [], nn.ParameterList()
         for (axis,) in self.axes:
-            levels, line = new_factor(self, [[cells[axis]]], components, (-0.5, 0.5), generator)
+            levels, line = new_factor(self, [[cells[axis]]], components, (-0.2, 0.2), generator)
             self.levels.append(levels)
             self.factors.append(line)
 

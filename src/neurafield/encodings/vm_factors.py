@@ -31,7 +31,7 @@ class VMFactors(AbstractFactors):
         components: Of each axis: 1, 2, 4, or a multiple of 8 up to 512. The output has
             `in_dim * components`.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        generator: Source of the first values, U(-0.5, 0.5). None takes torch's global one.
+        generator: Source of the first values, U(-0.2, 0.2). None takes torch's global one.
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
@@ -76,7 +76,7 @@ class VMFactors(AbstractFactors):
         self.levels, self.factors = [], nn.ParameterList()
         for axes in self.axes:
             sizes = [[cells[axis] for axis in axes]]
-            levels, factor = new_factor(self, sizes, components, (-0.5, 0.5), generator)
+            levels, factor = new_factor(self, sizes, components, (-0.2, 0.2), generator)
             self.levels.append(levels)
             self.factors.append(factor)
 
