@@ -64,7 +64,7 @@ class Union(AbstractCombination):
     ) -> Float[Tensor, "p n c"]:
         value = answers[0, :, 0].detach()
         least = value.new_full((count,), torch.inf).scatter_reduce(0, rows, value, "amin")
-        numbers = torch.arange(len(rows), device=rows.device)
+        numbers = torch.arange(rows.shape[0], device=rows.device)
         # Of equals the last.
         winner = torch.where(value == least[rows], numbers, 0)
         winner = rows.new_zeros(count).scatter_reduce(0, rows, winner, "amax")
