@@ -20,7 +20,7 @@ from ..fit import ProgressBar
 from .compare import BUDGET_TOLERANCE, check_folder
 from .main import DONE, NUMERICAL_FAILURE
 from .plots import require_matplotlib
-from .spectrum_figures import save_kernels, save_spectra
+from .spectrum_figures import band_name, save_kernels, save_spectra
 
 MAX_SAMPLES = 2**22
 """A field is evaluated on all samples fifty times."""
@@ -203,14 +203,16 @@ def _rounded(value: Any) -> Any:
 
 
 def _title(entry: Entry) -> str:
-    """The name, and the bias factor with its range over seeds."""
+    """The name, and the bias factor with its range over seeds if that is known."""
     title = f"{entry.plan.arch}\nbias factor {entry.bias_factor}"
-    known = sorted(f.factor for f in entry.bias_factors if f.factor is not None)
-    return f"{title} ({known[0]:.3g} to {known[-1]:.3g})" if len(known) > 1 else title
+    exact = sorted(f.factor for f in entry.bias_factors if f.exact and f.factor is not None)
+    if len(exact) < max(2, len(entry.runs)):
+        return title
+    return f"{title} ({exact[0]:.3g} to {exact[-1]:.3g})"
 
 
 def _print_table(bands: analysis.AbstractBands, entries: list[Entry], file: Any) -> None:
-    lowest, highest = (_band(bands.ranges[i]) for i in (0, -1))
+    lowest, highest = (f"{band_name(bands.ranges[i])} cycles" for i in (0, -1))
     table = Table(
         "arch", "params", f"steps to {lowest}", f"to {highest}", "bias factor", "of each seed"
     )
@@ -226,11 +228,6 @@ def _print_table(bands: analysis.AbstractBands, entries: list[Entry], file: Any)
             "; ".join(str(factor) for factor in entry.bias_factors),
         )
     Console(file=file).print(table)
-
-
-def _band(limits: tuple[float, float]) -> str:
-    low, high = limits
-    return f"{low:g} cycles" if low == high else f"{low:g}-{high:.4g} cycles"
 
 
 def _median(steps: list[int | None]) -> str:

@@ -74,7 +74,7 @@ def save_spectra(
         _band_colours(len(ranges)), ax=figure.axes[1 : 2 * len(fits) : 2], pad=0.01, shrink=0.9
     )
     bands.set_label("cycles across the box")
-    bands.set_ticks(range(len(ranges)), labels=[_name(limits) for limits in ranges])
+    bands.set_ticks(range(len(ranges)), labels=[band_name(limits) for limits in ranges])
     bands.ax.tick_params(labelsize=8)
     save_figure(figure, path)
 
@@ -134,13 +134,14 @@ def _band_colours(count: int) -> Any:
 
 
 def _label_bands(axes: Any, ranges: Sequence[tuple[float, float]], *, first: bool) -> None:
-    axes.set_yticks(range(len(ranges)), labels=[_name(limits) for limits in ranges])
+    axes.set_yticks(range(len(ranges)), labels=[band_name(limits) for limits in ranges])
     axes.tick_params(labelleft=first)
 
 
-def _name(limits: tuple[float, float]) -> str:
-    low, high = limits
-    return f"{low:g}" if low == high else f"{low:g}–{high:.3g}"
+def band_name(limits: tuple[float, float]) -> str:
+    """A band's frequency, or its lowest and highest."""
+    low, high = (f"{limit:.0f}" if limit >= 10 else f"{limit:g}" for limit in limits)
+    return low if low == high else f"{low}–{high}"
 
 
 def save_kernels(path: Path, kernels: Mapping[str, KernelSpectrum]) -> None:
