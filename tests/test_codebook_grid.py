@@ -136,16 +136,20 @@ def test_choices_can_be_learned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "message"),
+    ("options", "message"),
     [
-        ({"bits": 0}, ValueError, "bits between 1 and 8, got 0"),
-        ({"bits": 9}, ValueError, "bits between 1 and 8, got 9"),
-        ({"hardened": 1}, TypeError, "hardened to be a bool, got 1"),
-        ({"features": 3}, ValueError, "features to be one of 1, 2, 4, 8, got 3"),
-        ({"finest_resolution": 3}, ValueError, "CodebookGrid: expected finest_resolution to be at"),
-        ({"num_levels": 2, "finest_resolution": 2**24}, ValueError, "at most 68719476736 rows"),
+        ({"bits": 0}, "bits between 1 and 8, got 0"),
+        ({"bits": 9}, "bits between 1 and 8, got 9"),
+        ({"features": 3}, "features to be one of 1, 2, 4, 8, got 3"),
+        ({"finest_resolution": 3}, "CodebookGrid: expected finest_resolution to be at"),
+        ({"num_levels": 2, "finest_resolution": 2**24}, "at most 68719476736 rows"),
     ],
 )
-def test_codebook_grid_refuses(options: dict[str, Any], error: type, message: str) -> None:
-    with pytest.raises(error, match=message), torch.device("meta"):
+def test_codebook_grid_refuses(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message), torch.device("meta"):
         grid(**options)
+
+
+def test_codebook_grid_refuses_what_is_no_bool() -> None:
+    with pytest.raises(TypeError):
+        grid(hardened=1)

@@ -1,7 +1,7 @@
 """What planes and tensor factors share: grids over some of the coordinates, combined by point."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from .._checks import check_count, check_last_axis, owner_name
 from ..derivatives import Jet
 from ..kernels.grid import FEATURES, MAX_LEVELS, Levels, grid_interpolate, make_levels
 from ._base import AbstractEncoding
-from ._grid import new_table, table_jet
+from ._grid import new_table, table_jet, with_finer
 
 MAX_AXES = 2
 """Coordinates of one factor: a line has one, a plane two."""
@@ -21,33 +21,47 @@ class AbstractFactors(AbstractEncoding):
     """Lines and planes, each over some of the coordinates, whose features are combined.
 
     A final subclass sets the three lists, an entry for each factor, and the interpolation; it says
-    how features are combined, and how jets are. Each parameter is a table.
+    how features are combined, and how jets are. Each parameter is a table. At a level of detail
+    the features of finer ones are zero.
     """
 
     axes: list[tuple[int, ...]]
     levels: list[Levels]
     factors: nn.ParameterList
     interpolation: str
+    num_levels: int = 1
+
+    @property
+    def num_lods(self) -> int:
+        return self.num_levels
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
-        return self._combine(
+        y = self._combine(
             [
                 grid_interpolate(chosen(x, axes), table, levels, interpolation=self.interpolation)
-                for axes, table, levels in zip(self.axes, self.factors, self.levels, strict=True)
+                for axes, table, levels in self._read()
             ]
         )
+        return with_finer(y, self.out_dim)
 
     def jet(self, x: Jet) -> Jet:
         check_last_axis(self, x.value, self.in_dim)
-        return self._combine_jets(
+        y = self._combine_jets(
             [
                 table_jet(
                     Jet(chosen(x.streams, axes), x.weights), table, levels, self.interpolation
                 )
-                for axes, table, levels in zip(self.axes, self.factors, self.levels, strict=True)
+                for axes, table, levels in self._read()
             ]
         )
+        return Jet(with_finer(y.streams, self.out_dim), x.weights)
+
+    def _read(self) -> Iterator[tuple[tuple[int, ...], Tensor, Levels]]:
+        """Each factor's coordinates, table, and the levels of it that are read."""
+        for axes, table, levels in zip(self.axes, self.factors, self.levels, strict=True):
+            blocks = len(levels.levels) // self.num_levels
+            yield axes, table, levels.first(blocks * (self.lod + 1))
 
     def tables(self) -> list[Tensor]:
         return list(self.factors)

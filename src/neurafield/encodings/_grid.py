@@ -50,19 +50,21 @@ class AbstractGrid(AbstractEncoding):
         y = grid_interpolate(
             x, self.rows(), levels, interpolation=self.interpolation, sparse=self.sparse
         )
-        return self._with_finer(y)
+        return with_finer(y, self.out_dim)
 
     def jet(self, x: Jet) -> Jet:
         check_last_axis(self, x.value, self.in_dim)
         found = table_jet(x, self.rows(), self.levels.first(self.lod + 1), self.interpolation)
-        return Jet(self._with_finer(found.streams), x.weights)
-
-    def _with_finer(self, y: Float[Tensor, "*batch c"]) -> Float[Tensor, "*batch out_dim"]:
-        missing = self.out_dim - y.shape[-1]
-        return nn.functional.pad(y, (0, missing)) if missing else y
+        return Jet(with_finer(found.streams, self.out_dim), x.weights)
 
     def tables(self) -> list[Tensor]:
         return list(self.parameters())
+
+
+def with_finer(y: Float[Tensor, "*batch c"], out_dim: int) -> Float[Tensor, "*batch out_dim"]:
+    """Zeros behind, for the features of the levels that are not read."""
+    missing = out_dim - y.shape[-1]
+    return nn.functional.pad(y, (0, missing)) if missing else y
 
 
 def table_jet(

@@ -30,6 +30,10 @@ class CodebookGrid(AbstractGrid):
     Fails when memory or time of training is short: $2^b$ numbers a vertex, three times that with
     Adam, and a pass over all of them each step.
 
+    Cost: $\prod_a (n_{l,a} + 1)$ vertices a level, of $2^b$ floats, hardened of $b$ bits, and
+    $2^b$ rows of `features` a level. A call first makes the rows of all vertices, as floats, then a
+    query reads $2^d$ of them in each level: calls with many points are cheap.
+
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
         bits: $b$, 1 to 8.
@@ -48,16 +52,12 @@ class CodebookGrid(AbstractGrid):
         ValueError: If a size is out of range, the finest level is coarser than the first, or the
             interpolation unknown.
 
-    Cost: $\prod_a (n_{l,a} + 1)$ vertices a level, of $2^b$ floats, hardened of $b$ bits, and
-    $2^b$ rows of `features` a level. A call first makes the rows of all vertices, as floats, then a
-    query reads $2^d$ of them in each level: calls with many points are cheap.
-
     Example:
         >>> g = torch.Generator().manual_seed(0)
         >>> grid = CodebookGrid(2, bits=3, num_levels=2, finest_resolution=32, generator=g)
         >>> hard, x = grid.harden(), torch.rand(5, 2, generator=g)
         >>> torch.equal(hard(x), grid(x)), hard.indices.dtype, hard.num_bits
-        (True, torch.uint8, 6158)
+        (True, torch.uint8, 6182)
 
     Reference:
         Takikawa et al., Variable Bitrate Neural Fields, SIGGRAPH 2022, equations 3 to 5. Their

@@ -26,6 +26,8 @@ class CPFactors(AbstractFactors):
     Fails when detail follows no axis: a picture of rank $k$, as a matrix, needs $k$ components,
     and a slanted edge has a high one.
 
+    Cost: $d (n + 1)$ rows of `components`; a query reads $2 d$ of them.
+
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
         resolution: Cells along each axis, one number for all or one for each.
@@ -35,8 +37,6 @@ class CPFactors(AbstractFactors):
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
-
-    Cost: $d (n + 1)$ rows of `components`; a query reads $2 d$ of them.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)

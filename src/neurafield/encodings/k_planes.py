@@ -29,6 +29,9 @@ class KPlanes(AbstractFactors):
     Fails when there are two coordinates: the only plane is a dense grid, at several resolutions.
     Detail that follows no axis costs many features.
 
+    Cost: in each level $d (d - 1) / 2$ planes of $(2^l n + 1)^2$ rows of `features`; a query reads
+    4 rows of each.
+
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 2 to 4.
         resolution: Cells of the coarsest level, one number for all axes or one for each.
@@ -42,9 +45,6 @@ class KPlanes(AbstractFactors):
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
-
-    Cost: in each level $d (d - 1) / 2$ planes of $(2^l n + 1)^2$ rows of `features`; a query reads
-    4 rows of each.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)

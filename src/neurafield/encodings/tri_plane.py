@@ -27,6 +27,8 @@ class TriPlane(AbstractFactors):
     Fails when detail lies across the axes: what a point's three shadows share with those of other
     points cannot be told apart by a sum, only by the network.
 
+    Cost: $d (d - 1) / 2$ planes of $(n + 1)^2$ rows of `features`; a query reads 4 rows of each.
+
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 2 to 4.
         resolution: Cells along each axis, one number for all or one for each.
@@ -36,8 +38,6 @@ class TriPlane(AbstractFactors):
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
-
-    Cost: $d (d - 1) / 2$ planes of $(n + 1)^2$ rows of `features`; a query reads 4 rows of each.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)

@@ -25,6 +25,9 @@ class VMFactors(AbstractFactors):
     Fails when detail follows no axis, in which case many components are needed; for four
     coordinates, since what lies across one is a volume (`KPlanes` takes them).
 
+    Cost: in 3-D three lines of $n + 1$ and three planes of $(n + 1)^2$ rows of `components`; a
+    query reads 2 rows of each line and 4 of each plane.
+
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 2 or 3.
         resolution: Cells along each axis, one number for all or one for each.
@@ -35,9 +38,6 @@ class VMFactors(AbstractFactors):
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
-
-    Cost: in 3-D three lines of $n + 1$ and three planes of $(n + 1)^2$ rows of `components`; a
-    query reads 2 rows of each line and 4 of each plane.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
