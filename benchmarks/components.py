@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from neurafield import activations, encodings, networks, system
-from neurafield._component import registry
+from neurafield._component import AbstractComponent, registry
 from neurafield.encodings import Octree, SparseGrid, triangulated_box
 from neurafield.kernels import dispatch
 
@@ -30,7 +31,7 @@ NETWORK_POINTS = 16_384
 WANTED = 10.0
 """How many times faster than its reference a compiled grid is to be."""
 
-Build = Callable[[], nn.Module]
+Build = Callable[[], AbstractComponent]
 Clock = Callable[[], float]
 
 
@@ -94,7 +95,7 @@ NETWORKS: dict[str, Build] = {
     "Siren": lambda: networks.Siren(2, 3),
     "Wire": lambda: networks.Wire(2, 3),
     **{
-        f"MLP {name}": lambda name=name: networks.MLP(2, 3, width=256, depth=4, activation=name)
+        f"MLP {name}": partial(networks.MLP, 2, 3, width=256, depth=4, activation=name)
         for name in registry(activations, activations.AbstractActivation)
     },
     "MLP trained Gaussian": lambda: networks.MLP(
@@ -153,7 +154,7 @@ def grid(build: Build, in_dim: int, clock: Clock) -> dict[str, dict[str, float]]
 def component(build: Build, points: int, clock: Clock) -> dict[str, float]:
     """A step, memory, and a query on its own."""
     module = build()
-    x = torch.rand(points, module.in_dim) * 2 - 1  # type: ignore[operator]
+    x = torch.rand(points, module.in_dim) * 2 - 1
     if not any(True for _ in module.parameters()):
         x.requires_grad_()  # So that there is something to go back to.
     figures = timed(step(module, x), clock, 5)
