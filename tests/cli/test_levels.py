@@ -69,7 +69,7 @@ def test_levels_that_are_not_there_are_refused(run: Run, photo: Path) -> None:
 
 
 def test_bacon_trains_its_levels_unasked(run: Run, photo: Path) -> None:
-    assert run("fit", photo, "--arch", "bacon", "--params", 9000, "--steps", 150).code == 0
+    assert run("fit", photo, "--arch", "bacon", "--params", 9000, "--steps", 100).code == 0
     told = json.loads(run("info", "photo.field", "--json").out)
     assert told["network"]["type"] == "Bacon"
     assert told["fit"]["levels"] is True

@@ -119,6 +119,7 @@ ANCHORED: dict[str, Architecture] = {
         "grids of several levels, added up, with cells where the signal has detail",
         _nglod,
         _sparse_size,
+        trains_levels=True,
     ),
     "points": grid(
         "features at scattered points, the nearest eight averaged",

@@ -158,7 +158,7 @@ NETWORKS: dict[str, Architecture] = {
     "exp-sine": network("exponentials of sines", perceptron(activations.ExpSine)),
     "siren": network("sines, the first layer's as fast as the signal asks", _siren),
     "wire": network("complex Gabor wavelets", _wire),
-    "bacon": network("products of sines of bounded frequency", _bacon, trains_levels=True),
+    "bacon": network("products of sines of bounded frequency", _bacon, lr=1e-2, trains_levels=True),
     "finer": network("sines whose frequency grows away from 0", _finer),
 }
 """On bare coordinates."""
