@@ -79,6 +79,7 @@ def test_the_sum_of_sines(run: Run) -> None:
         assert min(size_of(folder / name)) > 400
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_library(run: Run) -> None:
     run("spectrum", "--archs", "fourier", "--steps", 20, "--seeds", 3, "--lr", 2e-3, "--rising")
     (entry,) = read("sines-spectrum/spectrum.json")["archs"]
@@ -106,6 +107,7 @@ def test_a_picture(run: Run, photo: Path) -> None:
     assert abs(report["archs"][0]["params"] / 3000 - 1) < 0.05
 
 
+@pytest.mark.slow
 def test_more_architectures_than_a_row_holds(tmp_path: Path) -> None:
     steps = (0, 1, 10, 100)
     error = np.array([[1, 1, np.nan], [1, 0.4, np.nan], [0.3, 0.1, np.nan], [0.1, 1e-4, np.nan]])
