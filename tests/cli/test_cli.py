@@ -431,7 +431,7 @@ def test_debug_shows_the_traceback(run: Run) -> None:
     assert "Traceback" in outcome.err
 
 
-# ---- render, info, compare, doctor
+# ---- render, info, doctor
 
 
 @pytest.fixture
@@ -530,47 +530,6 @@ def test_info(run: Run, fitted: Path) -> None:
     assert "psnr" in text
 
 
-def test_compare_leaves_table_pictures_and_curves(run: Run, photo: Path) -> None:
-    outcome = run(
-        "compare", photo, "--archs", "siren", "relu", "--params", 9000, "--steps", 12, "--out", "c"
-    )
-    assert outcome.code == 0
-    names = {path.name for path in Path("c").iterdir()}
-    assert names == {
-        "compare.json",
-        "compare.md",
-        "curves.png",
-        "pictures.png",
-        "relu.field",
-        "siren.field",
-    }
-    report = json.loads(Path("c/compare.json").read_text())
-    assert [row["arch"] for row in report["runs"]] == ["siren", "relu"]
-    assert all(abs(row["params"] / 9000 - 1) < 0.05 for row in report["runs"])
-    assert (
-        "| siren | 9," in Path("c/compare.md").read_text()
-        or "| siren | 8," in Path("c/compare.md").read_text()
-    )
-    for name in ("curves.png", "pictures.png"):
-        assert np.asarray(Image.open(Path("c") / name)).std() > 0
-    assert "PSNR" in outcome.out
-    check_refused(run("compare", photo, "--archs", "siren", "--out", "c"), "c", "--force")
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--archs", "siren", "vgg"], ["vgg"]),
-        (["--archs", "siren", "siren"], ["different"]),
-        (["--archs", "siren", "--params", "5"], ["5"]),
-        (["--archs", "siren", "--out", "no/where"], ["no"]),
-    ],
-)
-def test_compare_refuses(run: Run, photo: Path, options: list[str], words: list[str]) -> None:
-    check_refused(run("compare", photo, *options), *words)
-    assert not Path("photo-compare").exists()
-
-
 def test_doctor(run: Run) -> None:
     outcome = run("doctor")
     assert outcome.code == 0
@@ -596,7 +555,10 @@ def test_the_list_of_options_is_frozen() -> None:
         "render": sorted(["--out", "--scale", "--size", "--region", "--lod", "--force", *common]),
         "info": sorted(["--json", *common]),
         "compare": sorted(
-            ["--archs", "--params", "--steps", "--seed", "--threads", "--out", "--force", *common]
+            [
+                *("--list", "--archs", "--params", "--steps", "--time", "--seeds", "--lr"),
+                *("--tune", "--threads", "--out", "--force", *common),
+            ]
         ),
         "blend": sorted(["--out", "--mask", "--mix", "--time", "--threads", "--force", *common]),
         "analyze": common,

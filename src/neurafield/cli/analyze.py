@@ -111,10 +111,10 @@ def _run_one(
     arguments: argparse.Namespace,
 ) -> Entry:
     budget = arguments.params or (
-        architectures.plan(signal.layout, arguments.archs[0]).field.num_parameters
+        architectures.plan(signal.layout, arguments.archs[0], signal=signal).field.num_parameters
     )
     plans = [
-        architectures.plan(signal.layout, arch, num_parameters=budget, seed=seed)
+        architectures.plan(signal.layout, arch, num_parameters=budget, seed=seed, signal=signal)
         for seed in arguments.seeds
     ]
     size = plans[0].field.num_parameters

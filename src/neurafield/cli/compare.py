@@ -2,80 +2,155 @@
 
 import argparse
 import json
-import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Shaped
 from rich.console import Console
 from rich.table import Table
 
 from .. import architectures, signals, system
 from .._files import write_atomically
+from ..field import Field
 from ..field_file import save
-from ..fit import Constraint, Progress, ProgressBar, fit, metrics
+from .compare_page import page
+from .comparison import Bounds, Entry, compare_one, shown_part, view
 from .fit import measured_part
-from .main import DONE, NUMERICAL_FAILURE
+from .interruption import interruption
+from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
 from .plots import require_matplotlib, save_curves, save_pictures
 
 BUDGET_TOLERANCE = 0.05
+_STEPS = 1000
+_HEADINGS = ("architecture", "parameters", "PSNR, dB", "SSIM", "seconds", "steps", "lr")
 
 
 @dataclass
-class Entry:
-    """One architecture's run: its row in the table, and what the figures are drawn from."""
+class Report:
+    """What is known of a comparison so far; see `compare.json`.
 
-    row: dict[str, Any]
-    seconds: list[float] = field(default_factory=list)
-    psnr: list[float] = field(default_factory=list)
-    view: Shaped[np.ndarray, "..."] | None = None
+    Args:
+        facts: About all runs.
+        entries: In the order of the names.
+        left_out: Architectures that `all` names but the budget does not allow, with the reason.
+    """
+
+    facts: dict[str, Any]
+    entries: list[Entry] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def ranked(self) -> list[Entry]:
+        """The best first."""
+        return sorted(self.entries, key=lambda e: -(e.spread("psnr") or (0.0, 0.0))[0])
+
+    def title(self) -> str:
+        """Signal and budget."""
+        size = " x ".join(map(str, self.facts["shape"]))
+        return f"{self.facts['input']}, {size}: {self.facts['params']:,} parameters each"
+
+    def notes(self) -> list[str]:
+        """What one must know to read the table, a sentence each."""
+        seeds = self.facts["seeds"]
+        notes = [
+            f"Parameters: {self.facts['params']:,} asked for, met by each within "
+            f"{BUDGET_TOLERANCE:.0%}. Seconds are of fitting alone.",
+            f"One run, seed {seeds[0]}."
+            if len(seeds) == 1
+            else f"Mean ± standard deviation over {len(seeds)} runs, seeds "
+            f"{', '.join(map(str, seeds))}.",
+        ]
+        if any(entry.tried for entry in self.entries):
+            notes.append(
+                "Learning rate: the best of three, x 1/3, 1 and 3, by the PSNR after a quarter of "
+                "a run with the first seed; * where it is the lowest or highest."
+            )
+        elif self.facts["lr"] is None:
+            notes.append("Learning rate: each architecture's default.")
+        if self.facts["measured"] < 1:
+            notes.append(f"PSNR and SSIM of {self.facts['measured']:.1%}, evenly spaced.")
+        if self.facts["interrupted"]:
+            notes.append("Interrupted: what had finished is here.")
+        notes += [f"Left out: {name}: {reason}" for name, reason in self.left_out.items()]
+        return notes
+
+    def rows(self) -> list[list[str]]:
+        """The table's cells, the best first."""
+        return [cells(entry) for entry in self.ranked()]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fit each in turn; a folder with a table, pictures, curves and fields is left."""
+    """Fit each in turn; a folder with tables, a page, pictures, curves and fields is left."""
     folder = arguments.out or Path(f"{arguments.input.stem}-compare")
     check_folder(folder, arguments.force)
     require_matplotlib()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    if len(set(arguments.archs)) < len(arguments.archs):
-        raise ValueError(f"--archs: expected different names, got {' '.join(arguments.archs)}")
+    for option, values in (("--archs", arguments.archs), ("--seeds", arguments.seeds)):
+        if len(set(values)) < len(values):
+            raise ValueError(f"{option}: expected different ones, got {' '.join(map(str, values))}")
     signal = signals.load(arguments.input)
-    budget = arguments.params or (
-        architectures.plan(signal.layout, arguments.archs[0]).field.num_parameters
-    )
-    plans = [
-        architectures.plan(signal.layout, arch, num_parameters=budget, seed=arguments.seed)
-        for arch in arguments.archs
-    ]
-    for plan in plans:
-        if abs(plan.field.num_parameters / budget - 1) > BUDGET_TOLERANCE:
-            raise ValueError(
-                f"{budget} parameters: {plan.arch} comes no closer than "
-                f"{plan.field.num_parameters}. Choose more with --params"
-            )
+    plans, left_out = _plans(arguments, signal)
+    bounds = Bounds(arguments.steps, arguments.time)
+    if bounds == Bounds(None, None):
+        bounds = Bounds(_STEPS, None)
     folder.mkdir(exist_ok=True)
-    entries = [_run_one(plan, signal, folder, arguments) for plan in plans]
-    rows = [entry.row for entry in entries]
-    _write(folder, arguments, signal, budget, rows)
-    save_curves(folder / "curves.png", {e.row["arch"]: (e.seconds, e.psnr) for e in entries})
-    truth = view(signal.layout, torch.cat(list(shown_part(signal).slabs())))
-    save_pictures(
-        folder / "pictures.png",
-        signal.layout.kind,
-        truth,
-        {f"{e.row['arch']}\n{_decibel(e.row['psnr'])}": e.view for e in entries},
-    )
-    _print_table(rows)
-    print(f"{folder}: compare.md, compare.json, pictures.png, curves.png and the fields")
-    return NUMERICAL_FAILURE if any(row["status"] == "diverged" for row in rows) else DONE
+    report = Report(_facts(arguments, signal, plans, bounds), left_out=left_out)
+    shown = shown_part(signal).layout
+
+    def keep(field: Field, entry: Entry) -> None:
+        entry.view = view(shown, torch.cat(list(signals.render(field, shown))))
+        about = {name: value for name, value in entry.as_json().items() if name != "runs"}
+        save(folder / f"{entry.arch}.field", field, signal=signal.layout.spec(), fit=about)
+
+    with interruption() as interrupted:
+        for plan in plans:
+            entry = compare_one(
+                plan,
+                signal,
+                seeds=arguments.seeds,
+                bounds=bounds,
+                lr=arguments.lr,
+                tune=arguments.tune,
+                should_stop=interrupted,
+                keep=keep,
+            )
+            report.entries += [entry] if entry else []
+            report.facts["interrupted"] = interrupted()
+            # At once, so that a crash leaves what was found until then.
+            _write_tables(folder, report)
+            if interrupted():
+                break
+    if not report.entries:
+        raise KeyboardInterrupt("interrupted before a run was done; nothing was written.")
+    _write_figures(folder, report, signal)
+    _print_table(report)
+    print(f"{folder}: compare.html, compare.md, compare.json, pictures and curves, and the fields")
+    if report.facts["interrupted"]:
+        done = f"{len(report.entries)} of {len(plans)} architectures"
+        print(f"neurafield: interrupted; {folder} holds {done}.", file=sys.stderr)
+        return INTERRUPTED
+    return NUMERICAL_FAILURE if any(entry.diverged for entry in report.entries) else DONE
+
+
+def print_architectures() -> None:
+    """All names, what they stand for, and which signals they serve."""
+    table = Table("name", "axes", "lr", "what it is", box=None, pad_edge=False)
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    for name, arch in architectures.ARCHITECTURES.items():
+        table.add_row(name, " ".join(map(str, arch.dims)), f"{arch.lr:.2g}", arch.about)
+    console = Console(file=sys.stdout)
+    console.print(table)
+    console.print("Axes: 1 of sound, 2 of pictures, 3 of video and volumes. lr: learning rate.")
 
 
 def check_folder(folder: Path, force: bool) -> None:
+    """Require a folder that may be written into.
+
+    Raises:
+        OSError: If it is a file, or has files in it and `force` is false, or its parent is missing.
+    """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder}: expected a folder, got a file. Choose another --out")
     if folder.is_dir() and any(folder.iterdir()) and not force:
@@ -84,118 +159,141 @@ def check_folder(folder: Path, force: bool) -> None:
         raise NotADirectoryError(f"{folder}: the folder {folder.parent} does not exist.")
 
 
-def _run_one(
-    plan: architectures.Plan,
-    signal: signals.AbstractGridSignal[Any],
-    folder: Path,
-    arguments: argparse.Namespace,
-) -> Entry:
-    entry = Entry({})
-
-    def record(progress: Progress) -> None:
-        if progress.psnr is not None and math.isfinite(progress.psnr):
-            entry.seconds.append(progress.seconds)
-            entry.psnr.append(progress.psnr)
-
-    with ProgressBar(Console(stderr=True), title=f"{plan.arch:<10}") as bar:
-        result = fit(
-            plan.field,
-            Constraint(signal=signal, batch_size=plan.batch_size),
-            steps=arguments.steps,
-            lr=plan.lr,
-            micro_batch=plan.micro_batch,
-            seed=arguments.seed,
-            callbacks=[bar, record],
-        )
-    measured = measured_part(signal)
-    quality = metrics.evaluate(plan.field, measured)
-    entry.row = {
-        "arch": plan.arch,
-        "params": plan.field.num_parameters,
-        "psnr": quality.psnr if math.isfinite(quality.psnr) else None,
-        "ssim": quality.ssim,
-        "measured": measured.num_samples / signal.num_samples,
-        "steps": result.step,
-        "seconds": round(result.seconds, 2),
-        "lr": plan.lr,
-        "batch_size": plan.batch_size,
-        "status": result.status,
-    }
-    save(
-        folder / f"{plan.arch}.field", plan.field, signal=signal.layout.spec(), fit=dict(entry.row)
+def _plans(
+    arguments: argparse.Namespace, signal: signals.AbstractGridSignal[Any]
+) -> tuple[list[architectures.Plan], dict[str, str]]:
+    """A plan for each name, all of one size; and which of `all` there is none for."""
+    layout, everything = signal.layout, arguments.archs == ["all"]
+    names = architectures.serving(layout) if everything else arguments.archs
+    budget = arguments.params or (
+        architectures.plan(
+            layout, None if everything else names[0], signal=signal
+        ).field.num_parameters
     )
-    shown = shown_part(signal).layout
-    entry.view = view(shown, torch.cat(list(signals.render(plan.field, shown))))
-    if result.status == "diverged":
-        print(f"neurafield: {plan.arch}: {result.message}.", file=sys.stderr)
-    return entry
+    plans, left_out = [], {}
+    for name in names:
+        try:
+            plan = architectures.plan(
+                layout, name, num_parameters=budget, seed=arguments.seeds[0], signal=signal
+            )
+            if abs(plan.field.num_parameters / budget - 1) > BUDGET_TOLERANCE:
+                raise ValueError(
+                    f"{budget} parameters: {name} comes no closer than "
+                    f"{plan.field.num_parameters}. Choose more with --params"
+                )
+            plans.append(plan)
+        except ValueError as error:
+            if not everything:
+                raise
+            left_out[name] = str(error)
+    if not plans:
+        raise ValueError(f"--params: no architecture meets {budget}. Choose more.")
+    return plans, left_out
 
 
-def shown_part(signal: signals.AbstractGridSignal[Any]) -> signals.AbstractGridSignal[Any]:
-    """What a figure shows: the middle frame of a clip or slice of a volume, else everything."""
-    layout = signal.layout
-    if layout.kind in ("image", "audio"):
-        return signal
-    middle = layout.shape[0] // 2
-    return signal.slices(range(middle, middle + 1))
-
-
-def view(layout: signals.AbstractLayout, values: torch.Tensor) -> Shaped[np.ndarray, "..."]:
-    """A picture, frame or slice in [0, 1], or one channel of a sound in [-1, 1]."""
-    array = values.clamp(-1, 1).numpy()
-    if layout.kind == "audio":
-        return array[:, 0]
-    if layout.kind != "image":
-        array = array[0]
-    array = (array + 1) / 2
-    return array[..., :3] if array.shape[-1] >= 3 else array[..., 0]
-
-
-def _write(
-    folder: Path,
+def _facts(
     arguments: argparse.Namespace,
     signal: signals.AbstractGridSignal[Any],
-    budget: int,
-    rows: list[dict[str, Any]],
-) -> None:
-    report = {
+    plans: list[architectures.Plan],
+    bounds: Bounds,
+) -> dict[str, Any]:
+    return {
         "input": arguments.input.name,
+        "kind": signal.layout.kind,
         "shape": signal.layout.shape,
-        "params": budget,
-        "seed": arguments.seed,
-        "runs": rows,
+        "params": arguments.params or plans[0].field.num_parameters,
+        "tolerance": BUDGET_TOLERANCE,
+        "steps": bounds.steps,
+        "time": bounds.time,
+        "seeds": arguments.seeds,
+        "lr": arguments.lr,
+        "tuned": arguments.tune,
+        "measured": measured_part(signal).num_samples / signal.num_samples,
+        "interrupted": False,
         "machine": system.describe(),
     }
-    write_atomically(folder / "compare.json", (json.dumps(report, indent=2) + "\n").encode())
+
+
+def _write_tables(folder: Path, report: Report) -> None:
+    values = {
+        **report.facts,
+        "left_out": report.left_out,
+        "architectures": [entry.as_json() for entry in report.entries],
+    }
+    write_atomically(folder / "compare.json", (json.dumps(values, indent=1) + "\n").encode())
     lines = [
-        "| architecture | parameters | PSNR | SSIM | steps | seconds |",
-        "|---|--:|--:|--:|--:|--:|",
+        f"# {report.title()}",
+        "",
+        f"| {' | '.join(_HEADINGS)} |",
+        "|---" + "|--:" * (len(_HEADINGS) - 1) + "|",
+        *(f"| {' | '.join(row)} |" for row in report.rows()),
+        "",
+        *(f"- {note}" for note in report.notes()),
+        "",
     ]
-    lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
-    size = " x ".join(map(str, signal.layout.shape))
-    title = f"# {arguments.input.name}, {size}, {budget:,} parameters"
-    write_atomically(folder / "compare.md", "\n".join([title, "", *lines, ""]).encode())
+    write_atomically(folder / "compare.md", "\n".join(lines).encode())
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    table = Table("architecture", "parameters", "PSNR", "SSIM", "steps", "seconds")
+def _write_figures(folder: Path, report: Report, signal: signals.AbstractGridSignal[Any]) -> None:
+    shown = shown_part(signal)
+    truth = view(shown.layout, torch.cat(list(shown.slabs())))
+    ranked = report.ranked()
+    views = {entry.arch: entry.view for entry in ranked if entry.view is not None}
+    html = page(
+        title=report.title(),
+        notes=report.notes(),
+        machine=report.facts["machine"],
+        headings=_HEADINGS,
+        rows=report.rows(),
+        entries=ranked,
+        truth=truth,
+        kind=report.facts["kind"],
+    )
+    write_atomically(folder / "compare.html", html.encode())
+    save_curves(folder / "curves.png", {e.arch: e.runs[0].curve for e in ranked})
+    titles = {e.arch: f"{e.arch}\n{cells(e)[2]} dB" for e in ranked}
+    save_pictures(
+        folder / "pictures.png",
+        report.facts["kind"],
+        truth,
+        {titles[name]: seen for name, seen in views.items()},
+    )
+
+
+def _print_table(report: Report) -> None:
+    table = Table(*_HEADINGS, box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
-    for row in rows:
-        table.add_row(*_cells(row))
-    Console(file=sys.stdout).print(table)
+    for row in report.rows():
+        table.add_row(*row)
+    console = Console(file=sys.stdout)
+    console.print(report.title(), highlight=False, soft_wrap=True)
+    console.print(table)
+    for note in report.notes():
+        console.print(note, highlight=False, soft_wrap=True)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def cells(entry: Entry) -> list[str]:
+    """An architecture's row, a text for each heading."""
+    edge = entry.tried and entry.lr in (min(entry.tried), max(entry.tried))
     return [
-        row["arch"] + (" (diverged)" if row["status"] == "diverged" else ""),
-        f"{row['params']:,}",
-        _decibel(row["psnr"]),
-        "" if row["ssim"] is None else f"{row['ssim']:.4f}",
-        f"{row['steps']:,}",
-        f"{row['seconds']:.1f}",
+        entry.arch + (" (diverged)" if entry.diverged else ""),
+        f"{entry.params:,}",
+        _figure(entry, "psnr", ".2f"),
+        _figure(entry, "ssim", ".4f"),
+        _figure(entry, "seconds", ".1f"),
+        f"{max(run.steps for run in entry.runs):,}",
+        f"{entry.lr:.2g}{'*' if edge else ''}",
     ]
 
 
-def _decibel(value: float | None) -> str:
-    return "exact" if value is None else f"{value:.2f} dB"
+def _figure(entry: Entry, name: str, form: str) -> str:
+    found = entry.spread(name)
+    if found is None:
+        return ""
+    if found[0] == float("inf"):
+        return "exact"
+    mean = format(found[0], form)
+    return mean if len(entry.runs) == 1 else f"{mean} ± {format(found[1], form)}"

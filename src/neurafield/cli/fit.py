@@ -78,7 +78,11 @@ def run(arguments: argparse.Namespace) -> int:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     plan = architectures.plan(
-        signal.layout, settings.arch, num_parameters=settings.params, seed=settings.seed
+        signal.layout,
+        settings.arch,
+        num_parameters=settings.params,
+        seed=settings.seed,
+        signal=signal,
     )
     check_can_write(out, force=arguments.force or going_on)
     unbounded = settings.steps is None and settings.time is None

@@ -118,7 +118,7 @@ class _Version(argparse.Action):
         parser.exit(DONE)
 
 
-_ARCHS = "hash, siren, fourier, positional or relu"
+_ARCHS = "hash, siren, fourier, wire, tri-plane, ...; neurafield compare --list shows all"
 
 
 def _add_command(
@@ -146,7 +146,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add(
         "--arch",
         metavar="NAME",
-        help=f"{_ARCHS} (default: hash for pictures, video and volumes, siren for sound)",
+        help=f"default: hash for pictures, video and volumes, siren for sound ({_ARCHS})",
     )
     add("--params", type=count, metavar="N", help="size of the field (default: by the signal)")
     add(
@@ -227,17 +227,51 @@ def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
         commands,
         "compare",
         "fit several architectures of one size to a signal, side by side",
-        "Leaves a table (Markdown, JSON), pictures, curves of PSNR over time, and the fields.",
+        "Leaves a page (HTML, to open in a browser), tables (Markdown, JSON), pictures, curves of "
+        "PSNR over steps and time, and the fields. Each run stops at --steps or --time, whichever "
+        "comes first. Ctrl-C keeps what has finished.",
     )
     add = parser.add_argument
+    add("--list", action=_Architectures, help="show all architectures and exit")
     add("input", type=Path, metavar="INPUT", help="the file to fit")
-    add("--archs", nargs="+", required=True, metavar="NAME", help=f"among {_ARCHS}")
+    add(
+        "--archs",
+        nargs="+",
+        required=True,
+        metavar="NAME",
+        help=f"all, or some of: {_ARCHS}",
+    )
     add("--params", type=count, metavar="N", help="size of each (default: the first one's own)")
-    add("--steps", type=count, default=1000, metavar="N", help="steps for each (default 1000)")
-    add("--seed", type=seed, default=0, metavar="K", help="of parameters and sampling (default 0)")
+    add("--steps", type=count, metavar="N", help="steps of each (default 1000, or by --time)")
+    add("--time", type=positive, metavar="S", help="stop each after S seconds of fitting")
+    add(
+        "--seeds",
+        type=seed,
+        nargs="+",
+        default=[0],
+        metavar="K",
+        help="of parameters and sampling, a run each (default 0)",
+    )
+    add("--lr", type=positive, metavar="LR", help="learning rate (default: by the architecture)")
+    add(
+        "--tune",
+        action="store_true",
+        help="first try the learning rate x 1/3, 1 and 3, a quarter of a run each",
+    )
     add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
     add("--out", type=Path, metavar="DIR", help="where to (default: INPUT's name + -compare, here)")
     add("--force", action="store_true", help="write into a folder that has files in it")
+
+
+class _Architectures(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from .compare import print_architectures
+
+        print_architectures()
+        parser.exit(DONE)
 
 
 def _add_analyze(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -12,17 +12,22 @@ from .._files import atomic_path
 from ..errors import NeurafieldError
 from ..problems import Panel
 
+_COLUMNS = 6
+"""Pictures in a row, at most."""
 
-def save_curves(path: Path, curves: dict[str, tuple[list[float], list[float]]]) -> None:
-    """PSNR over time, a line an architecture."""
-    figure = new_figure(7, 4.5)
-    axes = figure.add_subplot()
-    for name, (seconds, psnr) in curves.items():
-        axes.plot(seconds, psnr, label=name)
-    axes.set_xlabel("seconds")
-    axes.set_ylabel("PSNR of recent batches, dB")
-    axes.grid(alpha=0.3)
-    axes.legend()
+
+def save_curves(path: Path, curves: dict[str, dict[str, list[float]]]) -> None:
+    """PSNR over steps and over time, a line an architecture, the best first in the legend."""
+    figure = new_figure(13, 5)
+    for column, unit in enumerate(("steps", "seconds")):
+        axes = figure.add_subplot(1, 2, column + 1)
+        for name, curve in curves.items():
+            axes.plot(curve[unit], curve["psnr"], label=name, linewidth=1)
+        axes.set_xscale("log")
+        axes.set_xlabel(unit)
+        axes.set_ylabel("PSNR of recent batches, dB")
+        axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize="small", ncols=1 + len(curves) // 24)
     save_figure(figure, path)
 
 
@@ -30,18 +35,18 @@ def save_pictures(
     path: Path,
     kind: str,
     truth: Shaped[np.ndarray, "..."],
-    views: dict[str, Shaped[np.ndarray, "..."] | None],
+    views: dict[str, Shaped[np.ndarray, "..."]],
 ) -> None:
     """The truth and each architecture's rendering; below it where and how much it errs."""
-    names = ["original", *views]
-    images = [truth, *views.values()]
-    figure = new_figure(3 * len(names), 6 if kind != "audio" else 4)
-    for column, (name, image) in enumerate(zip(names, images, strict=True)):
-        if image is None:
-            continue
-        top = figure.add_subplot(2, len(names), column + 1)
+    named = [("original", truth), *views.items()]
+    columns = min(_COLUMNS, len(named))
+    rows = -(-len(named) // columns)
+    figure = new_figure(3 * columns, (6 if kind != "audio" else 4) * rows)
+    for number, (name, image) in enumerate(named):
+        row, column = divmod(number, columns)
+        top = figure.add_subplot(2 * rows, columns, 2 * row * columns + column + 1)
         top.set_title(name)
-        bottom = figure.add_subplot(2, len(names), len(names) + column + 1)
+        bottom = figure.add_subplot(2 * rows, columns, (2 * row + 1) * columns + column + 1)
         if kind == "audio":
             top.plot(image, linewidth=0.3)
             bottom.plot(image - truth, linewidth=0.3, color="tab:red")
@@ -52,7 +57,7 @@ def save_pictures(
         top.imshow(image, **grey)
         top.axis("off")
         bottom.axis("off")
-        if column == 0:
+        if number == 0:
             text = "error:\nblack none,\nlight yellow 20 %\nof the range or more"
             bottom.text(0.5, 0.5, text, ha="center", va="center", transform=bottom.transAxes)
             continue
