@@ -70,7 +70,7 @@ class Field(nn.Module):
         return max(self.network.num_lods, 1 if self.encoding is None else self.encoding.num_lods)
 
     def at_lod(self, lod: int) -> "Field":
-        """This field read at a level of detail, 0 the coarsest; it shares all parameters.
+        """The field read at a level of detail, 0 the coarsest; it shares all parameters.
 
         Args:
             lod: From 0 to `num_lods - 1`, which is the whole field.

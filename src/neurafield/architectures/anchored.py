@@ -55,8 +55,13 @@ def _sparse_size(
     wanted = num_parameters or default_parameters(layout)
     longest = max(layout.shape)
     base = [max(1, round(_COARSEST * count / longest)) for count in layout.shape]
-    # Down to a cell a sample: in a smaller one there is nothing to tell detail by.
+    # Down to a cell a sample: in a smaller one there is nothing to tell detail by. All axes are
+    # halved together, so a strip of one row gets fewer levels than its length alone would allow.
     num_levels = max(1, (longest // _COARSEST).bit_length())
+    while num_levels > 1 and math.prod(base) << layout.in_dim * (num_levels - 1) > (
+        layout.grid.num_samples << layout.in_dim
+    ):
+        num_levels -= 1
     values = _thinned(layout, signal)
     for features in _FEATURES:
         width = next((w for w in WIDTHS if 2 * _head(layout, features, w) <= wanted), WIDTHS[-1])
