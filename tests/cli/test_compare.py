@@ -82,6 +82,7 @@ def test_check_page_can_fail() -> None:
         check_page('<img src="picture.png"><img src="data:image/png;base64,AAAA">')
 
 
+@pytest.mark.slow
 def test_the_best_is_first(run: Command, photo: Path) -> None:
     names = ["relu", "dense"]
     run("compare", photo, "--archs", *names, "--params", 9000, "--steps", 60, "--out", "c")
@@ -112,6 +113,7 @@ def test_time_ends_a_run(run: Command, photo: Path) -> None:
     assert report()["steps"] is None
 
 
+@pytest.mark.slow
 def test_all_takes_those_that_serve(
     run: Command, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +158,7 @@ def check_nothing_done(outcome: Outcome) -> None:
     assert not Path("d/compare.html").exists()
 
 
+@pytest.mark.slow
 def test_sound(run: Command) -> None:
     time = np.arange(2000) / 8000
     soundfile.write("tone.wav", 0.5 * np.sin(2 * np.pi * 440 * time), 8000)
@@ -169,6 +172,7 @@ def test_sound(run: Command) -> None:
     check_refused(refused, "1 coordinates", "audio")
 
 
+@pytest.mark.slow
 def test_volume_shows_its_middle_slice(run: Command) -> None:
     np.save("volume.npy", np.random.default_rng(0).random((6, 17, 19)).astype(np.float32))
     options = ["--params", 5000, "--steps", 3, "--out", "c"]

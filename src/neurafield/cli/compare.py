@@ -47,7 +47,8 @@ class Report:
 
     def title(self) -> str:
         """Signal and budget."""
-        size = " x ".join(map(str, self.facts["shape"]))
+        shape = self.facts["shape"]
+        size = " x ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]:,} samples"
         return f"{self.facts['input']}, {size}: {self.facts['params']:,} parameters each"
 
     def notes(self) -> list[str]:
@@ -292,7 +293,7 @@ def cells(entry: Entry) -> list[str]:
 def _figure(entry: Entry, name: str, form: str) -> str:
     found = entry.spread(name)
     if found is None:
-        return ""
+        return "–"
     if found[0] == float("inf"):
         return "exact"
     mean = format(found[0], form)

@@ -133,13 +133,13 @@ def _pictures(
     near = "a stretch" if sound else "a part"
     what = {"video": "The middle frame", "volume": "The middle slice", "audio": "The waveform"}
     scale = (
-        f"on the scale of the sound divided by {1 / most:.3g}"
+        f"drawn {1 / most:.3g} times as high"
         if sound
         else f"from black, none, to light yellow, {most:.0%} of the range or more"
     )
     figures = [_figure("original", "", signal_picture(truth, sound), None, truth, place, sound)]
     for entry, row, view in shown:
-        about = f"{row[2]} dB" + (f", SSIM {row[3]}" if row[3] else "")
+        about = f"{row[2]} dB" + (f", SSIM {row[3]}" if entry.spread("ssim") else "")
         error = error_picture(view, truth, most, sound)
         figures.append(
             _figure(entry.arch, about, signal_picture(view, sound), error, view, place, sound)

@@ -14,6 +14,7 @@ _SOUND_PARTS = 10
 _SOUND_PART = 400
 _SMALLEST_PART = 16
 _SOUND_SIZE = (160, 800)
+_STROKE = 2.5
 _SOUND_COLOUR, _ERROR_COLOUR = (59, 130, 246), (220, 70, 70)
 
 
@@ -98,7 +99,7 @@ def _waveform(samples: Float[np.ndarray, " n"], colour: tuple[int, int, int]) ->
     before = np.concatenate([low[:1], low[:-1]]), np.concatenate([high[:1], high[:-1]])
     low, high = np.minimum(low, before[1]), np.maximum(high, before[0])
     height = np.linspace(1, -1, rows)[:, None]
-    inside = (height >= low - 1 / rows) & (height <= high + 1 / rows)
+    inside = (height >= low - _STROKE / rows) & (height <= high + _STROKE / rows)
     picture = np.zeros((rows, columns, 4), np.uint8)
     picture[..., :3] = colour
     picture[..., 3] = 255 * inside

@@ -22,7 +22,8 @@ def save_curves(path: Path, curves: dict[str, dict[str, list[float]]]) -> None:
     for column, unit in enumerate(("steps", "seconds")):
         axes = figure.add_subplot(1, 2, column + 1)
         for name, curve in curves.items():
-            axes.plot(curve[unit], curve["psnr"], label=name, linewidth=1)
+            label = name if column == 0 else None
+            axes.plot(curve[unit], curve["psnr"], label=label, linewidth=1)
         axes.set_xscale("log")
         axes.set_xlabel(unit)
         axes.set_ylabel("PSNR of recent batches, dB")
