@@ -7,6 +7,7 @@ space. A block whose box is farther away than what was found already is not look
 depends on the data, so the search is an operation of its own that compilers do not look into.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -128,47 +129,80 @@ def _with_zero(values: Tensor, place: int) -> Tensor:
 
 
 def _search(x: Tensor, vertices: Tensor, simplices: Tensor, count: int) -> Tensor:
-    corners = vertices[simplices]
-    num_blocks = -(-len(simplices) // _BLOCK)
-    rows = torch.arange(num_blocks * _BLOCK, device=x.device).view(num_blocks, _BLOCK)
-    blocks = corners[rows.clamp(max=len(simplices) - 1)]
-    low, high = blocks.amin((1, 2)), blocks.amax((1, 2))
-    queries = x.reshape(-1, x.shape[-1])
-    found = [
-        _search_blocks(part, corners, rows, low, high, count) for part in queries.split(_QUERIES)
-    ]
+    index = _Index(vertices[simplices])
+    found = [index.search(part, count) for part in x.reshape(-1, x.shape[-1]).split(_QUERIES)]
     return torch.cat(found).reshape(*x.shape[:-1], count)
 
 
-def _search_blocks(
-    x: Tensor, corners: Tensor, rows: Tensor, low: Tensor, high: Tensor, count: int
-) -> Tensor:
-    bound = torch.zeros(len(x), len(rows), dtype=x.dtype, device=x.device)
-    for axis in range(x.shape[1]):
-        own = x[:, axis, None]
-        bound += torch.maximum(low[:, axis] - own, own - high[:, axis]).clamp(min=0).square()
-    distances = torch.full((len(x), count), torch.inf, dtype=x.dtype, device=x.device)
-    items = torch.zeros(len(x), count, dtype=torch.int64, device=x.device)
-    open_rows, num_blocks = torch.arange(len(x), device=x.device), 1
-    while len(open_rows):
-        least, chosen = bound[open_rows].topk(num_blocks, largest=False)
-        candidates = rows[chosen].flatten(1)
-        # Neither beyond the last simplex, nor in a block that was looked into before.
-        new = (candidates < len(corners)) & least.isfinite().repeat_interleave(_BLOCK, 1)
-        own = corners[candidates.clamp(max=len(corners) - 1)]
-        at = x[open_rows, None].expand(-1, own.shape[1], -1)
-        weights, _ = closest(at, own)
-        distance = (at - (weights[..., None] * own).sum(-2)).square().sum(-1)
-        distance = torch.where(new, distance, torch.inf)
-        distance = torch.cat([distances[open_rows], distance], dim=1)
-        candidates = torch.cat([items[open_rows], candidates], dim=1)
-        best, place = distance.topk(count, largest=False)
-        distances[open_rows], items[open_rows] = best, candidates.gather(1, place)
-        bound[open_rows[:, None], chosen] = torch.inf
-        open_rows = open_rows[bound[open_rows].amin(1) < best[:, -1]]
-        # More at a time for the few that have many blocks in reach.
-        num_blocks = min(2 * num_blocks, len(rows))
-    return items
+class _Index:
+    """Simplices, the boxes around them, and around blocks of them."""
+
+    def __init__(self, corners: Float[Tensor, "n corners d"]) -> None:
+        self.corners = corners
+        self.centres = corners.mean(1)
+        self.low, self.high = corners.amin(1), corners.amax(1)
+        num_blocks = -(-len(corners) // _BLOCK)
+        rows = torch.arange(num_blocks * _BLOCK, device=corners.device)
+        self.real = rows < len(corners)
+        self.rows = rows.clamp(max=len(corners) - 1).view(num_blocks, _BLOCK)
+        self.real = self.real.view(num_blocks, _BLOCK)
+        self.block_low = self.low[self.rows].amin(1)
+        self.block_high = self.high[self.rows].amax(1)
+
+    def search(self, x: Float[Tensor, "q d"], count: int) -> Int64[Tensor, "q count"]:
+        """The nearest ones, a few blocks at a time as long as there may be nearer ones."""
+        bound = _to_boxes(x, self.block_low.unbind(-1), self.block_high.unbind(-1))
+        best = torch.full((len(x), count), torch.inf, dtype=x.dtype, device=x.device)
+        items = torch.zeros(len(x), count, dtype=torch.int64, device=x.device)
+        left, num_blocks = torch.arange(len(x), device=x.device), 1
+        while len(left):
+            least, chosen = bound[left].topk(num_blocks, largest=False)
+            candidates = self.rows[chosen].flatten(1)
+            # Neither beyond the last simplex, nor in a block that was looked into before.
+            new = (self.real[chosen] & least.isfinite()[..., None]).flatten(1)
+            distances = self._distances(x[left], candidates, new, best[left, -1:])
+            distances = torch.cat([best[left], distances], dim=1)
+            candidates = torch.cat([items[left], candidates], dim=1)
+            best[left], place = distances.topk(count, largest=False)
+            items[left] = candidates.gather(1, place)
+            bound[left[:, None], chosen] = torch.inf
+            left = left[bound[left].amin(1) < best[left, -1]]
+            # More at a time for the few that have many blocks in reach.
+            num_blocks = min(2 * num_blocks, len(self.rows))
+        return items
+
+    def _distances(self, x: Tensor, candidates: Tensor, new: Tensor, limit: Tensor) -> Tensor:
+        """Squared distances to simplices, infinite where more than `limit` and so without use."""
+        low, high = ([side[candidates] for side in box.unbind(-1)] for box in (self.low, self.high))
+        lower = torch.where(new, _to_boxes(x, low, high), torch.inf)
+        if self.corners.shape[1] == 1:
+            return lower
+        found = torch.full_like(lower, torch.inf)
+        # The likeliest first: after it few others have to be looked at.
+        middles = [side[candidates] for side in self.centres.unbind(-1)]
+        likely = (lower + 0.01 * _to_boxes(x, middles, middles)).argmin(1, keepdim=True)
+        first = self._exact(x, candidates.gather(1, likely)[:, 0])[:, None]
+        found.scatter_(1, likely, torch.where(new.gather(1, likely), first, torch.inf))
+        limit = limit.minimum(found.gather(1, likely))
+        lower.scatter_(1, likely, torch.inf)
+        query, place = (lower < limit).nonzero().unbind(1)
+        found[query, place] = self._exact(x[query], candidates[query, place])
+        return found
+
+    def _exact(self, x: Float[Tensor, "q d"], items: Int64[Tensor, " q"]) -> Float[Tensor, " q"]:
+        corners = self.corners[items]
+        weights, _ = closest(x, corners)
+        return (x - (weights[..., None] * corners).sum(-2)).square().sum(-1)
+
+
+def _to_boxes(x: Tensor, low: Sequence[Tensor], high: Sequence[Tensor]) -> Float[Tensor, "q n"]:
+    """Squared distances to boxes, 0 inside; an entry of `low` and `high` for each axis."""
+    total: Tensor | None = None
+    for own, first, last in zip(x.unbind(-1), low, high, strict=True):
+        away = torch.maximum(first - own[:, None], own[:, None] - last).clamp_(min=0).square_()
+        total = away if total is None else total.add_(away)
+    assert total is not None
+    return total
 
 
 def _search_shape(x: Tensor, vertices: Tensor, simplices: Tensor, count: int) -> Tensor:

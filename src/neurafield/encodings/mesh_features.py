@@ -33,8 +33,10 @@ class MeshFeatures(AbstractEncoding):
     surface, where all that differs along a normal is lost: put the coordinates beside it, with
     `Composite`.
 
-    Cost: $f + d$ numbers a vertex, and the corners' numbers. A query reads $m + 1$ rows, and looks
-    at some hundred simplices to find them: of 20,000 triangles, 50 to 100 microseconds on a core.
+    Cost: $f + d$ numbers a vertex, and the corners' numbers. A query reads $m + 1$ rows. The
+    search for them looks at a box for each 32 simplices, then at the simplices in the nearest ones:
+    of 20,000 triangles that fill a square 30 microseconds on one core, of as many on a ball 80 near
+    the surface and 220 all over the box.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 3.

@@ -31,8 +31,9 @@ class PointFeatures(AbstractEncoding):
     Use when there are points where detail is, such as a scan's. Fails when speed matters: finding
     the nearest points takes longer than reading a grid.
 
-    Cost: $f + d$ numbers a point. A query reads $K + 1$ rows, and looks at some hundred points to
-    find them: of 10,000 points, 20 to 50 microseconds on one core.
+    Cost: $f + d$ numbers a point. A query reads $K + 1$ rows. The search for them looks at a box
+    for each 32 points, then at the points in the nearest ones: of 10,000 points 20 microseconds on
+    one core in two dimensions, 40 in three.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
