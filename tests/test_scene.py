@@ -268,3 +268,18 @@ def test_each_field_is_read_at_its_level_of_detail() -> None:
 def test_wrong_arguments_are_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+class Unknown(nn.Module):
+    in_dim, out_dim = 3, 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., :1] * torch.nan
+
+
+def test_what_a_field_does_not_know_is_not_empty_space() -> None:
+    for parts in ([Unknown(), Ball()], [Ball(), Unknown()]):
+        scene = Scene([Placed(part, (0, 0, 0), scale=0.5) for part in parts], Union())
+        x = torch.tensor([[0.1, 0.2, 0.3], [0.9, 0.0, 0.0]])
+        for found in (scene(x), torch.func.vmap(scene)(x)):
+            assert found.isnan().tolist() == [[True], [False]]

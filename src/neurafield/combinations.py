@@ -50,7 +50,7 @@ class Union(AbstractCombination):
     Where a query is in no box the value is the distance to the nearest one: not more than that to
     any body, if bodies are inside their boxes. So a sphere tracer never steps too far; it has to
     count a box's face as inside, or it stops there. Between a box's face and the inside the value
-    jumps up.
+    jumps up. Where a field answers NaN the value is NaN: what is not known is not empty.
     """
 
     distances = True
@@ -62,7 +62,7 @@ class Union(AbstractCombination):
         held: Bool[Tensor, " m"],
         count: int,
     ) -> Float[Tensor, "p n c"]:
-        value = answers[0, :, 0].detach()
+        value = answers[0, :, 0].detach().nan_to_num(-torch.inf, torch.inf, -torch.inf)
         least = value.new_full((count,), torch.inf).scatter_reduce(0, rows, value, "amin")
         numbers = torch.arange(rows.shape[0], device=rows.device)
         # Of equals the last.
@@ -71,61 +71,50 @@ class Union(AbstractCombination):
         return answers[:, winner]
 
 
-class Sum(AbstractCombination):
+class _AbstractTotal(AbstractCombination):
+    """What the fields answer, added and divided."""
+
+    def __init__(self, *, outside: float = 0.0) -> None:
+        self.outside = float(outside)
+
+    def join(
+        self,
+        answers: Float[Tensor, "p m c"],
+        rows: Int64[Tensor, " m"],
+        held: Bool[Tensor, " m"],
+        count: int,
+    ) -> Float[Tensor, "p n c"]:
+        shape = (answers.shape[0], count, answers.shape[2])
+        number = answers.new_zeros(count).index_add(0, rows, held.to(answers))[:, None]
+        values = answers.new_zeros(shape).index_add(1, rows, answers) / self._divisor(number)
+        first = torch.where(number > 0, values[:1], self.outside)
+        return torch.cat([first, values[1:]])
+
+    @abstractmethod
+    def _divisor(self, number: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+        """What to divide by where so many fields hold the query."""
+
+    def hyperparams(self) -> dict[str, Any]:
+        return {"outside": self.outside}
+
+
+class Sum(_AbstractTotal):
     """The sum, as of densities.
 
     Args:
         outside: The value where a query is in no box.
     """
 
-    def __init__(self, *, outside: float = 0.0) -> None:
-        self.outside = float(outside)
-
-    def join(
-        self,
-        answers: Float[Tensor, "p m c"],
-        rows: Int64[Tensor, " m"],
-        held: Bool[Tensor, " m"],
-        count: int,
-    ) -> Float[Tensor, "p n c"]:
-        total, number = _total(answers, rows, held, count)
-        return _with_outside(total, number, self.outside)
-
-    def hyperparams(self) -> dict[str, Any]:
-        return {"outside": self.outside}
+    def _divisor(self, number: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+        return torch.ones_like(number)
 
 
-class Mean(AbstractCombination):
+class Mean(_AbstractTotal):
     """The mean, as of colours.
 
     Args:
         outside: The value where a query is in no box.
     """
 
-    def __init__(self, *, outside: float = 0.0) -> None:
-        self.outside = float(outside)
-
-    def join(
-        self,
-        answers: Float[Tensor, "p m c"],
-        rows: Int64[Tensor, " m"],
-        held: Bool[Tensor, " m"],
-        count: int,
-    ) -> Float[Tensor, "p n c"]:
-        total, number = _total(answers, rows, held, count)
-        return _with_outside(total / number.clamp(min=1), number, self.outside)
-
-    def hyperparams(self) -> dict[str, Any]:
-        return {"outside": self.outside}
-
-
-def _total(answers: Tensor, rows: Tensor, held: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    shape = (answers.shape[0], count, answers.shape[2])
-    total = answers.new_zeros(shape).index_add(1, rows, answers)
-    number = answers.new_zeros(count).index_add(0, rows, held.to(answers))
-    return total, number[:, None]
-
-
-def _with_outside(values: Tensor, number: Tensor, outside: float) -> Tensor:
-    first = torch.where(number > 0, values[:1], outside)
-    return torch.cat([first, values[1:]])
+    def _divisor(self, number: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+        return number.clamp(min=1)

@@ -17,6 +17,8 @@ from .placement import Placed
 Answer = tuple[Float[Tensor, "p m c"], Int64[Tensor, " m"], Bool[Tensor, " m"]]
 """Streams of values, the query of each, and whether it is of a field whose box holds the query."""
 
+Function = Callable[[Jet], Jet]
+
 
 class Scene(nn.Module):
     """Fields in their places, as one field.
@@ -165,25 +167,31 @@ class Scene(nn.Module):
         turn = x.value.new_tensor(place["rotation"]).mT / scale
         y = rules.linear(x, turn, -turn @ x.value.new_tensor(place["translation"]))
         inside = (y.value.abs() <= 1).all(-1)
-        everyone = torch.arange(y.value.shape[0], device=y.value.device)
-        # What answers, to whom, and a place where it may be asked if its answer does not count.
-        field = partial(_values, self.fields[place["field"]])
-        kinds: list[tuple[Callable[[Jet], Jet], Tensor, float]] = [(field, inside, 0.0)]
+        inside_and_beyond: list[tuple[Function, Tensor, float]] = [
+            (partial(_values, self.fields[place["field"]]), inside, 0.0)
+        ]
         if distances:
-            kinds.append((_to_box, ~inside, 2.0))
+            inside_and_beyond.append((_to_box, ~inside, 2.0))
         answers = []
-        for function, counts, elsewhere in kinds:
-            chosen = everyone if everywhere else everyone[counts]
-            if not (everywhere or len(chosen)):
+        for function, counts, elsewhere in inside_and_beyond:
+            if everywhere:
+                rows = torch.arange(counts.shape[0], device=counts.device)
+                values = self._ask_all(function, y, counts[:, None], elsewhere)
+            elif counts.any():
+                rows = counts.nonzero()[:, 0]
+                values = function(Jet(y.streams[:, rows], y.weights)).streams
+            else:
                 continue
-            own, counting = y.streams[:, chosen], counts[chosen][:, None]
-            at = torch.where(counting, own[:1], elsewhere)
-            found = function(Jet(torch.cat([at, own[1:]]), y.weights)).streams
-            if distances:
-                found = scale * found
-            found = torch.where(counting, found, self._nobody(found))
-            answers.append((found, chosen, (counts & inside)[chosen]))
+            answers.append((scale * values if distances else values, rows, (counts & inside)[rows]))
         return answers
+
+    def _ask_all(
+        self, function: Function, y: Jet, counts: Bool[Tensor, "m 1"], elsewhere: float
+    ) -> Float[Tensor, "p m c"]:
+        """A function at all queries, at `elsewhere` instead where its answer does not count."""
+        at = torch.where(counts, y.streams[:1], elsewhere)
+        found = function(Jet(torch.cat([at, y.streams[1:]]), y.weights)).streams
+        return torch.where(counts, found, self._nobody(found))
 
     def _nobody(self, like: Float[Tensor, "p m _"]) -> Float[Tensor, "p m _"]:
         """An answer that does not count: infinitely far, or nothing to add."""
