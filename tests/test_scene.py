@@ -13,7 +13,9 @@ import neurafield
 from neurafield import Field, Placed, Scene, networks
 from neurafield._boxes import Node, tree
 from neurafield.combinations import Mean, Sum, Union
+from neurafield.container import write_sealed
 from neurafield.derivatives import Jet
+from neurafield.field_file import architecture_spec
 
 
 class Ball(nn.Module):
@@ -223,6 +225,30 @@ def test_a_scene_in_a_scene_comes_back_from_its_file(tmp_path: Path) -> None:
 def test_what_a_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(neurafield.FieldFileError, match="fields in a scene, got Ball"):
         neurafield.save(tmp_path / "a.field", Scene([Placed(Ball(), (0, 0, 0))], Union()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"places": [{"field": 7, "translation": [0, 0, 0]}]},
+        {"places": [{"field": 0}]},
+        {"places": [{"field": 0, "translation": [0, 0, 0], "scale": "wide"}]},
+        {"places": 3},
+        {"places": []},
+        {"fields": [[]]},
+        {"fields": {}},
+        {"combination": {"type": "Placed", "hyperparams": {}}},
+        {"combination": None},
+    ],
+    ids=str,
+)
+def test_a_damaged_header_is_one_error(tmp_path: Path, change: dict[str, Any]) -> None:
+    scene = Scene(random_parts(3, 2), Mean())
+    header = architecture_spec(scene)["scene"] | change
+    whole = {"format": 1, "kind": "scene", "scene": header, "signal": None, "fit": {}}
+    write_sealed(tmp_path / "a.field", scene.state_dict(), whole)
+    with pytest.raises(neurafield.FieldFileError, match=r"a\.field"):
+        neurafield.load(tmp_path / "a.field")
 
 
 def test_info_shows_a_scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from . import activations, combinations, encodings, networks
+from ._checks import check_count
 from ._component import (
     AbstractComponent,
     also_known,
@@ -19,7 +20,7 @@ from ._component import (
     registry,
     spec_of,
 )
-from .container import read_sealed, state_shapes, write_sealed
+from .container import FLOATING, read_sealed, state_shapes, write_sealed
 from .errors import FieldFileError
 from .field import Field
 from .placement import Placed
@@ -36,6 +37,13 @@ LIBRARY = {
     **registry(activations, activations.AbstractActivation),
 }
 """The names that are taken."""
+
+_DAMAGE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError)
+"""What constructors raise when a file says nonsense."""
+_META_HINT = (
+    " Components of a file are built on the meta device, which has shapes but no numbers: a "
+    "constructor must not read numbers out of tensors. Compute them with math or numpy."
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,12 @@ def save(
             "field, save the field itself, its attribute `.field`, and wrap it again once it is "
             "loaded."
         )
+    for name, part in field.named_modules():
+        if isinstance(part, AbstractComponent) and part.lod < part.num_lods - 1:
+            raise FieldFileError(
+                f"{path}: expected the whole field, got {name} at level of detail {part.lod}. Save "
+                f"the field itself, and call at_lod({part.lod}) once it is loaded."
+            )
     header = {
         "format": FORMAT_VERSION,
         "kind": "scene" if isinstance(field, Scene) else "field",
@@ -161,8 +175,9 @@ def build_field(path: Path, spec: Mapping[str, Any]) -> Field | Scene:
         try:
             check_nesting("scene", spec.get("scene"))
             return _build_scene(spec["scene"]) if "scene" in spec else _build_field(spec)
-        except (TypeError, ValueError, LookupError) as error:
-            raise FieldFileError(f"{path}: {error}") from error
+        except _DAMAGE as error:
+            hint = _META_HINT if "meta" in str(error) else ""
+            raise FieldFileError(f"{path}: {error}{hint}") from error
 
 
 def _build_field(spec: Mapping[str, Any]) -> Field:
@@ -178,7 +193,10 @@ def _build_scene(spec: Mapping[str, Any]) -> Scene:
         _build_scene(own["scene"]) if "scene" in own else _build_field(own)
         for own in spec["fields"]
     ]
-    parts = [Placed(**{**place, "field": fields[place["field"]]}) for place in spec["places"]]
+    parts = []
+    for place in spec["places"]:
+        check_count("scene", low=0, high=len(fields) - 1, field=place["field"])
+        parts.append(Placed(**{**place, "field": fields[place["field"]]}))
     base = combinations.AbstractCombination
     return Scene(parts, build(combinations, base, spec["combination"]))
 
@@ -213,12 +231,21 @@ def _check_builds_again(path: Path, field: nn.Module, header: Mapping[str, Any])
     except (TypeError, ValueError) as error:
         raise FieldFileError(f"{path}: {error}") from error
     _check_fits(path, again, field.state_dict())
+    made = dict(again.named_modules(remove_duplicate=False))
+    for name, part in field.named_modules(remove_duplicate=False):
+        if _description(part) != _description(made.get(name)):
+            raise FieldFileError(
+                f"{path}: expected parts that the constructors make, got {type(part).__name__} at "
+                f"{name}, which is not what the file would bring back."
+            )
+
+
+def _description(part: nn.Module | None) -> tuple[type, str]:
+    return type(part), json.dumps(spec_of(part)) if isinstance(part, PARTS) else ""
 
 
 def _check_fits(path: Path, field: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    # Shapes alone: a field in float64 or bfloat16 comes back as it was.
-    expected = {name: shape for name, (shape, _) in state_shapes(field.state_dict()).items()}
-    got = {name: shape for name, (shape, _) in state_shapes(tensors).items()}
+    expected, got = _forms(field.state_dict()), _forms(tensors)
     if expected != got:
         names = sorted(expected.keys() ^ got.keys()) or [
             name for name in expected if expected[name] != got[name]
@@ -228,7 +255,21 @@ def _check_fits(path: Path, field: nn.Module, tensors: dict[str, torch.Tensor]) 
         )
 
 
+def _forms(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[tuple[int, ...], object]]:
+    # A field in float64 or bfloat16 comes back as it was; whole numbers have one type.
+    return {
+        name: (shape, "floating" if dtype in FLOATING else dtype)
+        for name, (shape, dtype) in state_shapes(tensors).items()
+    }
+
+
 def _assign(path: Path, field: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
     _check_fits(path, field, tensors)
     field.load_state_dict(tensors, assign=True)
+    for part in field.modules():
+        if isinstance(part, AbstractComponent):
+            try:
+                part.check_state()
+            except ValueError as error:
+                raise FieldFileError(f"{path}: {error}") from error
     assert not any(t.is_meta for t in (*field.parameters(), *field.buffers()))
