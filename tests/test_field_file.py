@@ -12,9 +12,23 @@ import safetensors.torch
 import torch
 
 from neurafield import Field, FieldFileError, activations, load, save
+from neurafield.combinations import Mean
 from neurafield.container import read_sealed, write_sealed
-from neurafield.encodings import AbstractEncoding, Composite, Identity, Positional
+from neurafield.encodings import (
+    AbstractEncoding,
+    Composite,
+    HashGrid,
+    Identity,
+    MeshFeatures,
+    Octree,
+    PointFeatures,
+    Positional,
+    SparseGrid,
+    triangulated_box,
+)
 from neurafield.networks import MLP, Siren
+from neurafield.placement import Placed
+from neurafield.scene import Scene
 
 from .cases import FIELD_CASES, Case
 
@@ -251,6 +265,9 @@ def nested(depth: int) -> bytes:
     return raw_header(len(body), body)
 
 
+HUGE = 2**1500
+"""No float holds it."""
+
 SIREN = {"in_dim": 2, "out_dim": 1, "width": 5, "depth": 1, "omega_0": 30.0, "omega": 30.0}
 
 
@@ -323,15 +340,20 @@ HOSTILE_HEADERS = {
             },
         }
     },
+    "a number that no float holds": {"network": network(omega=HUGE)},
+    "a list for a field of a scene": {"scene": {"fields": [[]]}},
     "a newer format": {"format": 2},
     "a checkpoint": {"kind": "checkpoint"},
 }
 
 
-def write_hostile(path: Path, header: dict[str, object]) -> None:
+def write_hostile(
+    path: Path, header: dict[str, object], tensors: dict[str, torch.Tensor] | None = None
+) -> None:
     """A file with a valid seal, whatever its header says."""
     text = json.dumps({**header, "sha256": "0" * 64}, sort_keys=True)
-    tensors = {k: v.contiguous() for k, v in small_field().state_dict().items()}
+    tensors = small_field().state_dict() if tensors is None else tensors
+    tensors = {k: v.contiguous() for k, v in tensors.items()}
     data = safetensors.torch.save(tensors, metadata={"neurafield": text})
     digest = hashlib.sha256(data).hexdigest()
     path.write_bytes(data.replace(b"0" * 64, digest.encode(), 1))
@@ -348,6 +370,151 @@ def test_hostile_header_with_a_valid_seal_is_refused(name: str, tmp_path: Path) 
 def test_write_hostile_without_malice_is_accepted(tmp_path: Path) -> None:
     write_hostile(tmp_path / "x.field", sealed_with())
     assert load(tmp_path / "x.field").field.num_parameters == 21
+
+
+def read_again(
+    path: Path, field: torch.nn.Module, *, place: dict[str, object] | None = None, **tensors
+):
+    """What comes back if some of a saved field's tensors, or a place, are changed."""
+    save(path, field)
+    _, header = read_sealed(path)
+    if place:
+        header["scene"]["places"][0].update(place)
+    write_hostile(path, header, {**field.state_dict(), **tensors})
+    return load(path).field
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"field": -1}, "field between 0 and 0"),
+        ({"field": 1}, "field between 0 and 0"),
+        ({"field": False}, "field to be a Python int"),
+        ({"scale": HUGE}, "too large"),
+        ({"translation": [0, HUGE]}, "too large"),
+    ],
+)
+def test_a_place_that_is_none_is_refused(
+    place: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    scene = Scene([Placed(small_field(), (0.0, 0.0))], Mean())
+    path = tmp_path / "hostile.field"
+    read_again(path, scene, place={"field": 0})
+    with pytest.raises(FieldFileError, match=rf"hostile\.field: .*{message}"):
+        read_again(path, scene, place=place)
+
+
+def sparse_field() -> Field:
+    tree = Octree.from_points(torch.zeros(1, 2), base_resolution=2, num_levels=2)
+    grid = SparseGrid.from_octree(tree, features=2)
+    return Field(Siren(2, 1, width=3, depth=1), encoding=grid)
+
+
+def mesh_field() -> Field:
+    encoding = MeshFeatures.from_mesh(*triangulated_box(2), features=2)
+    return Field(Siren(2, 1, width=3, depth=1), encoding=encoding)
+
+
+TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+OTHER_TYPES = (torch.int64, torch.complex64, torch.float8_e4m3fn)
+
+
+@pytest.mark.parametrize("dtype", [*TYPES, *OTHER_TYPES], ids=str)
+def test_parameters_are_floating_in_any_precision(dtype: torch.dtype, tmp_path: Path) -> None:
+    path, name = tmp_path / "x.field", "network.layers.0.weight"
+    field = small_field()
+    tensor = field.state_dict()[name].to(dtype)
+    if dtype in TYPES:
+        assert read_again(path, field, **{name: tensor}).state_dict()[name].dtype == dtype
+    else:
+        with pytest.raises(FieldFileError, match=rf"x\.field.*{name}"):
+            read_again(path, field, **{name: tensor})
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint64, torch.float32, torch.bool], ids=str)
+def test_indices_are_whole_numbers_of_64_bits(dtype: torch.dtype, tmp_path: Path) -> None:
+    path = tmp_path / "x.field"
+    for field, name in ((sparse_field(), "keys"), (mesh_field(), "simplices")):
+        indices = field.state_dict()[f"encoding.{name}"]
+        read_again(path, field, **{f"encoding.{name}": indices.clone()})
+        with pytest.raises(FieldFileError, match=rf"x\.field.*encoding\.{name}"):
+            read_again(path, field, **{f"encoding.{name}": indices.to(dtype)})
+
+
+def test_keys_of_a_sparse_grid_rise_within_their_levels(tmp_path: Path) -> None:
+    field = sparse_field()
+    keys, (coarse, _) = field.encoding.keys, field.encoding.num_vertices
+    x = torch.rand(9, 2)
+    assert torch.equal(read_again(tmp_path / "x.field", field)(x), field(x))
+    for at, value in ((0, -1), (coarse - 1, 9), (1, int(keys[0])), (coarse, 8), (-1, 9 + 25)):
+        bad = keys.clone()
+        bad[at] = value
+        with pytest.raises(FieldFileError, match=r"x\.field: SparseGrid: expected rising keys"):
+            read_again(tmp_path / "x.field", field, **{"encoding.keys": bad})
+
+
+def test_simplices_name_vertices_of_their_mesh(tmp_path: Path) -> None:
+    field = mesh_field()
+    x = torch.rand(9, 2)
+    assert torch.equal(read_again(tmp_path / "x.field", field)(x), field(x))
+    for value in (-1, 9, 2**62):
+        bad = field.encoding.simplices.clone()
+        bad[3, 1] = value
+        with pytest.raises(FieldFileError, match=r"x\.field: MeshFeatures: .*vertices 0 to 8"):
+            read_again(tmp_path / "x.field", field, **{"encoding.simplices": bad})
+
+
+def test_places_of_points_and_vertices_are_finite(tmp_path: Path) -> None:
+    points = Field(
+        Siren(2, 1, width=3, depth=1), encoding=PointFeatures(2, num_points=9, features=2)
+    )
+    for field, name in ((points, "points"), (mesh_field(), "vertices")):
+        bad = field.state_dict()[f"encoding.{name}"].clone()
+        bad[0, 0] = torch.inf
+        with pytest.raises(FieldFileError, match="NaN or infinity"):
+            read_again(tmp_path / "x.field", field, **{f"encoding.{name}": bad})
+
+
+# ---- the whole field, as its constructors make it
+
+
+def test_a_field_cut_to_a_level_of_detail_is_not_saved(tmp_path: Path) -> None:
+    g = torch.Generator().manual_seed(0)
+    grid = HashGrid(2, num_levels=3, finest_resolution=16, generator=g)
+    field = Field(Siren(grid.out_dim, 1, width=3, depth=1, generator=g), encoding=grid)
+    scene = Scene([Placed(field, (0.0, 0.0))], Mean())
+    for whole in (field, scene):
+        with pytest.raises(FieldFileError, match=r"at level of detail 1.*at_lod\(1\) once it is"):
+            save(tmp_path / "x.field", whole.at_lod(1))
+        assert list(tmp_path.iterdir()) == []
+    save(tmp_path / "x.field", field.at_lod(2))
+    x = torch.rand(5, 2)
+    assert torch.equal(load(tmp_path / "x.field").field.at_lod(1)(x), field.at_lod(1)(x))
+
+
+def test_a_constructor_that_reads_numbers_is_told_so(tmp_path: Path) -> None:
+    class Reading(Doubled):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = torch.ones(1).item()
+
+    field = Field(Siren(1, 1, width=3, depth=1), encoding=Reading())
+    with pytest.raises(FieldFileError, match=r"x\.field: .*on the meta device.*math or numpy"):
+        save(tmp_path / "x.field", field)
+
+
+@pytest.mark.parametrize("activation", [torch.nn.ReLU(), activations.Sine(a=2.0)], ids=str)
+@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("network", [Siren, MLP])
+def test_a_field_with_a_replaced_activation_is_not_saved(
+    network: type, index: int, activation: torch.nn.Module, tmp_path: Path
+) -> None:
+    field = Field(network(2, 1, width=3, depth=2))
+    field.network.activations[index] = activation
+    repr(field)
+    with pytest.raises(FieldFileError, match=rf"network\.activations\.{index}"):
+        save(tmp_path / "x.field", field)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nesting_is_bounded_before_anything_recurses(tmp_path: Path) -> None:

@@ -44,6 +44,14 @@ class AbstractComponent(nn.Module, ABC):
     def hyperparams(self) -> dict[str, Any]:
         """The keyword arguments (without `generator`) that build this component again."""
 
+    def check_state(self) -> None:
+        """Require buffers that fit together, after a file was read into them; by default nothing.
+
+        Raises:
+            ValueError: If they do not, so that reading would fail or give nonsense.
+        """
+        return None
+
     def tables(self) -> list[Tensor]:
         """Parameters of which each point reads a few rows only; optimizers treat them so."""
         return []
@@ -62,7 +70,8 @@ class AbstractComponent(nn.Module, ABC):
         """The component itself, read at a level of detail, 0 the coarsest.
 
         It shares all parameters, in place: what is trained, moved or replaced in one is so in the
-        other. A subclass with several levels reads `self.lod` in `forward` and `jet`.
+        other. A subclass with several levels reads `self.lod` in `forward` and `jet`. A file holds
+        the whole: `save` refuses a cut one.
 
         Args:
             lod: From 0 to `num_lods - 1`, which is everything.

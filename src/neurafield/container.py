@@ -20,6 +20,7 @@ from torch import Tensor
 from ._files import write_atomically
 from .errors import FieldFileError
 
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _KEY = "neurafield"
 _UNSEALED = "0" * 64
 # How the hash's place looks in the file: a quoted string inside a quoted string.
@@ -36,9 +37,7 @@ def write_sealed(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
         FieldFileError: If a tensor holds NaN or infinity; those never reach a file.
         OSError: If the file cannot be written; an older one stays as it was.
     """
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise FieldFileError(f"{path}: expected finite numbers, got NaN or infinity in {name}.")
+    _check_numbers(path, tensors)
     text = json.dumps({**header, "sha256": _UNSEALED}, sort_keys=True, allow_nan=False)
     data = pack_tensors(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
@@ -69,10 +68,19 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = parse_tensors(data)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise FieldFileError(f"{path}: the tensors cannot be read ({error}).") from error
+    _check_numbers(path, tensors)
+    return tensors, header
+
+
+def _check_numbers(path: Path, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
+        if tensor.dtype not in FLOATING and (tensor.is_floating_point() or tensor.is_complex()):
+            raise FieldFileError(
+                f"{path}: expected floating-point numbers of 16, 32 or 64 bits, got "
+                f"{tensor.dtype} in {name}."
+            )
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise FieldFileError(f"{path}: expected finite numbers, got NaN or infinity in {name}.")
-    return tensors, header
 
 
 def _reseal(data: bytes, old: str, new: str) -> bytes:

@@ -72,6 +72,8 @@ class Field(nn.Module):
     def at_lod(self, lod: int) -> "Field":
         """The field read at a level of detail, 0 the coarsest; it shares all parameters.
 
+        To be saved is the whole field; a cut one is refused.
+
         Args:
             lod: From 0 to `num_lods - 1`, which is the whole field.
 

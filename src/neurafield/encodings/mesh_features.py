@@ -13,6 +13,8 @@ from ._base import AbstractEncoding
 from ._grid import resolution_per_axis
 from ._nearest import closest, nearest, slopes, spatial_order
 
+_FAR = 1e4
+
 
 class MeshFeatures(AbstractEncoding):
     r"""Interpolate trained features of the vertices at the closest point of a mesh.
@@ -25,8 +27,9 @@ class MeshFeatures(AbstractEncoding):
     - A surface (triangles in three dimensions, segments in two): $y$ is constant along the
       normals, and jumps where two places of the surface are equally near.
 
-    Outside the mesh, and of [-1, 1], the closest point's value goes on; a NaN coordinate gives NaN
-    features. $y$ is affine in pieces: each simplex, and around the mesh what is closest to the
+    Outside the mesh, and of [-1, 1], the closest point's value goes on; a coordinate beyond 1e4
+    counts as 1e4, and a NaN coordinate gives NaN features. A simplex of a height below 1e-5 of its
+    edges counts as its border. $y$ is affine in pieces: each simplex, and around the mesh what is closest to the
     same face, edge or vertex. Its second derivatives are zero inside of each.
 
     Use when detail follows a shape that a mesh describes. Fails when there is much off the
@@ -117,11 +120,7 @@ class MeshFeatures(AbstractEncoding):
                 "MeshFeatures: expected simplices of shape (n, corners), got "
                 f"{tuple(simplices.shape)}."
             )
-        if not bool(((simplices >= 0) & (simplices < len(vertices))).all()):
-            raise ValueError(
-                f"MeshFeatures: expected simplices that name vertices 0 to {len(vertices) - 1}, "
-                f"got {int(simplices.min())} to {int(simplices.max())}."
-            )
+        _check_names(simplices, len(vertices))
         made = cls(
             vertices.shape[1],
             num_vertices=len(vertices),
@@ -134,6 +133,10 @@ class MeshFeatures(AbstractEncoding):
         made.simplices = simplices[spatial_order(vertices[simplices].mean(1))].long()
         return made
 
+    def check_state(self) -> None:
+        """Require simplices that name its vertices."""
+        _check_names(self.simplices, self.num_vertices)
+
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
         return self._read(Jet(x[None], x.new_zeros(0, 0))).value
@@ -143,20 +146,25 @@ class MeshFeatures(AbstractEncoding):
         return self._read(x)
 
     def _read(self, x: Jet) -> Jet:
+        dtype = torch.promote_types(x.value.dtype, self.table.dtype)
         nan = x.value.isnan()
         known = torch.where(nan, 0, x.value)
+        moving = torch.where(known.abs() <= _FAR, x.streams[1:], 0).double()
+        known = known.clamp(-_FAR, _FAR)
         found = nearest(known, self.vertices, self.simplices, 1)
         names = self.simplices[found][..., 0, :]
-        corners = self.vertices[names]
+        # In 64-bit numbers: a flat simplex takes many digits.
+        known, corners = known.double(), self.vertices[names].double()
         _, active = closest(known.detach(), corners)
         matrix, base = slopes(corners, active)
         origin = corners.gather(-2, base[..., None].expand(*base.shape, self.in_dim))[..., 0, :]
-        away = torch.cat([(known - origin)[None], x.streams[1:]])
+        away = torch.cat([(known - origin)[None], moving])
         weights = torch.einsum("...cd,p...d->p...c", matrix, away)
         places = torch.arange(self.num_corners, device=base.device)
         start = (places == base).to(weights)
-        streams = torch.cat([weights[:1] + start, weights[1:]])
-        streams = torch.einsum("p...c,...cf->p...f", streams, self.table[names])
+        weights = torch.cat([weights[:1] + start, weights[1:]])
+        rows = self.table[names].double()
+        streams = torch.einsum("p...c,...cf->p...f", weights, rows).to(dtype)
         return Jet(torch.where(nan.any(-1, keepdim=True), torch.nan, streams), x.weights)
 
     def tables(self) -> list[Tensor]:
@@ -170,6 +178,15 @@ class MeshFeatures(AbstractEncoding):
             "num_corners": self.num_corners,
             "features": self.out_dim,
         }
+
+
+def _check_names(simplices: Int64[Tensor, "n corners"], num_vertices: int) -> None:
+    lowest, highest = int(simplices.min()), int(simplices.max())
+    if lowest < 0 or highest >= num_vertices:
+        raise ValueError(
+            f"MeshFeatures: expected simplices that name vertices 0 to {num_vertices - 1}, got "
+            f"{lowest} to {highest}."
+        )
 
 
 def triangulated_box(

@@ -134,6 +134,20 @@ class SparseGrid(AbstractEncoding):
         pairs = zip(self.levels.first_keys, numbers, strict=True)
         return torch.cat([first + own for first, own in pairs])
 
+    def check_state(self) -> None:
+        """Require the keys of each level to rise, and to name vertices of that level."""
+        firsts = self.levels.first_keys
+        for level, (first, own) in enumerate(
+            zip(firsts, self.keys.split(self.num_vertices), strict=True)
+        ):
+            whole = prod(side + 1 for side in self.cells[level])
+            within = own[0] >= first and own[-1] < first + whole
+            if not (within and bool((own.diff() > 0).all())):
+                raise ValueError(
+                    f"SparseGrid: expected rising keys of vertices of level {level}, from {first} "
+                    f"to {first + whole - 1}, got others."
+                )
+
     @property
     def num_lods(self) -> int:
         """The levels."""

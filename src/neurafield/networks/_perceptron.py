@@ -21,7 +21,7 @@ class AbstractPerceptron(AbstractNetwork):
 
     A final subclass builds `layers`, of which there is one more than `activations`. One kernel does
     all of it when every activation is known there, and when layers are nothing but affine maps:
-    those that were replaced, parametrized or given hooks are called one by one.
+    what was replaced, parametrized or given hooks is called one by one.
     """
 
     layers: nn.ModuleList
@@ -56,10 +56,10 @@ class AbstractPerceptron(AbstractNetwork):
         """The last hidden layer after `x`, which the last affine layer adds up to values.
 
         Raises:
-            ValueError: If layers were replaced, parametrized or given hooks.
+            ValueError: If layers or activations were replaced, parametrized or given hooks.
         """
         if not self._is_plain():
-            raise ValueError(f"{type(self).__name__}.hidden_jet: expected plain affine layers.")
+            raise ValueError(f"{type(self).__name__}.hidden_jet: expected its own layers.")
         for layer, activation in zip(self._layers, self._activations, strict=False):
             x = activate(rules.linear(x, layer.weight, layer.bias), activation)
         return x
@@ -73,7 +73,9 @@ class AbstractPerceptron(AbstractNetwork):
         return cast(list[AbstractActivation], list(self.activations))
 
     def _is_plain(self) -> bool:
-        return all(map(is_plain, self.layers)) and not any(map(has_hooks, self.activations))
+        return all(map(is_plain, self.layers)) and all(
+            isinstance(f, AbstractActivation) and not has_hooks(f) for f in self.activations
+        )
 
     def _kernel(self) -> str:
         """Under which name kernels know all activations, or ""."""

@@ -65,6 +65,8 @@ class MLP(AbstractPerceptron):
         if isinstance(activation, str):
             activation = {"type": activation, "hyperparams": {}}
         f: AbstractActivation = build(activations, AbstractActivation, activation)
+        # Kept, for layers and activations may be replaced.
+        self._activation_spec = spec_of(f)
         trained = any(True for _ in f.parameters())
         self.activations = nn.ModuleList(copy.deepcopy(f) if trained else f for _ in range(depth))
         self.layers = initial_layers(
@@ -75,7 +77,7 @@ class MLP(AbstractPerceptron):
         )
 
     def hyperparams(self) -> dict[str, Any]:
-        spec = spec_of(self._activations[0])
+        spec = self._activation_spec
         return {
             "in_dim": self.in_dim,
             "out_dim": self.out_dim,
