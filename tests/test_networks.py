@@ -8,6 +8,8 @@ import scipy.stats
 import torch
 
 from neurafield import activations
+from neurafield.derivatives import Jet, autodiff
+from neurafield.errors import DerivativeNotice
 from neurafield.networks import MLP, Finer, Siren, Wire
 
 from .test_activations import CLOSED_FORMS
@@ -88,6 +90,26 @@ def test_wire_is_finite_far_away() -> None:
     x = torch.tensor([[1e15, -1e15], [0.0, 0.0]], requires_grad=True)
     network(x).sum().backward()
     assert all(p.grad.isfinite().all() for p in [x, *network.parameters()])
+
+
+def test_wire_is_finite_at_the_highest_peak_of_its_wavelets() -> None:
+    network = Wire(1, 1, width=1, depth=2, omega=160.0, scale=10.0)
+    with torch.no_grad():
+        for layer in network.layers:
+            layer.weight.zero_()
+            layer.bias.zero_()
+        network.layers[1].bias[1] = -160.0 / (2 * 10.0**2)
+        network.layers[2].weight.fill_(1.0)
+    x = torch.zeros(1, 1)
+    peak = network(x)
+    peak.backward()
+    assert peak.item() == pytest.approx(math.exp(64), rel=1e-4)
+    assert all(p.grad.isfinite().all() for p in network.parameters())
+    # A steeper one is not, and so there is none.
+    network.omega, network.layers[1].bias.data[1] = 200.0, -1.0
+    assert not network(x).isfinite().all()
+    with pytest.raises(ValueError, match=r"Wire: expected omega up to 16 times scale, got 161"):
+        Wire(1, 1, omega=161.0, scale=10.0)
 
 
 def check_uniform(tensor: torch.Tensor, bound: float) -> None:
@@ -191,3 +213,21 @@ def test_hooks_of_the_activation_are_called(register: str) -> None:
     getattr(network.activations[0], register)(lambda *_: calls.append(1))
     network(torch.rand(3, 2))
     assert calls == [1, 1]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_replaced_activation_is_called(index: int) -> None:
+    network = MLP(2, 1, width=5, depth=2, activation="Tanh").double()
+    x = torch.rand(3, 2, dtype=torch.float64)
+    values, jet = network(x), network.jet(Jet.root(x))
+    network.activations[index] = torch.nn.Tanh()
+    torch.testing.assert_close(network(x), values)
+    autodiff._told.clear()
+    with pytest.warns(DerivativeNotice, match="MLP"):
+        found = network.jet(Jet.root(x))
+    torch.testing.assert_close(found.streams, jet.streams)
+    with pytest.raises(ValueError, match="expected its own layers"):
+        network.hidden_jet(Jet.root(x))
+    network.activations[index] = torch.nn.ReLU()
+    assert (network(x) - values).abs().max() > 1e-3
+    assert "ReLU" in repr(network)

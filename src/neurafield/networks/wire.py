@@ -12,6 +12,9 @@ from .._checks import check_count, check_last_axis, check_positive
 from ..derivatives import Jet, rules
 from ._base import AbstractNetwork, is_plain, uniform_linear
 
+_STEEPEST = 16
+"""Largest omega by scale: a wavelet is then at most e^64, which leaves room to sum thousands."""
+
 
 class Wire(AbstractNetwork):
     r"""A network whose activation is a complex Gabor wavelet.
@@ -38,12 +41,14 @@ class Wire(AbstractNetwork):
         width: Complex units in each hidden layer.
         depth: Hidden layers, so `depth + 1` affine ones. The paper counts one fewer.
         omega_0: Frequency of the first layer's wavelet, in radians per unit of its pre-activation.
-        omega: Frequency of the other hidden layers' wavelets.
+        omega: Frequency of the other hidden layers' wavelets, up to 16 times `scale`.
         scale: The inverse width s of the wavelets' envelope, per unit of the pre-activation.
         generator: Source of the initial parameters; None takes torch's global one.
 
     Raises:
-        ValueError: If a size, a frequency or `scale` is not positive.
+        ValueError: If a size, a frequency or `scale` is not positive, or `omega` more than 16
+            times `scale`: a wavelet's largest value, $e^{\omega^2 / 4 s^2}$ at
+            $\mathrm{Im}\, z = -\omega / 2 s^2$, would come near to what a float holds.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
@@ -75,6 +80,11 @@ class Wire(AbstractNetwork):
         check_count(self, in_dim=in_dim, out_dim=out_dim, width=width, high=2**15)
         check_count(self, depth=depth, high=256)
         check_positive(self, omega_0=omega_0, omega=omega, scale=scale)
+        if omega > _STEEPEST * scale:
+            raise ValueError(
+                f"Wire: expected omega up to {_STEEPEST} times scale, got {omega} and {scale}. "
+                "Wavelets would overflow."
+            )
         self.in_dim, self.out_dim, self.width, self.depth = in_dim, out_dim, width, depth
         self.omega_0, self.omega, self.scale = float(omega_0), float(omega), float(scale)
         bound = 1 / math.sqrt(width)
