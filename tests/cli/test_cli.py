@@ -356,9 +356,9 @@ def test_bad_usage_is_one_sentence(run: Run, arguments: list[str]) -> None:
     check_refused(run(*arguments), "neurafield", "--help")
 
 
-def test_an_unknown_architecture_lists_the_known(run: Run, photo: Path) -> None:
-    known = "hash, siren, fourier, positional, relu"
-    check_refused(run("fit", photo, "--arch", "vgg"), known, "vgg")
+def test_an_unknown_architecture_says_where_the_known_are(run: Run, photo: Path) -> None:
+    check_refused(run("fit", photo, "--arch", "vgg"), "compare --list", "vgg", "hash")
+    check_refused(run("fit", photo, "--arch", "SIRENS"), "Did you mean siren?")
 
 
 def test_typing_errors_get_a_guess(run: Run, photo: Path) -> None:

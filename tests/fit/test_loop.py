@@ -107,7 +107,15 @@ def test_constraints_are_summed_with_their_weights() -> None:
     (progress,) = recorder.seen
     assert progress.terms == pytest.approx({"once": once, "twice": twice}, rel=1e-5)
     assert progress.loss == pytest.approx(3 * once + 0.5 * twice, rel=1e-5)
-    assert progress.psnr is None
+    # Of the one constraint that sees the signal's values; they span 2, from -1 to 1.
+    assert progress.psnr == pytest.approx(-10 * math.log10(once / 4), rel=1e-4)
+
+
+def test_two_constraints_on_values_have_no_psnr() -> None:
+    signal, recorder = picture(), Recorder()
+    problem = [Constraint(signal=signal, name=name) for name in ("one", "other")]
+    run(siren(), problem=problem, steps=1, callbacks=[recorder])
+    assert recorder.seen[0].psnr is None
 
 
 def test_it_learns(device: str) -> None:

@@ -61,15 +61,18 @@ def plan(
     """
     arch = DEFAULTS[layout.kind] if arch is None else arch
     if arch not in ARCHITECTURES:
-        meant = difflib.get_close_matches(arch, ARCHITECTURES, 1)
-        hint = f" Did you mean {meant[0]}?" if meant else ""
-        raise ValueError(f"arch: expected one of {', '.join(ARCHITECTURES)}, got {arch!r}.{hint}")
+        meant = difflib.get_close_matches(arch.lower(), ARCHITECTURES, 1)
+        hint = f"Did you mean {meant[0]}?" if meant else f"For example {_examples(layout)}."
+        raise ValueError(
+            f"arch: expected one of the {len(ARCHITECTURES)} names that `neurafield compare "
+            f"--list` shows, got {arch!r}. {hint}"
+        )
     chosen = ARCHITECTURES[arch]
     if layout.in_dim not in chosen.dims:
         raise ValueError(
             f"arch: expected one that serves {layout.in_dim} coordinates ({layout.kind}), got "
             f"{arch!r}, which takes {' or '.join(map(str, chosen.dims))}. For example "
-            f"{', '.join(serving(layout)[:3])}."
+            f"{_examples(layout)}."
         )
     if num_parameters is not None:
         check_count("params", params=num_parameters, high=2**40)
@@ -95,3 +98,8 @@ def plan(
 def serving(layout: AbstractLayout) -> list[str]:
     """The names that serve a kind of signal."""
     return [name for name, arch in ARCHITECTURES.items() if layout.in_dim in arch.dims]
+
+
+def _examples(layout: AbstractLayout) -> str:
+    default = DEFAULTS[layout.kind]
+    return ", ".join([default, *(name for name in ("siren", "hash", "dense") if name != default)])
