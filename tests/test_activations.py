@@ -364,6 +364,26 @@ def test_mlp_refuses(spec: object, message: str) -> None:
         MLP(2, 1, activation=spec)
 
 
+@pytest.mark.parametrize("name", ["Gausian", "gaussian"])
+def test_mlp_guesses_what_was_meant(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"'{name}'\. Did you mean Gaussian\?$"):
+        MLP(2, 1, activation=name)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (activations.Gaussian, r"an instance, got the class Gaussian\. Call it: Gaussian\("),
+        (torch.nn.ReLU(), r"neurafield\.activations.*got torch\.nn.*ReLU\.$"),
+        (torch.relu, r"an instance of a class from neurafield\.activations"),
+    ],
+)
+def test_mlp_takes_only_activations_of_its_own_kind(given: object, message: str) -> None:
+    # Where annotations are checked, it is these that refuse it.
+    with pytest.raises(TypeError, match=f"{message}|^Type-check error"):
+        MLP(2, 1, activation=given)
+
+
 # ---- initial layers
 
 

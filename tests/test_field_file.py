@@ -84,7 +84,7 @@ def test_components_of_your_own_are_named_when_the_file_is_read(tmp_path: Path) 
     x = torch.rand(5, 4)
     assert torch.equal(own.field(x), field(x))
     for known in ([], [Mine], [Doubled]):
-        with pytest.raises(FieldFileError, match=r"got '(Mine|Doubled)'.*components="):
+        with pytest.raises(FieldFileError, match=r"'(Mine|Doubled)'.*in Python.*components="):
             load(tmp_path / "x.field", components=known)
 
 
@@ -115,6 +115,20 @@ def test_an_activation_of_your_own_is_named_too(tmp_path: Path) -> None:
     assert torch.equal(again(torch.ones(2)), field(torch.ones(2)))
     with pytest.raises(FieldFileError, match=r"activations: expected one of.*'Cube'"):
         load(tmp_path / "x.field", components=[Mine])
+
+
+@pytest.mark.parametrize(
+    ("network", "encoding", "message"),
+    [
+        (torch.nn.Linear(2, 3), None, r"network .*AbstractNetwork, got a torch\.nn.*Linear\.$"),
+        (Siren, None, r"got the class neurafield\.networks\.siren\.Siren\.$"),
+        (Mine(2, 1), torch.nn.Identity(), r"encoding .*neurafield\.encodings.*AbstractEncoding"),
+    ],
+)
+def test_a_field_is_made_of_components(network: object, encoding: object, message: str) -> None:
+    # Where annotations are checked, it is these that refuse it.
+    with pytest.raises(TypeError, match=f"{message}|^Type-check error"):
+        Field(network, encoding=encoding)
 
 
 def test_a_name_means_one_class_only(tmp_path: Path) -> None:

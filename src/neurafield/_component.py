@@ -1,5 +1,6 @@
 """What every part of a field has in common: sizes, and hyper-parameters that rebuild it."""
 
+import difflib
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -117,6 +118,10 @@ def registry(room: ModuleType, base: type) -> dict[str, type]:
     }
 
 
+class UnknownNameError(ValueError):
+    """A description names a class that nobody knows."""
+
+
 _own: ContextVar[Sequence[type]] = ContextVar("own", default=())
 
 
@@ -146,26 +151,37 @@ def build(room: ModuleType, base: type, spec: object) -> Any:
         spec: A component, or what `spec_of` returned.
 
     Raises:
-        ValueError: If there is no such component, or its hyper-parameters are out of range.
-        TypeError: If its hyper-parameters have other names or types.
+        UnknownNameError: If there is no such component.
+        ValueError: If its hyper-parameters are out of range.
+        TypeError: If it is something else, or its hyper-parameters have other names or types.
     """
     if isinstance(spec, base):
         return spec
     owner = room.__name__.rpartition(".")[2]
-    if not isinstance(spec, dict) or not isinstance(spec.get("hyperparams"), dict):
+    if inspect.isclass(spec):
+        raise TypeError(
+            f"{owner}: expected an instance, got the class {spec.__name__}. Call it: "
+            f"{spec.__name__}(...)."
+        )
+    if not isinstance(spec, dict):
+        raise TypeError(
+            f"{owner}: expected an instance of a class from neurafield.{owner}, or its type and "
+            f"hyperparams, got {type(spec).__module__}.{type(spec).__qualname__}."
+        )
+    if not isinstance(spec.get("hyperparams"), dict):
         raise ValueError(
             f"{owner}: expected a type and hyperparams for each component, got "
-            f"{type(spec).__name__}."
+            f"{', '.join(map(repr, spec)) or 'none'}."
         )
     check_nesting(owner, spec)
     own = {cls.__name__: cls for cls in _own.get() if issubclass(cls, base)}
     known = {**own, **registry(room, base)}
     name = spec.get("type")
     if not isinstance(name, str) or name not in known:
-        raise ValueError(
-            f"{owner}: expected one of {', '.join(known)}, got {name!r}. A newer neurafield may "
-            "know it; a class of your own is named by load(path, components=[...])."
-        )
+        lower = {key.lower(): key for key in known}
+        near = difflib.get_close_matches(str(name).lower(), lower, 1)
+        guess = f" Did you mean {lower[near[0]]}?" if near else ""
+        raise UnknownNameError(f"{owner}: expected one of {', '.join(known)}, got {name!r}.{guess}")
     return known[name](**spec["hyperparams"])
 
 

@@ -18,6 +18,7 @@ class Field(nn.Module):
         encoding: From coordinates to features.
 
     Raises:
+        TypeError: If one of them is not such a component, the library's or one of your own.
         ValueError: If the network does not take what the encoding gives, or both have several
             levels of detail.
 
@@ -35,6 +36,9 @@ class Field(nn.Module):
         self, network: AbstractNetwork, *, encoding: AbstractEncoding | None = None
     ) -> None:
         super().__init__()
+        _check_part("network", network, AbstractNetwork)
+        if encoding is not None:
+            _check_part("encoding", encoding, AbstractEncoding)
         if encoding is not None and encoding.out_dim != network.in_dim:
             raise ValueError(
                 f"Field: expected a network with in_dim {encoding.out_dim}, the out_dim of "
@@ -134,3 +138,12 @@ class Field(nn.Module):
         # Second derivatives need all digits, whatever autocast says.
         with torch.autocast(x.streams.device.type, enabled=False):
             return self.network.jet(x if self.encoding is None else self.encoding.jet(x))
+
+
+def _check_part(name: str, part: object, base: type) -> None:
+    if not isinstance(part, base):
+        cls, kind = (part, "the class ") if isinstance(part, type) else (type(part), "a ")
+        raise TypeError(
+            f"Field: expected {name} to be one of neurafield.{name}s, or of a class of your own "
+            f"derived from {base.__name__}, got {kind}{cls.__module__}.{cls.__qualname__}."
+        )

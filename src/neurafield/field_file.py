@@ -14,6 +14,7 @@ from . import activations, combinations, encodings, networks
 from ._checks import check_count
 from ._component import (
     AbstractComponent,
+    UnknownNameError,
     also_known,
     build,
     check_nesting,
@@ -43,6 +44,11 @@ _DAMAGE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, 
 _META_HINT = (
     " Components of a file are built on the meta device, which has shapes but no numbers: a "
     "constructor must not read numbers out of tensors. Compute them with math or numpy."
+)
+
+_OWN_HINT = (
+    " A newer neurafield may know it. If the class is your own, read the file in Python, with "
+    "neurafield.load(path, components=[...])."
 )
 
 
@@ -175,6 +181,8 @@ def build_field(path: Path, spec: Mapping[str, Any]) -> Field | Scene:
         try:
             check_nesting("scene", spec.get("scene"))
             return _build_scene(spec["scene"]) if "scene" in spec else _build_field(spec)
+        except UnknownNameError as error:
+            raise FieldFileError(f"{path}: {error}{_OWN_HINT}") from error
         except _DAMAGE as error:
             hint = _META_HINT if "meta" in str(error) else ""
             raise FieldFileError(f"{path}: {error}{hint}") from error
