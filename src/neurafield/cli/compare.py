@@ -65,10 +65,16 @@ class Report:
         if any(entry.tried for entry in self.entries):
             notes.append(
                 "Learning rate: the best of three, x 1/3, 1 and 3, by the PSNR after a quarter of "
-                "a run with the first seed; * where it is the lowest or highest."
+                "a run with the first seed; * where it is the lowest or highest, and a further one "
+                "(--lr) may be better still."
             )
         elif self.facts["lr"] is None:
             notes.append("Learning rate: each architecture's default.")
+        if (self.facts["steps"] or self.facts["usual_steps"]) < self.facts["usual_steps"] / 4:
+            notes.append(
+                f"Few steps: neurafield fit takes up to {self.facts['usual_steps']:,} on this "
+                "signal, and the order may be another then."
+            )
         if self.facts["measured"] < 1:
             notes.append(f"PSNR and SSIM of {self.facts['measured']:.1%}, evenly spaced.")
         if self.facts["interrupted"]:
@@ -92,12 +98,13 @@ def run(arguments: argparse.Namespace) -> int:
         if len(set(values)) < len(values):
             raise ValueError(f"{option}: expected different ones, got {' '.join(map(str, values))}")
     signal = signals.load(arguments.input)
-    plans, left_out = _plans(arguments, signal)
+    budget, plans, left_out = _plans(arguments, signal)
     bounds = Bounds(arguments.steps, arguments.time)
     if bounds == Bounds(None, None):
         bounds = Bounds(_STEPS, None)
+    created = not folder.exists()
     folder.mkdir(exist_ok=True)
-    report = Report(_facts(arguments, signal, plans, bounds), left_out=left_out)
+    report = Report(_facts(arguments, signal, budget, plans, bounds), left_out=left_out)
     shown = shown_part(signal).layout
 
     def keep(field: Field, entry: Entry) -> None:
@@ -120,10 +127,13 @@ def run(arguments: argparse.Namespace) -> int:
             report.entries += [entry] if entry else []
             report.facts["interrupted"] = interrupted()
             # At once, so that a crash leaves what was found until then.
-            _write_tables(folder, report)
+            if report.entries:
+                _write_tables(folder, report)
             if interrupted():
                 break
     if not report.entries:
+        if created:
+            folder.rmdir()
         raise KeyboardInterrupt("interrupted before a run was done; nothing was written.")
     _write_figures(folder, report, signal)
     _print_table(report)
@@ -162,9 +172,11 @@ def check_folder(folder: Path, force: bool) -> None:
 
 def _plans(
     arguments: argparse.Namespace, signal: signals.AbstractGridSignal[Any]
-) -> tuple[list[architectures.Plan], dict[str, str]]:
-    """A plan for each name, all of one size; and which of `all` there is none for."""
+) -> tuple[int, list[architectures.Plan], dict[str, str]]:
+    """The budget, a plan of that size for each name, and which of `all` there is none for."""
     layout, everything = signal.layout, arguments.archs == ["all"]
+    if "all" in arguments.archs and not everything:
+        raise ValueError("--archs: expected all by itself, or names; got both.")
     names = architectures.serving(layout) if everything else arguments.archs
     budget = arguments.params or (
         architectures.plan(
@@ -189,12 +201,13 @@ def _plans(
             left_out[name] = str(error)
     if not plans:
         raise ValueError(f"--params: no architecture meets {budget}. Choose more.")
-    return plans, left_out
+    return budget, plans, left_out
 
 
 def _facts(
     arguments: argparse.Namespace,
     signal: signals.AbstractGridSignal[Any],
+    budget: int,
     plans: list[architectures.Plan],
     bounds: Bounds,
 ) -> dict[str, Any]:
@@ -202,9 +215,10 @@ def _facts(
         "input": arguments.input.name,
         "kind": signal.layout.kind,
         "shape": signal.layout.shape,
-        "params": arguments.params or plans[0].field.num_parameters,
+        "params": budget,
         "tolerance": BUDGET_TOLERANCE,
         "steps": bounds.steps,
+        "usual_steps": max(plan.steps for plan in plans),
         "time": bounds.time,
         "seeds": arguments.seeds,
         "lr": arguments.lr,
@@ -222,8 +236,10 @@ def _write_tables(folder: Path, report: Report) -> None:
         "architectures": [entry.as_json() for entry in report.entries],
     }
     write_atomically(folder / "compare.json", (json.dumps(values, indent=1) + "\n").encode())
+    # A file's name may hold what Markdown would read as its own.
+    title = "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in report.title())
     lines = [
-        f"# {report.title()}",
+        f"# {title}",
         "",
         f"| {' | '.join(_HEADINGS)} |",
         "|---" + "|--:" * (len(_HEADINGS) - 1) + "|",
@@ -263,17 +279,19 @@ def _write_figures(folder: Path, report: Report, signal: signals.AbstractGridSig
 
 def _print_table(report: Report) -> None:
     table = Table(*_HEADINGS, box=None, pad_edge=False)
-    for column in table.columns:
-        column.no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for row in report.rows():
         table.add_row(*row)
     console = Console(file=sys.stdout)
-    console.print(report.title(), highlight=False, soft_wrap=True)
-    console.print(table)
+    # A terminal may be narrower: a figure cut in the middle is worse than a long line.
+    for column, heading in zip(table.columns, _HEADINGS, strict=True):
+        column.no_wrap = True
+        column.min_width = max(len(heading), *(len(str(cell)) for cell in column.cells))
+    print(report.title())
+    console.print(table, soft_wrap=True, crop=False)
     for note in report.notes():
-        console.print(note, highlight=False, soft_wrap=True)
+        print(note)
 
 
 def cells(entry: Entry) -> list[str]:

@@ -71,7 +71,7 @@ def page(
     """
     colours = {e.arch: _colour(place) for place, e in enumerate(entries)}
     curves = {e.arch: e.runs[0].curve for e in entries}
-    where = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, "
+    where = f"{machine['processor']}, threads: {machine['threads']}, torch {machine['torch']}, "
     where += f"neurafield {machine['neurafield']}"
     parts = [
         f"<h1>{html.escape(title)}</h1>",

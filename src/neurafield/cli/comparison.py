@@ -107,6 +107,8 @@ class Entry:
         values = [getattr(run, name) for run in self.runs]
         if any(value is None for value in values):
             return None
+        if any(map(math.isnan, values)):
+            return None
         if not all(math.isfinite(value) for value in values):
             return math.inf, 0.0
         return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
