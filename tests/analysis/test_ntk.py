@@ -75,6 +75,25 @@ def test_parts_of_the_points_give_the_kernel_of_all(monkeypatch: pytest.MonkeyPa
         torch.testing.assert_close(analysis.tangent_kernel(field, x), whole)
 
 
+@pytest.mark.parametrize("size", [100, 10**5, 10**6, 4 * 10**6, 10**9])
+def test_the_work_for_a_kernel_is_bounded(size: int) -> None:
+    n = analysis.affordable_points(size, 3)
+    parts = math.ceil(n / max(1, ntk._MAX_NUMBERS // (3 * size)))
+    assert parts * (parts + 1) // 2 <= 136
+    assert 16 <= n <= ntk.MAX_POINTS
+    # 256 points of four million parameters are not.
+    parts = math.ceil(256 / max(1, ntk._MAX_NUMBERS // (3 * 4 * 10**6)))
+    assert parts * (parts + 1) // 2 > 8000
+
+
+def test_progress_is_the_share_of_jacobians(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = Field(networks.MLP(1, 1, width=4, depth=1, generator=seeded()))
+    monkeypatch.setattr(ntk, "_MAX_NUMBERS", 2 * field.num_parameters)
+    told: list[float] = []
+    analysis.kernel_spectrum(field, in_dim=1, num_points=6, progress=told.append)
+    assert told == pytest.approx([k / 6 for k in range(1, 7)])
+
+
 class Scaled(nn.Module):
     """A parameter without axes beside one with an axis."""
 

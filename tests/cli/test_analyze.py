@@ -1,6 +1,8 @@
 """`neurafield analyze`, in process: what it leaves, and what it refuses."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +119,72 @@ def test_more_architectures_than_a_row_holds(tmp_path: Path) -> None:
     path = tmp_path / "figure.png"
     spectrum_figures.save_spectra(path, ranges, fits, response=False)
     assert min(size_of(path)) > 1000
+
+
+def test_runs_of_which_some_diverged_have_a_figure(tmp_path: Path) -> None:
+    def run(count: int, error: float) -> analysis.Learning:
+        return analysis.Learning((0, 1, 10, 100)[:count], *2 * [np.full((count, 2), error)], "")
+
+    longest = [run(4, 0.2), run(4, 0.4)]
+    steps, error, response = spectrum_figures._mean([run(2, 9.0), *longest])
+    assert steps.tolist() == [0, 1, 10, 100]
+    np.testing.assert_allclose(error, 0.3)
+    np.testing.assert_allclose(response, 0.3)
+    fits = {str(n): ("title", [run(n, 0.1), run(max(1, n - 1), 0.1)]) for n in (1, 2, 3, 4)}
+    for way in (False, True):
+        path = tmp_path / "figure.png"
+        spectrum_figures.save_spectra(path, [(0.5, 1.0), (1.0, 2.0)], fits, response=way)
+        assert min(size_of(path)) > 400
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
+    learn, calls = analysis.learn, iter(range(100))
+
+    def interrupted(*arguments: object, **named: object) -> analysis.Learning:
+        if next(calls) == call:
+            os.kill(os.getpid(), signal.SIGINT)
+        return learn(*arguments, **named)
+
+    monkeypatch.setattr(analysis, "learn", interrupted)
+
+
+def test_interrupted_it_keeps_what_has_finished(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["--archs", "relu", "tanh", "siren", "--steps", 5, "--seeds", 0, 1]
+    interrupt_at(monkeypatch, call=3)
+    outcome = run("spectrum", *arguments, "--out", "a", "--json")
+    assert outcome.code == 130
+    assert "interrupted; a holds 1 of 3 architectures" in outcome.err
+    assert [entry["arch"] for entry in read("a/spectrum.json")["archs"]] == ["relu"]
+    assert json.loads(outcome.out.splitlines()[-1]) == read("a/spectrum.json")
+    assert Path("a/spectrum.png").exists()
+    interrupt_at(monkeypatch, call=1)
+    outcome = run("spectrum", *arguments, "--out", "b")
+    assert outcome.code == 130
+    assert "nothing was written" in outcome.err
+    assert not Path("b").exists()
+
+
+def test_no_architecture_is_fitted_before_all_are_planned(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis, "learn", pytest.fail)
+    monkeypatch.setattr(analysis, "kernel_spectrum", pytest.fail)
+    arguments = ["--archs", "relu", "tri-plane", "--params", 3000]
+    check_refused(run("spectrum", *arguments), "tri-plane")
+
+
+def test_a_large_field_has_fewer_points(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [photo, "--archs", "relu", "--params", 3000, "--steps", 2, "--seeds", 0]
+    run("spectrum", *arguments, "--out", "a")
+    monkeypatch.setattr(analysis.ntk, "_MAX_NUMBERS", 4000)
+    outcome = run("spectrum", *arguments, "--out", "b")
+    assert "relu, kernel" in outcome.err
+    for folder, points in (("a", 32), ("b", 16)):
+        (entry,) = read(f"{folder}/spectrum.json")["archs"]
+        assert entry["kernel"]["points"] == points
+        assert len(entry["kernel"]["eigenvalues"]) == points - 1
 
 
 def check_refused(outcome: Outcome, *words: str) -> None:

@@ -9,6 +9,7 @@ from .bands import Harmonics as Harmonics
 from .bands import Octaves as Octaves
 from .bands import cosine_transform as cosine_transform
 from .ntk import KernelSpectrum as KernelSpectrum
+from .ntk import affordable_points as affordable_points
 from .ntk import between_cosines as between_cosines
 from .ntk import kernel_spectrum as kernel_spectrum
 from .ntk import linearised as linearised

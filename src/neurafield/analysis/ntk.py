@@ -13,6 +13,7 @@ Reference:
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,8 @@ from .bands import cosine_transform
 MAX_POINTS = 4096
 _MAX_NUMBERS = 2**25
 """In the Jacobian of the points that are differentiated at a time: a quarter of a gigabyte."""
+_MAX_PARTS = 16
+"""Of the points: with two parts at a time, 136 Jacobians."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,26 @@ class KernelSpectrum:
         return torch.special.entr(share).sum().exp().item()
 
 
-def tangent_kernel(field: nn.Module, coords: Float[Tensor, "n in_dim"]) -> Float[Tensor, "n n"]:
+def affordable_points(num_parameters: int, channels: int) -> int:
+    """How many points' kernel is a matter of minutes: 16 for a large field, more for a small one.
+
+    Jacobians do not fit into memory at once, so they are made again for each pair of parts of the
+    points, and the work grows with the square of points times parameters.
+
+    Example:
+        >>> [affordable_points(size, 3) for size in (10_000, 1_000_000, 4_000_000, 10**8)]
+        [4096, 176, 32, 16]
+    """
+    at_a_time = max(1, _MAX_NUMBERS // (channels * num_parameters))
+    return min(MAX_POINTS, _MAX_PARTS * at_a_time)
+
+
+def tangent_kernel(
+    field: nn.Module,
+    coords: Float[Tensor, "n in_dim"],
+    *,
+    progress: Callable[[float], None] | None = None,
+) -> Float[Tensor, "n n"]:
     r"""The kernel of a field as it is, at some points.
 
     $K_{ab} = \frac{1}{c} \sum_{j=1}^{c} \langle \partial_\theta f_j(x_a),\,
@@ -76,7 +98,9 @@ def tangent_kernel(field: nn.Module, coords: Float[Tensor, "n in_dim"]) -> Float
 
     Args:
         field: From coordinates to values; it is not changed.
-        coords: The points, a few hundred: their kernel has their number squared.
+        coords: The points, a few hundred: their kernel has their number squared. For a field of a
+            million parameters or more, `affordable_points` says how many take minutes.
+        progress: Told, now and then, which share of the work is done.
 
     Raises:
         ValueError: If there are no points, or too many.
@@ -103,13 +127,17 @@ def tangent_kernel(field: nn.Module, coords: Float[Tensor, "n in_dim"]) -> Float
     channels = vmap(value, (None, 0))(trained, points[:1]).shape[-1]
     size = channels * sum(parameter.numel() for parameter in trained.values())
     parts = points.split(max(1, _MAX_NUMBERS // size))
+    pairs = len(parts) * (len(parts) + 1) / 2
     rows = []
     for i, part in enumerate(parts):
         left = jacobian(part)
-        blocks = [
-            torch.einsum("acp,bcp->ab", left, left if j == i else jacobian(parts[j]))
-            for j in range(i, len(parts))
-        ]
+        blocks = []
+        for j in range(i, len(parts)):
+            right = left if j == i else jacobian(parts[j])
+            blocks.append(torch.einsum("acp,bcp->ab", left, right))
+            if progress:
+                ahead = len(parts) - i
+                progress(1 - (ahead * (ahead + 1) / 2 - len(blocks)) / pairs)
         rows.append(torch.cat(blocks, dim=1))
     n = len(points)
     kernel = torch.cat([nn.functional.pad(row, (n - row.shape[1], 0)) for row in rows]) / channels
@@ -119,7 +147,13 @@ def tangent_kernel(field: nn.Module, coords: Float[Tensor, "n in_dim"]) -> Float
     return kernel
 
 
-def kernel_spectrum(field: nn.Module, *, in_dim: int, num_points: int = 256) -> KernelSpectrum:
+def kernel_spectrum(
+    field: nn.Module,
+    *,
+    in_dim: int,
+    num_points: int = 256,
+    progress: Callable[[float], None] | None = None,
+) -> KernelSpectrum:
     """The kernel's spectrum on a line through the middle of the box, along its last axis.
 
     On a line the frequencies reach up to a quarter of the number of points per unit of coordinate,
@@ -129,6 +163,7 @@ def kernel_spectrum(field: nn.Module, *, in_dim: int, num_points: int = 256) -> 
         field: From coordinates to values.
         in_dim: Number of coordinates.
         num_points: On the line, at the centres of equal cells.
+        progress: As for `tangent_kernel`.
     """
     check_count("kernel_spectrum", in_dim=in_dim)
     check_count("kernel_spectrum", num_points=num_points, low=2, high=MAX_POINTS)
@@ -136,7 +171,7 @@ def kernel_spectrum(field: nn.Module, *, in_dim: int, num_points: int = 256) -> 
     coords = torch.full((num_points, in_dim), 1 / num_points, dtype=torch.float64)
     coords[:, -1] = (2 * torch.arange(num_points) + 1) / num_points - 1
     # The first cosine is the constant.
-    modes = between_cosines(tangent_kernel(field, coords))[1:, 1:]
+    modes = between_cosines(tangent_kernel(field, coords, progress=progress))[1:, 1:]
     eigenvalues = torch.linalg.eigvalsh(modes).flip(0)
     return KernelSpectrum(eigenvalues, torch.arange(1, num_points) / 2, modes.diagonal())
 

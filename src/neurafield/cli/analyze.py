@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from rich.progress import Progress as Bar
 from rich.table import Table
 
 from .. import analysis, architectures, signals, system
@@ -18,14 +19,14 @@ from .._files import write_atomically
 from ..errors import SignalError
 from ..fit import ProgressBar
 from .compare import BUDGET_TOLERANCE, check_folder
-from .main import DONE, NUMERICAL_FAILURE
+from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
 from .plots import require_matplotlib
 from .spectrum_figures import band_name, save_kernels, save_spectra
 
 MAX_SAMPLES = 2**22
 """A field is evaluated on all samples fifty times."""
 MAX_POINTS = 256
-"""On the line of the tangent kernel."""
+"""On the line of the tangent kernel; fewer for large fields."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,22 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     signal, bands = _signal(arguments)
-    entries = [_run_one(arch, signal, bands, arguments) for arch in arguments.archs]
-    folder.mkdir(exist_ok=True)
-    report = json.dumps(_report(arguments, signal, bands, entries), allow_nan=False)
-    write_atomically(folder / "spectrum.json", report.encode() + b"\n")
+    plans = _plans(arguments, signal)
+    entries: list[Entry] = []
+    report, interrupted = "", False
+    try:
+        for plan in plans:
+            entries.append(_run_one(plan, plans, signal, bands, arguments))
+            # At once, so that a crash leaves what was found until then.
+            folder.mkdir(exist_ok=True)
+            report = json.dumps(_report(arguments, signal, bands, entries), allow_nan=False)
+            write_atomically(folder / "spectrum.json", report.encode() + b"\n")
+    except KeyboardInterrupt as error:
+        if not report:
+            raise KeyboardInterrupt(
+                "interrupted before an architecture was done; nothing was written."
+            ) from error
+        interrupted = True
     save_spectra(
         folder / "spectrum.png",
         bands.ranges,
@@ -83,6 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(report)
     else:
         print(f"{folder}: spectrum.png, kernel.png and spectrum.json")
+    if interrupted:
+        done = f"{len(entries)} of {len(plans)} architectures"
+        print(f"neurafield: interrupted; {folder} holds {done}.", file=sys.stderr)
+        return INTERRUPTED
     diverged = any(run.status == "diverged" for e in entries for run in e.runs.values())
     return NUMERICAL_FAILURE if diverged else DONE
 
@@ -104,35 +121,55 @@ def _signal(
     return signal, analysis.Octaves(signal.layout.shape)
 
 
+def _plans(
+    arguments: argparse.Namespace, signal: signals.AbstractGridSignal[Any]
+) -> list[architectures.Plan]:
+    """Of the first seed for each architecture, all of one size."""
+    budget = arguments.params or (
+        architectures.plan(signal.layout, arguments.archs[0], signal=signal).field.num_parameters
+    )
+    plans = []
+    for arch in arguments.archs:
+        plan = architectures.plan(
+            signal.layout, arch, num_parameters=budget, seed=arguments.seeds[0], signal=signal
+        )
+        size = plan.field.num_parameters
+        if abs(size / budget - 1) > BUDGET_TOLERANCE:
+            raise ValueError(
+                f"{budget} parameters: {arch} comes no closer than {size}. Choose more with "
+                "--params."
+            )
+        plans.append(plan)
+    return plans
+
+
 def _run_one(
-    arch: str,
+    plan: architectures.Plan,
+    plans: list[architectures.Plan],
     signal: signals.AbstractGridSignal[Any],
     bands: analysis.AbstractBands,
     arguments: argparse.Namespace,
 ) -> Entry:
-    budget = arguments.params or (
-        architectures.plan(signal.layout, arguments.archs[0], signal=signal).field.num_parameters
-    )
-    plans = [
-        architectures.plan(signal.layout, arch, num_parameters=budget, seed=seed, signal=signal)
-        for seed in arguments.seeds
-    ]
-    size = plans[0].field.num_parameters
-    if abs(size / budget - 1) > BUDGET_TOLERANCE:
-        raise ValueError(
-            f"{budget} parameters: {arch} comes no closer than {size}. Choose more with --params."
+    # The same points for all, as many as the largest one's kernel can be had at.
+    most = max(each.field.num_parameters for each in plans)
+    with Bar(console=Console(stderr=True)) as steps:
+        task = steps.add_task(f"{plan.arch + ', kernel':<18}", total=1.0)
+        kernel = analysis.kernel_spectrum(
+            plan.field,
+            in_dim=signal.in_dim,
+            num_points=min(
+                MAX_POINTS,
+                max(signal.layout.shape),
+                analysis.affordable_points(most, plan.field.out_dim),
+            ),
+            progress=lambda done: steps.update(task, completed=done),
         )
-    kernel = analysis.kernel_spectrum(
-        plans[0].field,
-        in_dim=signal.in_dim,
-        num_points=min(MAX_POINTS, max(signal.layout.shape)),
-    )
     runs = {}
-    for seed, plan in zip(arguments.seeds, plans, strict=True):
-        title = f"{arch}, seed {seed}"
+    for seed in arguments.seeds:
+        title = f"{plan.arch}, seed {seed}"
         with ProgressBar(Console(stderr=True), title=f"{title:<18}") as bar:
             runs[seed] = analysis.learn(
-                plan.field,
+                plan.field if seed == arguments.seeds[0] else plan.with_seed(seed),
                 signal,
                 bands,
                 steps=arguments.steps,
@@ -142,7 +179,7 @@ def _run_one(
                 seed=seed,
                 callbacks=[bar],
             )
-    return Entry(plans[0], runs, kernel)
+    return Entry(plan, runs, kernel)
 
 
 def _report(
@@ -186,6 +223,7 @@ def _figures(entry: Entry, lr: float | None) -> dict[str, Any]:
             for seed, run in entry.runs.items()
         ],
         "kernel": {
+            "points": len(kernel.eigenvalues) + 1,
             "effective_rank": _rounded(kernel.effective_rank),
             "condition": _rounded(kernel.condition),
             "eigenvalues": _rounded(kernel.eigenvalues.tolist()),
@@ -205,6 +243,9 @@ def _rounded(value: Any) -> Any:
 def _title(entry: Entry) -> str:
     """The name, and the bias factor with its range over seeds if that is known."""
     title = f"{entry.plan.arch}\nbias factor {entry.bias_factor}"
+    diverged = sum(run.status == "diverged" for run in entry.runs.values())
+    if diverged:
+        return f"{title}; {diverged} of {len(entry.runs)} diverged"
     exact = sorted(f.factor for f in entry.bias_factors if f.exact and f.factor is not None)
     if len(exact) < max(2, len(entry.runs)):
         return title

@@ -30,7 +30,8 @@ def save_spectra(
     Args:
         path: Of the picture.
         ranges: Frequencies of the bands.
-        fits: For each architecture its title and its runs, of which the mean is drawn.
+        fits: For each architecture its title and its runs. The mean is drawn of those that came
+            furthest: one that diverged stopped before.
         response: Colours show how much of each component the field has, as in the figure of the
             spectral bias paper; otherwise what is left of the error.
     """
@@ -45,8 +46,8 @@ def save_spectra(
             2 * rows, columns, (2 * row + 1) * columns + column + 1, sharex=top
         )
         top.set_title(title, fontsize=11)
-        steps, error = np.array(runs[0].steps), np.mean([run.error for run in runs], axis=0)
-        shown = np.mean([run.response for run in runs], axis=0) if response else error
+        steps, error, answer = _mean(runs)
+        shown = answer if response else error
         maps.append((top, _heat_map(top, steps, shown, response=response)))
         _mark_half(top, steps, error)
         _curves(bottom, steps, error)
@@ -77,6 +78,20 @@ def save_spectra(
     bands.set_ticks(range(len(ranges)), labels=[band_name(limits) for limits in ranges])
     bands.ax.tick_params(labelsize=8)
     save_figure(figure, path)
+
+
+def _mean(runs: Sequence[Learning]) -> tuple[Any, Any, Any]:
+    """Steps, error and response of the runs that came furthest, with NaN for want of three."""
+    longest = max(len(run.steps) for run in runs)
+    runs = [run for run in runs if len(run.steps) == longest]
+    steps = runs[0].steps
+    more = max(0, 3 - longest)
+    steps += tuple(steps[-1] + i for i in range(1, more + 1))
+    means = [
+        np.mean([getattr(run, name) for run in runs], axis=0) for name in ("error", "response")
+    ]
+    error, response = (np.pad(m, ((0, more), (0, 0)), constant_values=np.nan) for m in means)
+    return np.array(steps), error, response
 
 
 def _heat_map(
