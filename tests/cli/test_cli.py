@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from neurafield import load, save
+from neurafield.cli.info import _lines
 from neurafield.cli.main import build_parser, main
 from neurafield.cli.render import file_layout, file_slabs
 from neurafield.fit import fit
@@ -528,6 +529,20 @@ def test_info(run: Run, fitted: Path) -> None:
     text = run("info", fitted).out
     assert "HashGrid" in text
     assert "psnr" in text
+    assert "  sparse: no\n" in text
+
+
+def test_info_writes_values_as_people_do() -> None:
+    many = {"scale": [[0.5, 1], [2, True]], "rows": [10_000] * 99, "seed": 12_345, "none": []}
+    parts = [{"type": "Identity", "hyperparams": {"in_dim": 2}}] * 6
+    assert _lines({"network": {"type": "MLP", "hyperparams": {"parts": parts}}, **many}) == [
+        "network: MLP",
+        *(line for i in range(4) for line in (f"  parts {i}: Identity", "    in_dim: 2")),
+        "  parts: 6 in all; --json tells all of them",
+        "scale: (0.5, 1), (2, yes)",
+        f"rows: {'10,000, ' * 7}... (99 in all)",
+        "seed: 12345",
+    ]
 
 
 def test_doctor(run: Run) -> None:

@@ -35,6 +35,7 @@ def test_levels_are_trained_drawn_and_told(run: Run, photo: Path) -> None:
     assert last >= 3
     assert told["fit"]["levels"] is True
     assert f"num_lods: {last + 1}" in run("info", "plain.field").out
+    assert "each level trained: yes\n" in run("info", "levels.field").out
 
     coarse = run("render", "levels.field", "--out", "coarse.png", "--lod", 0)
     assert (coarse.code, coarse.err.count("--levels")) == (0, 0)

@@ -1,11 +1,19 @@
 """`neurafield info`: what a field file holds."""
 
 import argparse
+import itertools
 import json
 from typing import Any
 
 from ..field_file import FieldFile, architecture_spec, load
 from .main import DONE
+
+LABELS = {"levels": "each level trained"}
+"""For names in the file that would be taken for something else."""
+MAX_ITEMS = 4
+"""Of a scene's fields and places, printed."""
+WIDTH = 80
+"""Characters of a value."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,11 +41,37 @@ def describe(file: FieldFile) -> dict[str, Any]:
 def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
     lines = []
     for name, value in facts.items():
-        if isinstance(value, dict):
-            lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
-        elif value not in (None, "", []):
-            if isinstance(value, float):
-                value = f"{value:.6g}"
-            text = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
-            lines.append(f"{indent}{name}: {text if len(text) <= 80 else text[:77] + '...'}")
+        if value in (None, "", [], {}):
+            continue
+        start, deeper = f"{indent}{LABELS.get(name, name)}:", indent + "  "
+        if isinstance(value, dict) and set(value) == {"type", "hyperparams"}:
+            lines += [f"{start} {value['type']}", *_lines(value["hyperparams"], deeper)]
+        elif isinstance(value, dict):
+            lines += [start, *_lines(value, deeper)]
+        elif isinstance(value, list) and isinstance(value[0], dict):
+            shown = {f"{name} {number}": item for number, item in enumerate(value[:MAX_ITEMS])}
+            lines += _lines(shown, indent)
+            if len(value) > MAX_ITEMS:
+                lines.append(f"{indent}{name}: {len(value):,} in all; --json tells all of them")
+        else:
+            text = str(value) if name == "seed" else _text(value)
+            lines.append(f"{start} {text if len(text) <= WIDTH else text[: WIDTH - 3] + '...'}")
     return lines
+
+
+def _text(value: Any) -> str:
+    """A value as people write it; of a long list the beginning and the length."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if not isinstance(value, list):
+        return str(value)
+    parts = [f"({_text(part)})" if isinstance(part, list) else _text(part) for part in value]
+    if len(whole := ", ".join(parts)) <= WIDTH:
+        return whole
+    ends = itertools.accumulate(len(part) + 2 for part in parts)
+    fit = sum(end <= WIDTH - len(", ... (1,000 in all)") for end in ends)
+    return ", ".join([*parts[:fit], f"... ({len(parts):,} in all)"])
