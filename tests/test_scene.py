@@ -296,6 +296,20 @@ def test_wrong_arguments_are_refused(make: Any, message: str) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Scene([Ball()], Sum()), r"parts that are Placed, got Ball\. Wrap it: Placed\("),
+        (lambda: Scene(random_parts(1, 2), Mean), "a combination such as"),
+        (lambda: Placed(torch.nn.ReLU(), (0, 0)), "a Field or a Scene, got ReLU"),
+    ],
+)
+def test_other_things_are_named(make: Any, message: str) -> None:
+    # Where annotations are checked, it is these that refuse some.
+    with pytest.raises(TypeError, match=f"{message}|^Type-check error"):
+        make()
+
+
 class Unknown(nn.Module):
     in_dim, out_dim = 3, 1
 

@@ -203,10 +203,30 @@ def test_a_flat_signal_needs_the_coarsest_level_only() -> None:
         ),
         (
             lambda: Octree.from_points(torch.full((3, 2), 2.0), base_resolution=2, num_levels=2),
-            r"shape \(n, d\)",
+            r"in \[-1, 1\] on every axis, got 3 and none there\. Shift and scale",
+        ),
+        (
+            lambda: Octree.from_points(np.zeros(3), base_resolution=2, num_levels=2),
+            r"points of shape \(n, d\), got \(3,\)|^Type-check error",
         ),
     ],
 )
 def test_wrong_arguments_are_refused(make: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+def test_points_may_be_an_array() -> None:
+    points = np.random.default_rng(0).uniform(-1, 1, (20, 2))
+    made = [
+        Octree.from_points(given, base_resolution=2, num_levels=4)
+        for given in (points, torch.from_numpy(points))
+    ]
+    assert all(map(torch.equal, made[0].cells, made[1].cells))
+
+
+def test_a_grid_is_made_of_an_octree_only() -> None:
+    # Where annotations are checked, it is these that refuse it.
+    message = "expected an Octree, got Tensor.*Octree.from_points|^Type-check error"
+    with pytest.raises(TypeError, match=message):
+        SparseGrid.from_octree(torch.rand(5, 2))

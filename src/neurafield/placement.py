@@ -23,7 +23,15 @@ class Placed:
         scale: $s$, half the side of its box in the scene.
 
     Raises:
+        TypeError: If it is not a field.
         ValueError: If a size does not fit, the matrix is not a rotation, or `scale` not positive.
+
+    Example:
+        >>> from neurafield import Field, networks
+        >>> field = Field(networks.Siren(3, 1, width=8, depth=1))
+        >>> turned = Placed(field, (0.5, 0, 0), rotation=(1, 0, 0, 1), scale=0.25)
+        >>> turned.matrix.round(3).tolist()
+        [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
 
     field: nn.Module
@@ -32,6 +40,10 @@ class Placed:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
+        if not isinstance(getattr(self.field, "in_dim", None), int):
+            raise TypeError(
+                f"Placed: expected a Field or a Scene, got {type(self.field).__name__}."
+            )
         dim = int(self.field.in_dim)  # type: ignore[arg-type]
         check_positive(self, scale=self.scale)
         shift = np.asarray(self.translation, dtype=float)

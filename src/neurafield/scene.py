@@ -37,6 +37,7 @@ class Scene(nn.Module):
         combination: `combinations.Union` of signed distances, `Sum` or `Mean` of other values.
 
     Raises:
+        TypeError: If a part is not `Placed`, or the combination is not one.
         ValueError: If there is no part, or sizes differ.
 
     Example:
@@ -53,6 +54,16 @@ class Scene(nn.Module):
 
     def __init__(self, parts: Sequence[Placed], combination: AbstractCombination) -> None:
         super().__init__()
+        for part in parts:
+            if not isinstance(part, Placed):
+                raise TypeError(
+                    f"Scene: expected parts that are Placed, got {type(part).__name__}. Wrap it: "
+                    "Placed(field, translation), with a rotation and a scale if it has them."
+                )
+        if not isinstance(combination, AbstractCombination):
+            raise TypeError(
+                f"Scene: expected a combination such as combinations.Mean(), got {combination!r}."
+            )
         sizes = {(part.field.in_dim, part.field.out_dim) for part in parts}
         if len(sizes) != 1:
             raise ValueError(

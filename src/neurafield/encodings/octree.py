@@ -67,20 +67,34 @@ class Octree:
     @classmethod
     def from_points(
         cls,
-        points: Float[Tensor, "n d"],
+        points: Float[Tensor, "n d"] | Float[np.ndarray, "n d"],
         *,
         base_resolution: int | Sequence[int],
         num_levels: int,
     ) -> "Octree":
         """The cells that hold a point, of a surface for one; points beyond [-1, 1] do not count.
 
+        Args:
+            points: A row each; an array will do.
+            base_resolution: Cells of the coarsest level along each axis, one number for all or one
+                for each.
+            num_levels: Levels, 1 to 24.
+
         Raises:
-            ValueError: If no point is inside.
+            ValueError: If no point is inside, or a size is out of range.
         """
+        points = torch.as_tensor(points)
+        if points.ndim != 2:
+            raise ValueError(f"Octree: expected points of shape (n, d), got {tuple(points.shape)}.")
         check_count("Octree", high=MAX_LEVELS, num_levels=num_levels)
-        base = resolution_per_axis("Octree", points.shape[-1], "base_resolution", base_resolution)
+        base = resolution_per_axis("Octree", points.shape[1], "base_resolution", base_resolution)
         sides = torch.tensor(base) * 2 ** (num_levels - 1)
         inside = points[(points.abs() <= 1).all(-1)].double().cpu()
+        if not len(inside):
+            raise ValueError(
+                f"Octree: expected points in [-1, 1] on every axis, got {len(points)} and none "
+                "there. Shift and scale them to the box."
+            )
         cells = ((inside + 1) * (sides / 2)).long().clamp(max=sides - 1)
         return cls.from_cells(cells, base_resolution=list(base), num_levels=num_levels)
 

@@ -43,8 +43,10 @@ class SparseGrid(AbstractEncoding):
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
         generator: Source of the first values, U(-1e-4, 1e-4). None takes torch's global one.
 
-    Built from these alone it stores the first vertices of each level; which ones are really
-    stored is in its state. A new one is made by `from_octree`.
+    A new one is made by `SparseGrid.from_octree(octree, features=4)`, and an `Octree` by
+    `from_points`, `from_cells`, `from_mask` or `from_detail`. Built from the arguments alone, as
+    when a file is read, it stores the first vertices of each level; which ones are really stored
+    is in its state.
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
@@ -117,7 +119,29 @@ class SparseGrid(AbstractEncoding):
         interpolation: str = "linear",
         generator: torch.Generator | None = None,
     ) -> "SparseGrid":
-        """A grid that stores the vertices of an octree's cells; arguments as above."""
+        """A grid that stores the vertices of an octree's cells.
+
+        Args:
+            octree: Where there is detail: from points, cells, a mask or a signal.
+            features: Channels, the same for all levels.
+            interpolation: "linear" or "smoothstep".
+            generator: Source of the first values. None takes torch's global one.
+
+        Raises:
+            TypeError: If it is not an `Octree`.
+            ValueError: If `features` is out of range, or the interpolation unknown.
+
+        Example:
+            >>> points = torch.nn.functional.normalize(torch.randn(1000, 3), dim=-1)
+            >>> tree = Octree.from_points(points, base_resolution=4, num_levels=5)
+            >>> SparseGrid.from_octree(tree, features=8)(torch.zeros(7, 3)).shape
+            torch.Size([7, 8])
+        """
+        if not isinstance(octree, Octree):
+            raise TypeError(
+                f"SparseGrid.from_octree: expected an Octree, got {type(octree).__name__}. Make "
+                "one of points with Octree.from_points."
+            )
         keys = octree.vertex_keys()
         grid = cls(
             len(octree.base_resolution),
