@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from neurafield.derivatives import Jet
-from neurafield.encodings import MeshFeatures, triangulated_box
+from neurafield.encodings import MeshFeatures, _nearest, triangulated_box
+from neurafield.encodings._nearest import _Index, nearest
 
 Mesh = tuple[Tensor, Tensor]
 
@@ -164,3 +165,108 @@ def test_a_missing_coordinate_gives_missing_features() -> None:
 def test_wrong_meshes_are_refused(vertices: Any, simplices: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MeshFeatures.from_mesh(vertices, simplices)
+
+
+# ---- digits
+
+
+def sliver(height: float) -> tuple[MeshFeatures, Tensor, Tensor]:
+    """A flat triangle of features 0, 1, 5, places in it, and the values there."""
+    vertices = torch.tensor([[-1.0, 0.0], [1.0, 0.0], [0.3, height]])
+    encoding = MeshFeatures.from_mesh(vertices, torch.tensor([[0, 1, 2]]), features=1)
+    with torch.no_grad():
+        encoding.table.copy_(torch.tensor([[0.0], [1.0], [5.0]]))
+    share = torch.rand(200, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = (share / share.sum(1, keepdim=True) @ vertices.double()).float()
+    # Coordinates are rounded: weights and features follow from the rounded ones.
+    top = x[:, 1].double() / vertices[2, 1].double()
+    side = (x[:, 0].double() + 1 - top * (vertices[2, 0].double() + 1)) / 2
+    inside = (top > 0) & (side > 0) & (top + side < 1)
+    return encoding, x[inside], (side + 5 * top)[inside][:, None]
+
+
+@pytest.mark.parametrize("height", [1e-1, 1e-3, 1e-4])
+def test_flat_simplices_keep_their_digits(height: float) -> None:
+    encoding, x, expected = sliver(height)
+    assert len(x) > 190
+    got = encoding(x)
+    assert got.dtype == torch.float32
+    assert_close(got.double().detach(), expected, rtol=0, atol=2e-6)
+    slope = torch.tensor([0.5, (5 - 0.65) / height]).expand(len(x), 1, 2)
+    assert_close(encoding.jet(Jet.root(x)).jacobian, slope, rtol=1e-5, atol=1e-5)
+
+
+def test_flat_simplices_of_surfaces_keep_their_digits() -> None:
+    encoding, x, expected = sliver(1e-3)
+    turned = MeshFeatures.from_mesh(
+        torch.nn.functional.pad(encoding.vertices, (0, 1)), encoding.simplices, features=1
+    )
+    turned.table = encoding.table
+    at = torch.nn.functional.pad(x, (0, 1), value=0.3)
+    assert_close(turned(at).double().detach(), expected, rtol=0, atol=2e-6)
+
+
+def test_autocast_takes_no_digits() -> None:
+    encoding, x, _ = sliver(1e-1)
+    expected = encoding(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(encoding(x), expected)
+
+
+def test_modules_and_coordinates_of_any_type() -> None:
+    encoding, x, expected = sliver(0.5)
+    assert encoding(x.double()).dtype == torch.float64
+    assert encoding.double()(x).dtype == torch.float64
+    halved = encoding.bfloat16()(x.bfloat16()).detach()
+    assert halved.dtype == torch.bfloat16
+    assert float((halved - expected).abs().max()) < 0.1
+
+
+def test_far_away_the_closest_points_value_goes_on() -> None:
+    vertices, triangles = triangulated_box([3, 4])
+    encoding = MeshFeatures.from_mesh(vertices, triangles, features=1)
+    with torch.no_grad():
+        encoding.table.copy_(vertices[:, :1] - 2 * vertices[:, 1:])
+    x = torch.tensor([[1e20, 0.25], [-torch.inf, 0.25], [3.0, torch.inf], [90.0, 0.25]])
+    expected = torch.tensor([[0.5], [-1.5], [-1.0], [0.5]])
+    assert_close(encoding(x), expected, rtol=0, atol=1e-5)
+    slope = encoding.jet(Jet.root(x)).jacobian[:, 0]
+    expected = torch.tensor([[0.0, -2.0], [0.0, -2.0], [0.0, 0.0], [0.0, -2.0]])
+    assert_close(slope, expected, rtol=0, atol=1e-5)
+    assert_close(torch.func.vmap(torch.func.jacrev(encoding))(x)[:, 0], expected, atol=1e-5, rtol=0)
+
+
+# ---- cost
+
+
+def check_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Near the centre of a ball all is equally near: all is looked at, but not at once."""
+    vertices, triangles = surface(3)
+    most = []
+    whole = _Index._distances
+
+    def distances(self: _Index, x: Tensor, candidates: Tensor, *rest: Tensor) -> Tensor:
+        most.append(candidates.numel())
+        return whole(self, x, candidates, *rest)
+
+    monkeypatch.setattr(_Index, "_distances", distances)
+    x = 1e-4 * torch.randn(4096, 3, generator=torch.Generator().manual_seed(0))
+    found = nearest(x, vertices.float(), triangles, 1)
+    assert sum(most) > 3 * 4096 * 32
+    assert max(most) <= 2**17
+    a, b, c = vertices[triangles].unbind(1)
+    normals = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1)
+    # Seen from the centre the foot of each normal is in its triangle: distances to the planes.
+    planes = ((a - x.double()[:64, None]) * normals).sum(-1).abs()
+    got = planes.gather(1, found[:64])[:, 0]
+    assert_close(got, planes.amin(1), rtol=0, atol=1e-6)
+
+
+def test_memory_is_bounded_where_all_is_equally_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_memory(monkeypatch)
+
+
+def test_check_memory_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_nearest, "_LOOKED_AT", 2**40)
+    with pytest.raises(AssertionError):
+        check_memory(monkeypatch)

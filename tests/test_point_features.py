@@ -1,5 +1,6 @@
 """Point features against SciPy's k-d tree and the formula in NumPy."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from neurafield.derivatives import Jet
-from neurafield.encodings import PointFeatures, point_features
-from neurafield.encodings._nearest import nearest, spatial_order
+from neurafield.encodings import PointFeatures, _nearest, point_features
+from neurafield.encodings._nearest import _Index, nearest, spatial_order
 
 
 def cloud(count: int, dim: int, kind: str = "even") -> Tensor:
@@ -55,9 +56,9 @@ def formula(encoding: PointFeatures, x: np.ndarray) -> np.ndarray:
     inside = np.clip(x, -1, 1)
     count = encoding.num_neighbours
     distances, found = cKDTree(encoding.points.numpy()).query(inside, count + 1)
-    u = distances[:, :-1] ** 2 / distances[:, -1:] ** 2
+    u = distances**2 / distances[:, -1:] ** 2
     weights = ((1 - u) ** 2 + 1e-6) / (u + 0.01)
-    return (weights[..., None] * table[found[:, :-1]]).sum(1) / weights.sum(1)[:, None]
+    return (weights[..., None] * table[found]).sum(1) / weights.sum(1)[:, None]
 
 
 def test_it_is_its_formula() -> None:
@@ -149,3 +150,108 @@ def test_beyond_the_border_its_value_goes_on() -> None:
 def test_wrong_arguments_are_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def on_a_lattice(num_neighbours: int, size: float) -> float:
+    """The largest step of 200 that cross the middle of a cell, over a length of `size`."""
+    axis = torch.linspace(-1, 1, 9, dtype=torch.float64)
+    points = torch.cartesian_prod(axis, axis)
+    encoding = PointFeatures.from_points(points, features=1, num_neighbours=num_neighbours)
+    encoding.double()
+    torch.nn.init.uniform_(encoding.table, generator=torch.Generator().manual_seed(0))
+    away = size * torch.linspace(-0.5, 0.5, 201, dtype=torch.float64)[:, None]
+    y = encoding(0.125 + away * torch.tensor([1.0, 0.37], dtype=torch.float64)).detach()
+    return float(y.diff(dim=0).abs().max())
+
+
+@pytest.mark.parametrize("num_neighbours", [3, 4, 8])
+def test_on_a_lattice_it_is_continuous(num_neighbours: int) -> None:
+    # Steep at most, not a jump: a step a hundredth as long is a hundredth as high.
+    assert on_a_lattice(num_neighbours, 1e-6) < 1e-3
+    assert on_a_lattice(num_neighbours, 1e-8) < 1e-5
+
+
+def test_on_a_lattice_it_jumps_with_too_few_neighbours() -> None:
+    assert on_a_lattice(1, 1e-8) > 0.05
+
+
+def with_duplicates() -> PointFeatures:
+    others = [[0.5, 0.5], [0.2, 0.1], [0.9, -0.3]]
+    points = torch.tensor([[0.0, 0.0]] * 10 + others)
+    encoding = PointFeatures.from_points(points, features=1, num_neighbours=4)
+    torch.nn.init.uniform_(encoding.table, -1, 1, generator=torch.Generator().manual_seed(0))
+    return encoding
+
+
+def check_duplicates(encoding: PointFeatures) -> None:
+    """Near enough points that coincide it is constant, the mean of those of them that are read."""
+    x = torch.tensor([[0.0, 0.0], [1e-7, 0.0], [1e-5, 0.0], [1e-4, -1e-4], [0.02, 0.01]])
+    found = encoding.jet(Jet.root(x))
+    assert_close(found.value, found.value[:1].expand(5, 1))
+    assert float(found.jacobian.abs().max()) < 1e-4
+    assert float(found.laplacian.abs().max()) < 1e-2
+
+
+def test_near_points_that_coincide_derivatives_are_right() -> None:
+    encoding = with_duplicates()
+    with torch.no_grad():
+        check_duplicates(encoding)
+    encoding.double()
+    x = torch.tensor([[1e-4, 0.0], [0.02, 0.01], [0.15, 0.08], [0.3, 0.3], [0.2, 0.1]]).double()
+    found = encoding.jet(Jet.root(x))
+    jacobian = torch.func.vmap(torch.func.jacrev(encoding))(x)
+    hessian = torch.func.vmap(torch.func.jacrev(torch.func.jacrev(encoding)))(x)
+    assert_close(found.jacobian, jacobian, rtol=1e-7, atol=1e-7)
+    laplacian = hessian.diagonal(dim1=-2, dim2=-1).sum(-1)
+    assert float(laplacian.detach().abs().max()) > 1
+    assert_close(found.laplacian, laplacian, rtol=1e-6, atol=1e-4)
+
+
+def test_points_that_nearly_coincide_in_single_precision() -> None:
+    g = torch.Generator().manual_seed(0)
+    # Whole multiples of 2^-22, so that both types hold the same places.
+    points = torch.randint(-400, 400, (60, 2), generator=g) * 2.0**-22
+    single = PointFeatures.from_points(points, features=1, num_neighbours=4)
+    x = torch.randint(-400, 400, (50, 2), generator=g) * 2.0**-22
+    got = single.jet(Jet.root(x)).streams.detach().double()
+    expected = copy.deepcopy(single).double().jet(Jet.root(x.double())).streams.detach()
+    for own, right in zip(got, expected, strict=True):
+        assert_close(own, right, rtol=1e-5, atol=1e-5 * float(right.abs().max()))
+
+
+def test_modules_and_coordinates_of_any_type() -> None:
+    encoding = PointFeatures(2, num_points=50, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(encoding.table)
+    x = cloud(20, 2).float()
+    expected = encoding(x).detach()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(encoding(x), expected)
+    for own, given in ((torch.float32, torch.float64), (torch.float64, torch.float32)):
+        got = encoding.to(own)(x.to(given))
+        assert got.dtype == torch.float64
+        assert_close(got.detach(), expected.double(), rtol=1e-4, atol=1e-5)
+    assert encoding.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
+
+
+def check_blocks(count: int) -> None:
+    """Boxes that are looked at for each query, and how many of them at a time."""
+    index = _Index(cloud(count, 3)[:, None])
+    num_blocks, size = index.rows.shape
+    assert num_blocks * size >= count
+    assert num_blocks <= 4.1 * count**0.5 + 5
+    assert num_blocks * index.queries <= 2**22
+
+
+@pytest.mark.parametrize("count", [5, 16_000, 300_000])
+def test_many_points_are_looked_at_in_larger_blocks(count: int) -> None:
+    check_blocks(count)
+    points, x = cloud(count, 3), cloud(20, 3)
+    points = points[spatial_order(points)]
+    found = nearest(x, points, torch.arange(count)[:, None], 4)
+    np.testing.assert_array_equal(found.numpy(), cKDTree(points.numpy()).query(x.numpy(), 4)[1])
+
+
+def test_check_blocks_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_nearest, "isqrt", lambda count: 0)
+    with pytest.raises(AssertionError):
+        check_blocks(300_000)

@@ -5,9 +5,12 @@ Notation: a simplex has `m + 1` corners in `d` coordinates; a point is one with 
 Simplices are taken in blocks of neighbours in the list, which `spatial_order` makes neighbours in
 space. A block whose box is farther away than what was found already is not looked into. That
 depends on the data, so the search is an operation of its own that compilers do not look into.
+
+Closest points are of 64-bit numbers: a flat simplex, of a height h, takes 1/h^2 of their digits.
 """
 
 from collections.abc import Sequence
+from math import isqrt
 from typing import Any
 
 import torch
@@ -16,7 +19,12 @@ from torch import Tensor
 
 _BLOCK = 32
 _QUERIES = 4096
-"""Queries at a time, so that what is looked at stays in the cache."""
+_LOOKED_AT = 2**17
+"""Queries, and simplices looked at for them, at a time: so these stay in the cache."""
+
+_BOUNDS = 2**22
+_BLOCKS = 64
+"""Queries times blocks at a time, and blocks of one query: so memory has a bound."""
 
 
 def nearest(
@@ -27,7 +35,9 @@ def nearest(
 ) -> Int64[Tensor, "*batch count"]:
     """The `count` nearest simplices to each query, the nearest first; without a gradient.
 
-    Exact but for rounding. Works under torch.func, torch.compile and torch.export.
+    Exact but for rounding, in the more precise type of the two. The worst case, many simplices
+    equally near, looks at all of them for each query; memory has a bound in any case. Works under
+    torch.func, torch.compile and torch.export.
     """
     found: Tensor = torch.ops.neurafield.nearest(x.detach(), vertices.detach(), simplices, count)
     return found
@@ -38,7 +48,12 @@ def closest(
 ) -> tuple[Float[Tensor, "*batch corners"], Bool[Tensor, "*batch corners"]]:
     """The closest point of a simplex: its weights, and the corners of the face that it lies in.
 
-    A face counts with its border, and the simplex itself is one.
+    A face counts with its border, and the simplex itself is one. A simplex flatter than 1e-5 of its
+    edges counts as its faces.
+
+    Args:
+        x: Queries.
+        corners: Of the simplices; like the queries of 64-bit numbers.
     """
     origin, edges = corners[..., 0, :], corners[..., 1:, :] - corners[..., :1, :]
     away, size = x - origin, corners.shape[-2] - 1
@@ -129,8 +144,10 @@ def _with_zero(values: Tensor, place: int) -> Tensor:
 
 
 def _search(x: Tensor, vertices: Tensor, simplices: Tensor, count: int) -> Tensor:
-    index = _Index(vertices[simplices])
-    found = [index.search(part, count) for part in x.reshape(-1, x.shape[-1]).split(_QUERIES)]
+    dtype = torch.promote_types(torch.promote_types(x.dtype, vertices.dtype), torch.float32)
+    index = _Index(vertices.to(dtype)[simplices])
+    parts = x.to(dtype).reshape(-1, x.shape[-1]).split(index.queries)
+    found = [index.search(part, count) for part in parts]
     return torch.cat(found).reshape(*x.shape[:-1], count)
 
 
@@ -141,13 +158,15 @@ class _Index:
         self.corners = corners
         self.centres = corners.mean(1)
         self.low, self.high = corners.amin(1), corners.amax(1)
-        num_blocks = -(-len(corners) // _BLOCK)
-        rows = torch.arange(num_blocks * _BLOCK, device=corners.device)
+        # Of many simplices larger blocks, or all time would go to the blocks.
+        size = max(_BLOCK, isqrt(len(corners)) // 4)
+        num_blocks = -(-len(corners) // size)
+        rows = torch.arange(num_blocks * size, device=corners.device).view(num_blocks, size)
         self.real = rows < len(corners)
-        self.rows = rows.clamp(max=len(corners) - 1).view(num_blocks, _BLOCK)
-        self.real = self.real.view(num_blocks, _BLOCK)
+        self.rows = rows.clamp(max=len(corners) - 1)
         self.block_low = self.low[self.rows].amin(1)
         self.block_high = self.high[self.rows].amax(1)
+        self.queries = min(_QUERIES, max(1, _BOUNDS // num_blocks))
 
     def search(self, x: Float[Tensor, "q d"], count: int) -> Int64[Tensor, "q count"]:
         """The nearest ones, a few blocks at a time as long as there may be nearer ones."""
@@ -156,19 +175,21 @@ class _Index:
         items = torch.zeros(len(x), count, dtype=torch.int64, device=x.device)
         left, num_blocks = torch.arange(len(x), device=x.device), 1
         while len(left):
-            least, chosen = bound[left].topk(num_blocks, largest=False)
-            candidates = self.rows[chosen].flatten(1)
-            # Neither beyond the last simplex, nor in a block that was looked into before.
-            new = (self.real[chosen] & least.isfinite()[..., None]).flatten(1)
-            distances = self._distances(x[left], candidates, new, best[left, -1:])
-            distances = torch.cat([best[left], distances], dim=1)
-            candidates = torch.cat([items[left], candidates], dim=1)
-            best[left], place = distances.topk(count, largest=False)
-            items[left] = candidates.gather(1, place)
-            bound[left[:, None], chosen] = torch.inf
+            at_once = max(1, _LOOKED_AT // (num_blocks * self.rows.shape[1]))
+            for part in left.split(at_once):
+                least, chosen = bound[part].topk(num_blocks, largest=False)
+                candidates = self.rows[chosen].flatten(1)
+                # Neither beyond the last simplex, nor in a block that was looked into before.
+                new = (self.real[chosen] & least.isfinite()[..., None]).flatten(1)
+                distances = self._distances(x[part], candidates, new, best[part, -1:])
+                distances = torch.cat([best[part], distances], dim=1)
+                candidates = torch.cat([items[part], candidates], dim=1)
+                best[part], place = distances.topk(count, largest=False)
+                items[part] = candidates.gather(1, place)
+                bound[part[:, None], chosen] = torch.inf
             left = left[bound[left].amin(1) < best[left, -1]]
             # More at a time for the few that have many blocks in reach.
-            num_blocks = min(2 * num_blocks, len(self.rows))
+            num_blocks = min(2 * num_blocks, _BLOCKS, len(self.rows))
         return items
 
     def _distances(self, x: Tensor, candidates: Tensor, new: Tensor, limit: Tensor) -> Tensor:
@@ -190,9 +211,9 @@ class _Index:
         return found
 
     def _exact(self, x: Float[Tensor, "q d"], items: Int64[Tensor, " q"]) -> Float[Tensor, " q"]:
-        corners = self.corners[items]
-        weights, _ = closest(x, corners)
-        return (x - (weights[..., None] * corners).sum(-2)).square().sum(-1)
+        at, corners = x.double(), self.corners[items].double()
+        weights, _ = closest(at, corners)
+        return (at - (weights[..., None] * corners).sum(-2)).square().sum(-1).to(x)
 
 
 def _to_boxes(x: Tensor, low: Sequence[Tensor], high: Sequence[Tensor]) -> Float[Tensor, "q n"]:
