@@ -20,11 +20,9 @@ from torch import Tensor
 _BLOCK = 32
 _QUERIES = 4096
 _LOOKED_AT = 2**17
-"""Queries, and simplices looked at for them, at a time: so these stay in the cache."""
-
 _BOUNDS = 2**22
 _BLOCKS = 64
-"""Queries times blocks at a time, and blocks of one query: so memory has a bound."""
+"""At a time: queries, simplices and boxes looked at, blocks of one query. So memory is bounded."""
 
 
 def nearest(
@@ -35,9 +33,8 @@ def nearest(
 ) -> Int64[Tensor, "*batch count"]:
     """The `count` nearest simplices to each query, the nearest first; without a gradient.
 
-    Exact but for rounding, in the more precise type of the two. The worst case, many simplices
-    equally near, looks at all of them for each query; memory has a bound in any case. Works under
-    torch.func, torch.compile and torch.export.
+    Exact but for rounding. Many simplices equally near, the worst case, are all looked at; memory
+    is bounded in any case. Works under torch.func, torch.compile and torch.export.
     """
     found: Tensor = torch.ops.neurafield.nearest(x.detach(), vertices.detach(), simplices, count)
     return found
@@ -49,11 +46,7 @@ def closest(
     """The closest point of a simplex: its weights, and the corners of the face that it lies in.
 
     A face counts with its border, and the simplex itself is one. A simplex flatter than 1e-5 of its
-    edges counts as its faces.
-
-    Args:
-        x: Queries.
-        corners: Of the simplices; like the queries of 64-bit numbers.
+    edges counts as its faces. Give 64-bit numbers.
     """
     origin, edges = corners[..., 0, :], corners[..., 1:, :] - corners[..., :1, :]
     away, size = x - origin, corners.shape[-2] - 1
