@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from neurafield import activations, encodings, networks
+from neurafield import Placed, Scene, activations, combinations, encodings, networks
 from neurafield._component import registry
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -21,6 +21,16 @@ ROOMS: list[tuple[str, ModuleType, type]] = [
     ("Encodings", encodings, encodings.AbstractEncoding),
     ("Networks", networks, networks.AbstractNetwork),
     ("Activations", activations, activations.AbstractActivation),
+]
+
+# Of several rooms.
+PLACES: list[Callable[..., Any]] = [
+    Placed,
+    Scene,
+    combinations.Union,
+    combinations.Sum,
+    combinations.Mean,
+    encodings.Octree,
 ]
 
 INTRODUCTION = """\
@@ -32,7 +42,8 @@ when to use it, when it fails, and where it comes from. This page is generated f
 one in [extending.md](extending.md).
 
 Encodings and networks map `(*batch, in_dim)` to `(*batch, out_dim)` for any batch; activations keep
-the shape. All that draw initial parameters also take a `generator`, their only source.
+the shape. All that draw initial parameters also take a `generator`, their only source. Under
+[places](#places) is what says where: fields in a scene, occupied cells in a grid.
 """
 
 # What `nn.Module` takes, and so a class without a constructor of its own.
@@ -50,6 +61,7 @@ class Parts:
     fails_when: str
     cost: str
     parameters: dict[str, str]
+    example: str
     source: str
 
 
@@ -74,6 +86,7 @@ def parts_of(component: Callable[..., Any]) -> Parts:
         fails_when=fails_when.strip(),
         cost=" ".join(text.removeprefix("Cost:").strip() for text in cost),
         parameters=_parameters(textwrap.dedent(sections["Args"])),
+        example=textwrap.dedent(sections.get("Example", "")).strip(),
         source=_unwrapped(sections.get("Reference", "")),
     )
 
@@ -104,7 +117,8 @@ def entry(name: str, component: Callable[..., Any]) -> str:
         f"**Use when** {parts.use_when}" if parts.use_when else "",
         f"**Fails when** {parts.fails_when}" if parts.fails_when else "",
         f"**Cost:** {parts.cost}" if parts.cost else "",
-        f"**Source:** {parts.source}",
+        f"```pycon\n{parts.example}\n```" if parts.example else "",
+        f"**Source:** {parts.source}" if parts.source else "",
     ]
     return github_maths("\n\n".join(block for block in blocks if block)) + "\n"
 
@@ -117,8 +131,9 @@ def components_of(room: ModuleType, base: type) -> dict[str, Callable[..., Any]]
 def page() -> str:
     """The whole page."""
     blocks = [INTRODUCTION]
-    for title, room, base in ROOMS:
-        components = components_of(room, base)
+    sections = {title: components_of(room, base) for title, room, base in ROOMS}
+    sections["Places"] = {place.__name__: place for place in PLACES}
+    for title, components in sections.items():
         rows = [
             f"| [{name}](#{name.lower()}) | {_cell(parts_of(component).line)} |"
             for name, component in components.items()

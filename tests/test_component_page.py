@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from torch import nn
 
-from docs.components import PAGE, ROOMS, defaults_of, github_maths, page, parts_of
+from docs.components import PAGE, PLACES, ROOMS, defaults_of, github_maths, page, parts_of
+from neurafield import Placed, Scene
 from neurafield._component import registry
-from neurafield.encodings import Positional
+from neurafield.encodings import Octree, Positional
 
 from .cases import ENCODING_CASES, Case
 
@@ -25,6 +26,15 @@ def test_the_page_would_notice_a_change(monkeypatch: pytest.MonkeyPatch) -> None
     before = page()
     monkeypatch.setattr(Positional, "__doc__", Positional.__doc__.replace("doubling", "growing"))
     assert page() != before
+
+
+def test_places_are_on_the_page_and_examples_too() -> None:
+    for place in PLACES:
+        assert f"### {place.__name__}\n\n{github_maths(parts_of(place).line)}" in page()
+    assert parts_of(Octree).example.startswith(">>> tree = Octree.from_points(")
+    for component in (*COMPONENTS, Placed, Scene, Octree):
+        assert f"```pycon\n{parts_of(component).example}\n```" in page()
+    assert "**Source:** \n" not in page()
 
 
 def check_says_all(component: Callable[..., Any]) -> None:

@@ -167,6 +167,17 @@ def test_wrong_meshes_are_refused(vertices: Any, simplices: Any, message: str) -
         MeshFeatures.from_mesh(vertices, simplices)
 
 
+def test_a_mesh_may_be_arrays() -> None:
+    mesh = triangulated_box([3, 2])
+    given = MeshFeatures.from_mesh(mesh[0].numpy(), mesh[1].numpy().astype(np.int32))
+    tensors = MeshFeatures.from_mesh(*mesh)
+    assert torch.equal(given.vertices, tensors.vertices)
+    assert torch.equal(given.simplices, tensors.simplices)
+    # Where annotations are checked, it is these that refuse it.
+    with pytest.raises((ValueError, TypeError), match=r"whole numbers|^Type-check error"):
+        MeshFeatures.from_mesh(mesh[0], mesh[1].double() + 0.5)
+
+
 # ---- digits
 
 

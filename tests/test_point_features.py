@@ -152,6 +152,14 @@ def test_wrong_arguments_are_refused(make: Any, message: str) -> None:
         make()
 
 
+def test_points_may_be_an_array_in_the_box() -> None:
+    points = np.random.default_rng(0).uniform(-1, 1, (20, 2))
+    made = [PointFeatures.from_points(given) for given in (points, torch.from_numpy(points))]
+    assert torch.equal(made[0].points, made[1].points)
+    with pytest.raises(ValueError, match=r"in \[-1, 1\].*got 20 and none there\. Shift and scale"):
+        PointFeatures.from_points(points + 10)
+
+
 def on_a_lattice(num_neighbours: int, size: float) -> float:
     """The largest step of 200 that cross the middle of a cell, over a length of `size`."""
     axis = torch.linspace(-1, 1, 9, dtype=torch.float64)

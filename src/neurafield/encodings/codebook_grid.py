@@ -59,6 +59,15 @@ class CodebookGrid(AbstractGrid):
         >>> torch.equal(hard(x), grid(x)), hard.indices.dtype, hard.num_bits
         (True, torch.uint8, 6182)
 
+        To make a file small, of about `num_bits / 8` bytes and the network's, harden the grid of
+        the fitted field and save that:
+
+        >>> from neurafield import Field, networks
+        >>> field = Field(networks.MLP(grid.out_dim, 3, width=8, depth=1), encoding=grid)
+        >>> small = Field(field.network, encoding=field.encoding.harden())
+        >>> torch.equal(small(x), field(x)), small.num_parameters < field.num_parameters
+        (True, True)
+
     Reference:
         Takikawa et al., Variable Bitrate Neural Fields, SIGGRAPH 2022, equations 3 to 5. Their
         vertices are those of an octree around the surface; ours of full grids. They add levels up,

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int, Int64
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
@@ -98,30 +99,42 @@ class MeshFeatures(AbstractEncoding):
     @classmethod
     def from_mesh(
         cls,
-        vertices: Float[Tensor, "v d"],
-        simplices: Int64[Tensor, "n corners"],
+        vertices: Float[Tensor, "v d"] | Float[np.ndarray, "v d"],
+        simplices: Int[Tensor, "n corners"] | Int[np.ndarray, "n corners"],
         *,
         features: int = 4,
         generator: torch.Generator | None = None,
     ) -> "MeshFeatures":
-        """On a given mesh; other arguments as above.
+        """On a given mesh; vertices keep their order, simplices do not.
 
-        Vertices keep their order, simplices do not.
+        Args:
+            vertices: A row each; an array will do.
+            simplices: For each the numbers of its vertices; an array will do.
+            features: Channels.
+            generator: Source of the first values. None takes torch's global one.
 
         Raises:
             ValueError: If shapes do not fit, a vertex is not finite, or a simplex names one that
-                does not exist.
+                does not exist; or a size is out of range.
+
+        Example:
+            >>> corners, edges = [[0.0, 0.5], [0.5, -0.5], [-0.5, -0.5]], [[0, 1], [1, 2], [2, 0]]
+            >>> outline = torch.tensor(corners), torch.tensor(edges)
+            >>> MeshFeatures.from_mesh(*outline, features=8)(torch.zeros(7, 2)).shape
+            torch.Size([7, 8])
         """
+        vertices, simplices = torch.as_tensor(vertices), torch.as_tensor(simplices)
         if vertices.ndim != 2 or not bool(vertices.isfinite().all()):
             raise ValueError(
                 "MeshFeatures: expected finite vertices of shape (v, d), got "
                 f"{tuple(vertices.shape)}."
             )
-        if simplices.ndim != 2 or not simplices.numel():
+        if simplices.ndim != 2 or not simplices.numel() or simplices.is_floating_point():
             raise ValueError(
-                "MeshFeatures: expected simplices of shape (n, corners), got "
-                f"{tuple(simplices.shape)}."
+                "MeshFeatures: expected simplices of shape (n, corners), of whole numbers, got "
+                f"{tuple(simplices.shape)} of {simplices.dtype}."
             )
+        simplices = simplices.long()
         _check_names(simplices, len(vertices))
         made = cls(
             vertices.shape[1],
@@ -132,7 +145,7 @@ class MeshFeatures(AbstractEncoding):
             generator=generator,
         )
         made.vertices = vertices.to(made.vertices)
-        made.simplices = simplices[spatial_order(vertices[simplices].mean(1))].long()
+        made.simplices = simplices[spatial_order(vertices[simplices].mean(1))]
         return made
 
     def check_state(self) -> None:

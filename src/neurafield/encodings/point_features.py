@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -96,20 +97,39 @@ class PointFeatures(AbstractEncoding):
     @classmethod
     def from_points(
         cls,
-        points: Float[Tensor, "n d"],
+        points: Float[Tensor, "n d"] | Float[np.ndarray, "n d"],
         *,
         features: int = 4,
         num_neighbours: int = 8,
         generator: torch.Generator | None = None,
     ) -> "PointFeatures":
-        """Anchors at given points, in another order; other arguments as above.
+        """Anchors at given points, in another order.
+
+        Args:
+            points: A row each; an array will do. They belong in [-1, 1], where queries are: a point
+                beyond is read, but from the border only.
+            features: Channels.
+            num_neighbours: $K$, less than the number of points.
+            generator: Source of the first features. None takes torch's global one.
 
         Raises:
-            ValueError: If points are not finite, or not of shape `(n, d)`.
+            ValueError: If points are not finite, not of shape `(n, d)`, or all beyond [-1, 1]; or
+                a size is out of range.
+
+        Example:
+            >>> scan = torch.rand(500, 3) * 2 - 1
+            >>> PointFeatures.from_points(scan, features=8)(torch.zeros(7, 3)).shape
+            torch.Size([7, 8])
         """
+        points = torch.as_tensor(points)
         if points.ndim != 2 or not bool(points.isfinite().all()):
             raise ValueError(
                 f"PointFeatures: expected finite points of shape (n, d), got {tuple(points.shape)}."
+            )
+        if len(points) and not bool((points.abs() <= 1).all(-1).any()):
+            raise ValueError(
+                f"PointFeatures: expected points in [-1, 1] on every axis, got {len(points)} and "
+                "none there. Shift and scale them to the box."
             )
         made = cls(
             points.shape[1],
