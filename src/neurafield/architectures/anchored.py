@@ -131,6 +131,7 @@ ANCHORED: dict[str, Architecture] = {
         _points,
         features=(4,),
         batch_size=1024,
+        lr=3e-2,
     ),
     "mesh": grid(
         "features at the vertices of triangles, interpolated",
@@ -140,6 +141,7 @@ ANCHORED: dict[str, Architecture] = {
         dims=(2,),
         features=(4, 8),
         batch_size=1024,
+        lr=3e-2,
     ),
 }
 """With features at places of their own."""

@@ -225,16 +225,25 @@ def _codebook(
 GRIDS: dict[str, Architecture] = {
     "hash": with_tables("levels of grids, the fine ones hashed into tables", _hash, _hash_size),
     "grid": grid("one grid, interpolated, read out as it is", _direct, read_out=True),
-    "dense": grid("one grid, interpolated", dense),
-    "spline": grid("one grid of quadratic B-splines, read out as it is", _spline, read_out=True),
+    "dense": grid("one grid, interpolated", dense, lr=3e-2),
+    "spline": grid(
+        "one grid of quadratic B-splines, read out as it is", _spline, read_out=True, lr=3e-2
+    ),
     "codebook": grid(
-        "grids of two levels, whose vertices choose from eight rows", _codebook, features=(4, 8)
+        "grids of two levels, whose vertices choose from eight rows",
+        _codebook,
+        features=(4, 8),
+        lr=3e-2,
     ),
-    "tri-plane": grid("planes, added up", _tri_plane, dims=(2, 3), features=(16, 32, 64)),
+    "tri-plane": grid("planes, added up", _tri_plane, dims=(2, 3), features=(16, 32, 64), lr=3e-2),
     "k-planes": grid(
-        "planes of two levels, multiplied", _k_planes, dims=(2, 3), features=(8, 16, 32)
+        "planes of two levels, multiplied", _k_planes, dims=(2, 3), features=(8, 16, 32), lr=3e-2
     ),
-    "cp": grid("products of a line along each axis", _cp, features=(16, 32, 64, 128, 256, 512)),
-    "vm": grid("products of a line and a plane", _vm, dims=(2, 3), features=(8, 16, 32, 64)),
+    "cp": grid(
+        "products of a line along each axis", _cp, features=(16, 32, 64, 128, 256, 512), lr=3e-2
+    ),
+    "vm": grid(
+        "products of a line and a plane", _vm, dims=(2, 3), features=(8, 16, 32, 64), lr=3e-2
+    ),
 }
 """With features that are trained."""
