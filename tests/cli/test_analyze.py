@@ -60,7 +60,7 @@ def test_the_sum_of_sines(run: Run) -> None:
     assert {path.name for path in folder.iterdir()} == {
         *("spectrum.png", "kernel.png", "spectrum.json")
     }
-    for name in ("siren", "relu", "sines-spectrum", "never"):
+    for name in ("siren", "relu", "sines-spectrum", "never", "rank"):
         assert name in outcome.out
     report = read("sines-spectrum/spectrum.json")
     assert report["bands"] == [[k, k] for k in range(5, 55, 5)]
@@ -76,9 +76,17 @@ def test_the_sum_of_sines(run: Run) -> None:
             assert (max(each["error"][-1]) < 0.5) == learnt
     assert siren["exact"]
     assert siren["bias_factor"] < 10
+    for entry in (siren, relu):
+        assert f"{entry['kernel']['effective_rank']:.1f}" in outcome.out
     assert siren["kernel"]["effective_rank"] > 2 * relu["kernel"]["effective_rank"]
     for name in ("spectrum.png", "kernel.png"):
         assert min(size_of(folder / name)) > 400
+
+
+def test_the_axis_of_a_kernel_fits_its_values() -> None:
+    assert spectrum_figures.lowest_decade(np.array([1.0, 5e-5, 0.0, -1e-12])) == pytest.approx(1e-5)
+    assert spectrum_figures.lowest_decade(np.array([1.0, 3e-15])) == 1e-8
+    assert spectrum_figures.lowest_decade(np.array([0.0])) == 1.0
 
 
 @pytest.mark.slow

@@ -255,7 +255,13 @@ def _title(entry: Entry) -> str:
 def _print_table(bands: analysis.AbstractBands, entries: list[Entry], file: Any) -> None:
     lowest, highest = (f"{band_name(bands.ranges[i])} cycles" for i in (0, -1))
     table = Table(
-        "arch", "params", f"steps to {lowest}", f"to {highest}", "bias factor", "of each seed"
+        "arch",
+        "params",
+        f"steps to {lowest}",
+        f"to {highest}",
+        "bias factor",
+        "of each seed",
+        "rank of the kernel",
     )
     for column in table.columns[1:]:
         column.justify = "right"
@@ -267,6 +273,7 @@ def _print_table(bands: analysis.AbstractBands, entries: list[Entry], file: Any)
             *(_median([steps[band] for steps in until]) for band in (0, -1)),
             str(entry.bias_factor),
             "; ".join(str(factor) for factor in entry.bias_factors),
+            f"{entry.kernel.effective_rank:.1f}",
         )
     Console(file=file).print(table)
 

@@ -159,6 +159,12 @@ def band_name(limits: tuple[float, float]) -> str:
     return low if low == high else f"{low}–{high}"
 
 
+def lowest_decade(values: Float[np.ndarray, " n"]) -> float:
+    """The power of ten below all positive values; 1e-8 at least, as what is below is rounding."""
+    least = values[values > 0].min(initial=1.0)
+    return float(max(10.0 ** np.floor(np.log10(least)), 1e-8))
+
+
 def save_kernels(path: Path, kernels: Mapping[str, KernelSpectrum]) -> None:
     """Eigenvalues of each tangent kernel, and the rate at which it learns each frequency."""
     figure = new_figure(10, 4.2)
@@ -183,7 +189,8 @@ def save_kernels(path: Path, kernels: Mapping[str, KernelSpectrum]) -> None:
     for axes in (left, right):
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_ylim(1e-8, 2)
+        lines = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
+        axes.set_ylim(lowest_decade(np.concatenate(lines)), 2)
         axes.grid(alpha=0.25)
     left.legend(fontsize=9, loc="lower left")
     save_figure(figure, path)
