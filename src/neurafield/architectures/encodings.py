@@ -83,10 +83,14 @@ def _triangle(layout: AbstractLayout, _: torch.Generator | None) -> TriangleWave
 ENCODINGS: dict[str, Architecture] = {
     "fourier": encoded("random sinusoids of one bandwidth", _fourier),
     "positional": encoded("sines and cosines along the axes, in octaves", _positional),
-    "positional-log": encoded("sines and cosines along the axes, up to a band", _log_positional),
-    "one-blob": encoded("how much of a Gaussian falls into each of 64 bins", _one_blob),
-    "gaussian-embedding": encoded("64 Gaussians along each axis", _gaussian),
-    "super-gaussian-embedding": encoded("64 powers of Gaussians along each axis", _super_gaussian),
-    "triangle": encoded("triangle waves along the axes, in octaves", _triangle),
+    "positional-log": encoded(
+        "sines and cosines along the axes, up to a band", _log_positional, lr=3e-3
+    ),
+    "one-blob": encoded("how much of a Gaussian falls into each of 64 bins", _one_blob, lr=3e-3),
+    "gaussian-embedding": encoded("64 Gaussians along each axis", _gaussian, lr=3e-3),
+    "super-gaussian-embedding": encoded(
+        "64 powers of Gaussians along each axis", _super_gaussian, lr=3e-3
+    ),
+    "triangle": encoded("triangle waves along the axes, in octaves", _triangle, lr=3e-3),
 }
 """An encoding, then a ReLU network."""

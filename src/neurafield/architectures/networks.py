@@ -158,7 +158,7 @@ NETWORKS: dict[str, Architecture] = {
     "multiquadric": network("1 / sqrt(1 + (ax)^2)", perceptron(activations.Multiquadric), lr=3e-3),
     "exp-sine": network("exponentials of sines", perceptron(activations.ExpSine)),
     "siren": network("sines, the first layer's as fast as the signal asks", _siren),
-    "wire": network("complex Gabor wavelets", _wire),
+    "wire": network("complex Gabor wavelets", _wire, lr=3e-3),
     "bacon": network("products of sines of bounded frequency", _bacon, lr=1e-2, trains_levels=True),
     "finer": network("sines whose frequency grows away from 0", _finer),
 }
