@@ -62,8 +62,8 @@ struct Index {
   std::vector<std::vector<GridWord>> words;  // of each level; none if it is not indexed
   std::vector<std::int64_t> stored;
 
-  // `keys` has an entry for each row of the table: the vertices of indexed levels, numbered row by row
-  // and level by level, ascending.
+  // `keys` has an entry for each row of the table: the vertices of indexed levels, numbered row by
+  // row and level by level, ascending.
   Index(const LevelArray& columns, int dim, const ConstIntegers& keys) {
     require(dim >= 1 && dim <= 4 && columns.shape(1) == kColumns, "grid: levels");
     std::int64_t offset = 0, first = 0;
@@ -105,7 +105,7 @@ struct Description {
   std::int64_t num_rows = 0;
 
   Description(const LevelArray& columns, bool smooth, int threads, const ConstFloats& x,
-              std::size_t features, const Index* index) {
+              std::size_t features, const Index* index, bool added) {
     require(x.ndim() == 2 && x.shape(1) >= 1 && x.shape(1) <= 4, "grid: shape of x");
     require(x.shape(0) <= kMostPoints, "grid: number of points");
     require(features == 1 || features == 2 || features == 4 || features == 8, "grid: features");
@@ -126,6 +126,7 @@ struct Description {
             static_cast<int>(levels.size()),
             levels.data(),
             smooth,
+            added,
             threads};
   }
 
@@ -134,6 +135,8 @@ struct Description {
                 index->stored[l] == level.size,
             "grid: index that fits the levels");
     level.words = index->words[l].data();
+    // All of them in order: no need to look.
+    if (level.size == num_vertices(level, dim)) level.kind = GridKind::Dense;
   }
 
   void require_table(std::size_t ndim, std::size_t rows) const {
@@ -141,8 +144,9 @@ struct Description {
   }
 
   void require_values(const ConstFloats& y) const {
+    const int parts = grid.added ? 1 : grid.num_levels;
     require(y.ndim() == 2 && static_cast<std::int64_t>(y.shape(0)) == grid.num_points &&
-                static_cast<int>(y.shape(1)) == grid.num_levels * grid.features,
+                static_cast<int>(y.shape(1)) == parts * grid.features,
             "grid: shape of the features");
   }
 };
@@ -153,9 +157,9 @@ std::size_t last_axis(std::size_t ndim, const std::int64_t* shape) {
 }
 
 void forward(const LevelArray& levels, bool smooth, int threads, const ConstFloats& table,
-             const ConstFloats& x, const Floats& y, const Index* index) {
+             const ConstFloats& x, const Floats& y, const Index* index, bool added) {
   const Description d(levels, smooth, threads, x, last_axis(table.ndim(), table.shape_ptr()),
-                      index);
+                      index, added);
   d.require_table(table.ndim(), table.shape(0));
   d.require_values(ConstFloats(y));
   const Kernels& kernels = active_kernels();
@@ -164,9 +168,10 @@ void forward(const LevelArray& levels, bool smooth, int threads, const ConstFloa
 }
 
 void backward_table(const LevelArray& levels, bool smooth, int threads, const ConstFloats& x,
-                    const ConstFloats& grad_y, const Floats& grad_table, const Index* index) {
+                    const ConstFloats& grad_y, const Floats& grad_table, const Index* index,
+                    bool added) {
   const Description d(levels, smooth, threads, x,
-                      last_axis(grad_table.ndim(), grad_table.shape_ptr()), index);
+                      last_axis(grad_table.ndim(), grad_table.shape_ptr()), index, added);
   d.require_table(grad_table.ndim(), grad_table.shape(0));
   d.require_values(grad_y);
   const Kernels& kernels = active_kernels();
@@ -183,9 +188,10 @@ int bits(std::int64_t count) {
 
 std::int64_t backward_touched(const LevelArray& levels, bool smooth, int threads,
                               const ConstFloats& x, const ConstFloats& grad_y,
-                              const Integers& rows, const Floats& grad_rows, const Index* index) {
+                              const Integers& rows, const Floats& grad_rows, const Index* index,
+                              bool added) {
   const Description d(levels, smooth, threads, x,
-                      last_axis(grad_rows.ndim(), grad_rows.shape_ptr()), index);
+                      last_axis(grad_rows.ndim(), grad_rows.shape_ptr()), index, added);
   d.require_values(grad_y);
   if (d.grid.num_points == 0) return 0;
   const std::int64_t corners = d.grid.num_points << d.grid.dim;
@@ -205,9 +211,9 @@ std::int64_t backward_touched(const LevelArray& levels, bool smooth, int threads
 
 void backward_coords(const LevelArray& levels, bool smooth, int threads, const ConstFloats& table,
                      const ConstFloats& x, const ConstFloats& grad_y, const Floats& grad_x,
-                     const Index* index) {
+                     const Index* index, bool added) {
   const Description d(levels, smooth, threads, x, last_axis(table.ndim(), table.shape_ptr()),
-                      index);
+                      index, added);
   d.require_table(table.ndim(), table.shape(0));
   d.require_values(grad_y);
   require(grad_x.ndim() == 2 && grad_x.shape(0) == x.shape(0) && grad_x.shape(1) == x.shape(1),
@@ -224,17 +230,18 @@ void bind_grid(nb::module_& module) {
   // Never converted: what is written into a converted copy would be lost.
   const auto array = [](const char* name) { return nb::arg(name).noconvert(); };
   const auto index = nb::arg("index").none() = nb::none();
+  const auto added = nb::arg("added") = false;
   nb::class_<Index>(module, "GridIndex")
       .def(nb::init<const LevelArray&, int, const ConstIntegers&>(), array("levels"), "dim"_a,
            array("keys"));
   module.def("grid_forward", &forward, array("levels"), "smooth"_a, "threads"_a, array("table"),
-             array("x"), array("y"), index);
+             array("x"), array("y"), index, added);
   module.def("grid_backward_table", &backward_table, array("levels"), "smooth"_a, "threads"_a,
-             array("x"), array("grad_y"), array("grad_table"), index);
+             array("x"), array("grad_y"), array("grad_table"), index, added);
   module.def("grid_backward_touched", &backward_touched, array("levels"), "smooth"_a, "threads"_a,
-             array("x"), array("grad_y"), array("rows"), array("grad_rows"), index);
+             array("x"), array("grad_y"), array("rows"), array("grad_rows"), index, added);
   module.def("grid_backward_coords", &backward_coords, array("levels"), "smooth"_a, "threads"_a,
-             array("table"), array("x"), array("grad_y"), array("grad_x"), index);
+             array("table"), array("x"), array("grad_y"), array("grad_x"), index, added);
 }
 
 }  // namespace neurafield

@@ -28,19 +28,22 @@ void read_level(const GridForward& job, int l, const float* coords, std::int64_t
   const Grid& grid = *job.grid;
   const GridLevel& level = grid.levels[l];
   const float* table = fixed(job.table + level.offset * F);
-  const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
+  const std::int64_t width = width_of(grid);
   const float zeros[F] = {};
+  const bool continues = grid.added && l > 0;
   Corners<D, Row> corners;
   for (std::int64_t first = begin; first < end; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, end - first));
     find_corners<D>(grid, level, coords + first - begin, kGridTaskPoints, count, corners);
-    float* y = job.y + first * width + l * F;
+    float* y = job.y + first * width + (grid.added ? 0 : l * F);
     for (int p = 0; p < count; ++p) {
       // Two sums, because each addition waits for the one before.
       typename Features<F>::Type sums[2] = {};
-      for (int c = 0; c < 1 << D; ++c)
-        Features<F>::add(sums[c & 1], corners.weights[c][p],
-                         row_of<F>(table, corners.rows[c][p], zeros));
+      if (continues) Features<F>::load(y + p * width, sums[0]);
+      if (has_row(corners, p))
+        for (int c = 0; c < 1 << D; ++c)
+          Features<F>::add(sums[c & 1], corners.weights[c][p],
+                           row_of<F>(table, corners.rows[c][p], zeros));
       Features<F>::store(y + p * width, sums[0] + sums[1]);
     }
   }
@@ -60,7 +63,7 @@ void grid_forward_task(void* context, std::int64_t task) {
     });
   }
   if (!nan) return;
-  const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
+  const std::int64_t width = width_of(grid);
   for (std::int64_t p = begin; p < end; ++p)
     if (is_nan<D>(job.x + p * D))
       for (std::int64_t i = 0; i < width; ++i) job.y[p * width + i] = __builtin_nanf("");
@@ -80,18 +83,20 @@ void add_to_level(const GridTableGradient& job, int l) {
   const GridLevel& level = grid.levels[l];
   float* table = fixed(job.grad_table + level.offset * F);
   std::memset(table, 0, 4 * F * static_cast<std::size_t>(level.size));
-  float unused[F] = {};
+  // One for each corner, so that none waits for the one before.
+  float unused[1 << D][F] = {};
   Corners<D, Row> corners;
   for (std::int64_t first = 0; first < grid.num_points; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, grid.num_points - first));
     find_corners<D>(grid, level, source.coords + first, source.stride, count, corners);
     const float* grads = source.by_level + l * source.level_stride + first * F;
     for (int p = 0; p < count; ++p) {
+      if (!has_row(corners, p)) continue;
       typename Features<F>::Type grad;
       Features<F>::load(grads + p * F, grad);
       for (int c = 0; c < 1 << D; ++c)
-        Features<F>::add_to(row_of<F>(table, corners.rows[c][p], unused), corners.weights[c][p],
-                            grad);
+        Features<F>::add_to(row_of<F>(table, corners.rows[c][p], unused[c]),
+                            corners.weights[c][p], grad);
     }
   }
 }
@@ -123,7 +128,7 @@ void differentiate_level(const GridCoordsGradient& job, int l, const float* coor
   const Grid& grid = *job.grid;
   const GridLevel& level = grid.levels[l];
   const float* table = fixed(job.table + level.offset * F);
-  const std::int64_t width = static_cast<std::int64_t>(grid.num_levels) * F;
+  const std::int64_t width = width_of(grid);
   const float zeros[F] = {};
   Corners<D, Row> corners;
   AxisWeights<D> axes;
@@ -132,13 +137,15 @@ void differentiate_level(const GridCoordsGradient& job, int l, const float* coor
   for (std::int64_t first = begin; first < end; first += kGridBlock) {
     const int count = static_cast<int>(smaller(kGridBlock, end - first));
     find_corners<D>(grid, level, coords + first - begin, kGridTaskPoints, count, corners, &axes);
-    const float* grad_y = job.grad_y + first * width + l * F;
+    const float* grad_y = job.grad_y + first * width + (grid.added ? 0 : l * F);
     for (int p = 0; p < count; ++p) {
+      if (!has_row(corners, p)) {
+        for (int c = 0; c < 1 << D; ++c) products[c][p] = 0.0f;
+        continue;
+      }
       for (int c = 0; c < 1 << D; ++c) {
         const float* row = row_of<F>(table, corners.rows[c][p], zeros);
-        float product = 0.0f;
-        for (int f = 0; f < F; ++f) product += grad_y[p * width + f] * row[f];
-        products[c][p] = product;
+        products[c][p] = Features<F>::dot(grad_y + p * width, row);
       }
     }
     for (int p = 0; p < count; p += kLanes) {
@@ -242,21 +249,37 @@ std::int64_t coords_stride(const Grid& grid) { return round_up(grid.num_points, 
 
 // Levels a power of two apart would fall on the same few lines of the cache.
 std::int64_t level_stride(const Grid& grid) {
+  if (grid.added) return 0;
   return round_up(grid.num_points * grid.features, 1024) + 16;
 }
 
 std::int64_t source_size(const Grid& grid) {
-  return coords_stride(grid) * grid.dim + level_stride(grid) * grid.num_levels;
+  const std::int64_t by_level =
+      grid.added ? grid.num_points * grid.features : level_stride(grid) * grid.num_levels;
+  return coords_stride(grid) * grid.dim + by_level;
 }
 
 // `memory` has room for source_size floats.
 GridSource gather(const Grid& grid, const float* x, const float* grad_y, float* memory) {
   const std::int64_t stride = coords_stride(grid);
-  GridSource source{&grid,  x,
-                    grad_y, memory,
-                    memory + stride * grid.dim, stride,
-                    level_stride(grid), grid_task_points(grid)};
+  GridSource source{};
+  source.grid = &grid;
+  source.x = x;
+  source.grad_y = grad_y;
+  source.coords = memory;
+  source.room = memory + stride * grid.dim;
+  source.stride = stride;
+  source.level_stride = level_stride(grid);
+  source.task_points = grid_task_points(grid);
+  // What is one level's alone, or the same for all, can be read where it is, unless points that are
+  // NaN ask for zeros.
+  source.copies = width_of(grid) > grid.features;
   for_points(grid, source.task_points, grid_tasks_for(grid).gather, &source);
+  if (source.any_nan && !source.copies) {
+    source.copies = true;
+    for_points(grid, source.task_points, grid_tasks_for(grid).gather, &source);
+  }
+  source.by_level = source.copies ? source.room : grad_y;
   return source;
 }
 

@@ -152,6 +152,22 @@ inline std::int32_t indexed_row(const GridWord* words, std::uint32_t vertex) {
   return word.stored & bit ? static_cast<std::int32_t>(row) : kAbsent;
 }
 
+// The rows of a vertex and the next one, which are mostly in the same word.
+inline void indexed_pair(const GridWord* words, std::uint32_t vertex, std::int32_t& low,
+                         std::int32_t& high) {
+  if (vertex % 64 == 63) {
+    low = indexed_row(words, vertex);
+    high = indexed_row(words, vertex + 1);
+    return;
+  }
+  const GridWord& word = words[vertex / 64];
+  const std::uint64_t from = word.stored >> vertex % 64;
+  const std::uint64_t below = word.stored & ((std::uint64_t{1} << vertex % 64) - 1);
+  const auto row = static_cast<std::int32_t>(word.before + __builtin_popcountll(below));
+  low = from & 1 ? row : kAbsent;
+  high = from & 2 ? row + static_cast<std::int32_t>(from & 1) : kAbsent;
+}
+
 // The vertices around each point of a block. `Row` has 64 bits for levels of more than 2^32 rows,
 // and a sign for indexed ones, where kAbsent is a row of zeros.
 template <int D, typename Row>
@@ -170,6 +186,17 @@ Number* row_of(Number* table, Row row, Number* absent) {
     if (row == kAbsent) return absent;
   }
   return table + static_cast<std::size_t>(row) * F;
+}
+
+// Whether any vertex around a point has a row.
+template <int D, typename Row>
+bool has_row(const Corners<D, Row>& corners, int p) {
+  if constexpr (kIndexed<Row>) {
+    Row all = corners.rows[0][p];
+    for (int c = 1; c < 1 << D; ++c) all &= corners.rows[c][p];
+    return all != kAbsent;
+  }
+  return true;
 }
 
 // For gradients of coordinates: weights along each axis, and their slopes in cells.
@@ -210,9 +237,11 @@ void find_corners_of_kind(const GridLevel& level, bool smooth, const float* coor
     if constexpr (kind == GridKind::Indexed) {
       UintVec found[1 << D];
       find_rows<D, GridKind::Dense>(rows, cells, found);
-      for (int c = 0; c < 1 << D; ++c)
+      constexpr int next = 1 << (D - 1);  // along the last axis
+      for (int c = 0; c < next; ++c)
         for (int i = 0; i < kLanes; ++i)
-          corners.rows[c][p + i] = indexed_row(level.words, found[c][i]);
+          indexed_pair(level.words, found[c][i], corners.rows[c][p + i],
+                       corners.rows[c | next][p + i]);
     } else if constexpr (sizeof(Row) == 4) {
       UintVec found[1 << D];
       find_rows<D, kind>(rows, cells, found);

@@ -17,6 +17,14 @@ T* fixed(T* pointer) {
   return pointer;
 }
 
+typedef float Four __attribute__((vector_size(16)));
+
+inline Four four(const float* from) {
+  Four v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
 // The features of a row, as a vector. Two are held in a vector of four: there the processor can
 // repeat a weight while it loads it.
 template <int F>
@@ -43,6 +51,18 @@ struct Features {
     sum += weight * features;
   }
 
+  static float dot(const float* a, const float* b) {
+    if constexpr (F >= 4) {
+      Four sum = four(a) * four(b);
+      for (int f = 4; f < F; f += 4) sum += four(a + f) * four(b + f);
+      const Four halves = sum + __builtin_shufflevector(sum, sum, 2, 3, 0, 1);
+      return halves[0] + halves[1];
+    }
+    float product = 0.0f;
+    for (int f = 0; f < F; ++f) product += a[f] * b[f];
+    return product;
+  }
+
   // row += weight * grad
   static void add_to(float* row, float weight, const Type& grad) {
     Type features;
@@ -52,8 +72,8 @@ struct Features {
 };
 
 // Points of a task, at most: a level's rows come into the cache once for so many, and their values
-// leave it once.
-constexpr std::int64_t kGridTaskPoints = 4096;
+// leave it once. (More would leave no room for the rows in caches of half a megabyte.)
+constexpr std::int64_t kGridTaskPoints = 2048;
 
 // Points of a task: some tasks for each thread.
 std::int64_t grid_task_points(const Grid& grid) {
@@ -67,30 +87,40 @@ void for_points(const Grid& grid, std::int64_t points, void (*task)(void*, std::
   neurafield::parallel_for((grid.num_points + points - 1) / points, grid.threads, task, job);
 }
 
+// Features of a point.
+std::int64_t width_of(const Grid& grid) {
+  return static_cast<std::int64_t>(grid.added ? 1 : grid.num_levels) * grid.features;
+}
+
 // What gradients are added up from, in the order in which levels read it.
 struct GridSource {
   const Grid* grid;
   const float *x, *grad_y;
-  float* coords;    // One axis after the other, `stride` apart.
-  float* by_level;  // grad_y, one level after the other, `level_stride` apart.
+  float* coords;          // One axis after the other, `stride` apart.
+  float* room;            // For grad_y by level.
+  const float* by_level;  // grad_y, one level after the other, `level_stride` apart.
   std::int64_t stride, level_stride, task_points;
+  bool copies;            // Whether `by_level` is in `room`, or grad_y itself serves.
+  bool any_nan;
 };
 
 // Read from where they are, each line of memory with gradients would come into the cache once for
 // every level that has a part of it. Points that are NaN get zeros.
 template <int D, int F>
 void gather_task(void* context, std::int64_t task) {
-  const GridSource& job = *static_cast<GridSource*>(context);
+  GridSource& job = *static_cast<GridSource*>(context);
   const Grid& grid = *job.grid;
   const std::int64_t begin = task * job.task_points;
   const std::int64_t end = smaller(begin + job.task_points, grid.num_points);
   const bool any_nan =
       read_coords<D>(job.x + begin * D, end - begin, job.coords + begin, job.stride);
+  if (any_nan) __atomic_store_n(&job.any_nan, true, __ATOMIC_RELAXED);
+  if (!job.copies) return;
   for (std::int64_t p = begin; p < end; ++p) {
-    const float* from = job.grad_y + p * grid.num_levels * F;
-    float* to = job.by_level + p * F;
+    const float* from = job.grad_y + p * width_of(grid);
+    float* to = job.room + p * F;
     const bool nan = any_nan && is_nan<D>(job.x + p * D);
-    for (int l = 0; l < grid.num_levels; ++l)
+    for (int l = 0; l < width_of(grid) / F; ++l)
       for (int f = 0; f < F; ++f) to[l * job.level_stride + f] = nan ? 0.0f : from[l * F + f];
   }
 }

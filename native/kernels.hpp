@@ -81,6 +81,7 @@ struct Grid {
   int dim, features, num_levels;  // 1 to 4; 1, 2, 4 or 8; at most kMaxGridLevels.
   const GridLevel* levels;
   bool smooth;  // Weights w^2 (3 - 2 w) in place of w.
+  bool added;   // Whether the levels' features are added up, or put behind one another.
   int threads;
 };
 
@@ -124,7 +125,8 @@ struct Kernels {
                            const float* grad_y, float* grad_x, float* const* grad_weights,
                            float* const* grad_biases);
 
-  // Features of shape (num_points, num_levels * features), from a table of rows of features.
+  // Features of shape (num_points, num_levels * features), or (num_points, features) if
+  // levels are added, from a table of rows of features.
   void (*grid_forward)(const Grid& grid, const float* table, const float* x, float* y);
   // Overwrites `grad_table`.
   void (*grid_backward_table)(const Grid& grid, const float* x, const float* grad_y,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from neurafield.kernels.grid import (
 )
 
 from .levels import LEVELS, level, needs_native  # noqa: F401
-from .test_grid import DIMS, awkward_coords, some_coords
+from .test_grid import DIMS, awkward_coords, some_coords, some_levels, some_table
 
 VERSIONS = ["reference", *(["native"] if LEVELS else [])]
 
@@ -91,7 +92,6 @@ def version(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return request.param
 
 
-@pytest.mark.filterwarnings("ignore:.*float64:neurafield.errors.KernelNotice")
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize("dim", DIMS)
 def test_reference_is_a_dense_grid_with_zeros(
@@ -102,14 +102,17 @@ def test_reference_is_a_dense_grid_with_zeros(
         check(Problem(dim, share=share), interpolation=interpolation)
 
 
-@pytest.mark.filterwarnings("ignore:.*float64:neurafield.errors.KernelNotice")
 @pytest.mark.parametrize("features", FEATURES)
 @pytest.mark.parametrize("dim", DIMS)
 def test_native_is_a_dense_grid_with_zeros(level: str, dim: int, features: int) -> None:  # noqa: F811
     for sparse in (False, True):
         for interpolation in INTERPOLATIONS:
-            check(Problem(dim, features), interpolation=interpolation, sparse=sparse)
-    check(Problem(dim, features, share=0.0))
+            for added in (False, True):
+                options = {"interpolation": interpolation, "sparse": sparse, "added": added}
+                check(Problem(dim, features), **options)
+    # A single vertex of each level; all of them.
+    for share in (0.0, 1.0):
+        check(Problem(dim, features, share=share))
 
 
 def test_check_can_fail(version: str) -> None:
@@ -214,13 +217,15 @@ def test_an_index_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_jet_is_that_of_a_dense_grid(interpolation: str) -> None:
     problem = Problem(2)
     x, table = problem.x.double(), problem.table.double()
-    got = grid_jet(x, table, problem.levels, interpolation=interpolation, keys=problem.keys)
+    options = {"interpolation": interpolation, "keys": problem.keys}
     want = grid_jet(x, problem.spread(table), problem.dense, interpolation=interpolation)
-    for g, w in zip(got, want, strict=True):
+    for g, w in zip(grid_jet(x, table, problem.levels, **options), want, strict=True):
         assert_close(g, w)
+    total = grid_jet(x, table, problem.levels, **options, added=True)
+    for g, w in zip(total, want, strict=True):
+        assert_close(g, w.unflatten(1, (3, 2)).sum(1))
 
 
-@pytest.mark.filterwarnings("ignore:.*float64:neurafield.errors.KernelNotice")
 def test_gradients_of_gradients() -> None:
     problem = Problem(2)
     x = some_coords(7, 2, spread=0.9).double().requires_grad_()
@@ -314,3 +319,41 @@ def test_the_border_of_the_library_lets_nothing_wrong_through() -> None:
             )
     with pytest.raises(TypeError):
         library.grid_forward(columns, False, 1, table, x, y, 3)
+
+
+# ---- levels that are added up, of any kind
+
+
+@pytest.mark.parametrize("overflow", ["hashed", "tiled"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_added_levels_are_the_sum(version: str, overflow: str, sparse: bool) -> None:
+    levels = some_levels(2, overflow)
+    table = some_table(levels, 4)
+    x = torch.cat([some_coords(1031, 2), awkward_coords(2)])
+
+    def read(x: Tensor, table: Tensor, added: bool) -> Tensor:
+        y = grid_interpolate(x, table, levels, sparse=sparse, added=added)
+        return y if added else y.unflatten(-1, (-1, 4)).sum(-2)
+
+    got, want = (with_gradients(partial(read, added=added), x, table) for added in (True, False))
+    assert got[0].isnan().any()
+    for g, w in zip(got, want, strict=True):
+        g, w = (t.to_dense() if t.is_sparse else t for t in (g, w))
+        assert_close(g, w, rtol=1e-5, atol=1e-4, equal_nan=True)
+
+
+def test_a_single_level_with_nan_in_some_points(version: str) -> None:
+    # Its gradients are read where they are, and put aside only if a point is NaN.
+    levels = make_levels([[5, 7]], max_rows=None)
+    table, x = some_table(levels, 2), some_coords(3000, 2)
+    clean = with_gradients(partial(grid_interpolate, levels=levels), x, table)
+    x[2700, 0] = math.nan
+    values, grad_x, grad_table = with_gradients(partial(grid_interpolate, levels=levels), x, table)
+    assert values[2700].isnan().all()
+    assert (grad_x[2700] == 0).all()
+    x[2700] = 9.0
+    beyond = with_gradients(partial(grid_interpolate, levels=levels), x, table)[2]
+    assert grad_table.isfinite().all()
+    touched = (grad_table != beyond).any(-1)
+    assert 0 < touched.sum() <= 4
+    assert torch.equal(grad_x[:2700], clean[1][:2700])

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis, owner_name
@@ -68,16 +68,10 @@ def with_finer(y: Float[Tensor, "*batch c"], out_dim: int) -> Float[Tensor, "*ba
 
 
 def table_jet(
-    x: Jet,
-    table: Float[Tensor, "rows features"],
-    levels: Levels,
-    interpolation: str,
-    keys: Int64[Tensor, " keys"] | None = None,
+    x: Jet, table: Float[Tensor, "rows features"], levels: Levels, interpolation: str
 ) -> Jet:
     """The jet of `grid_interpolate`."""
-    value, jacobian, hessian = grid_jet(
-        x.value, table, levels, interpolation=interpolation, keys=keys
-    )
+    value, jacobian, hessian = grid_jet(x.value, table, levels, interpolation=interpolation)
     return rules.chain(x, value, jacobian, hessian)
 
 

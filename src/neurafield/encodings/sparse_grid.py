@@ -9,10 +9,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
-from ..derivatives import Jet
-from ..kernels.grid import INTERPOLATIONS, MAX_DIM, grid_interpolate, indexed_levels
+from ..derivatives import Jet, rules
+from ..kernels.grid import INTERPOLATIONS, MAX_DIM, grid_interpolate, grid_jet, indexed_levels
 from ._base import AbstractEncoding
-from ._grid import MAX_ROWS, plain, resolution_per_axis, table_jet
+from ._grid import MAX_ROWS, plain, resolution_per_axis
 from .octree import MAX_LEVELS, Octree
 
 
@@ -179,20 +179,27 @@ class SparseGrid(AbstractEncoding):
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
-        levels = self.levels.first(self.lod + 1)
-        y = grid_interpolate(
-            x, self.table, levels, interpolation=self.interpolation, keys=self.keys
+        return grid_interpolate(
+            x,
+            self.table,
+            self.levels.first(self.lod + 1),
+            interpolation=self.interpolation,
+            keys=self.keys,
+            added=True,
         )
-        return self._sum(y)
 
     def jet(self, x: Jet) -> Jet:
         check_last_axis(self, x.value, self.in_dim)
         levels = self.levels.first(self.lod + 1)
-        found = table_jet(x, self.table, levels, self.interpolation, self.keys)
-        return Jet(self._sum(found.streams), x.weights)
-
-    def _sum(self, y: Float[Tensor, "*batch c"]) -> Float[Tensor, "*batch out_dim"]:
-        return y.unflatten(-1, (-1, self.out_dim)).sum(-2)
+        value, jacobian, hessian = grid_jet(
+            x.value,
+            self.table,
+            levels,
+            interpolation=self.interpolation,
+            keys=self.keys,
+            added=True,
+        )
+        return rules.chain(x, value, jacobian, hessian)
 
     def tables(self) -> list[Tensor]:
         return [self.table]

@@ -35,6 +35,7 @@ def grid_interpolate(
     interpolation: str = "linear",
     sparse: bool = False,
     keys: Int64[Tensor, " keys"] | None = None,
+    added: bool = False,
 ) -> Float[Tensor, "*batch out_dim"]:
     r"""Features of every level at every point, interpolated between the vertices of its cell.
 
@@ -64,9 +65,10 @@ def grid_interpolate(
         keys: For each row of an indexed level the number of its vertex: row by row, and on from
             one indexed level to the next; they ascend. All other vertices count as zero. Entries
             for rows of other levels are not read. None if no level is indexed.
+        added: Whether the levels' features are added up.
 
     Returns:
-        `len(levels.levels) * features` channels, level by level.
+        `len(levels.levels) * features` channels, level by level; `features` if they are added.
 
     Raises:
         ValueError: If shapes do not fit the levels, the interpolation is unknown, or keys are
@@ -101,10 +103,10 @@ def grid_interpolate(
         )
     unserved = _beyond_compiled(table.shape[1], levels)
     if dispatch.use_native("grid_interpolate", x, table, unserved=unserved):
-        return native.grid_interpolate(x, table, levels, interpolation, sparse, keys)
+        return native.grid_interpolate(x, table, levels, interpolation, sparse, keys, added)
     if sparse and not _transformed():
         table = _SparseGradient.apply(table)
-    return reference.grid_interpolate(x, table, levels, interpolation, keys)
+    return reference.grid_interpolate(x, table, levels, interpolation, keys, added)
 
 
 def _beyond_compiled(features: int, levels: Levels) -> str:

@@ -24,6 +24,7 @@ def grid_jet(
     *,
     interpolation: str,
     keys: Int64[Tensor, " keys"] | None = None,
+    added: bool = False,
 ) -> tuple[
     Float[Tensor, "*batch c"], Float[Tensor, "*batch c dim"], Float[Tensor, "*batch c dim dim"]
 ]:
@@ -38,6 +39,7 @@ def grid_jet(
         levels: How the rows make grids.
         interpolation: A name from `INTERPOLATIONS`.
         keys: The vertices of indexed levels.
+        added: Whether the levels' features are added up.
     """
     nan = x.isnan()
     known = torch.where(nan, 0, x)
@@ -57,7 +59,8 @@ def grid_jet(
         )
     ]
     value, jacobian, hessian = (
-        torch.cat(part, dim=x.ndim - 1) for part in zip(*parts, strict=True)
+        torch.stack(part).sum(0) if added else torch.cat(part, dim=x.ndim - 1)
+        for part in zip(*parts, strict=True)
     )
     lost = nan.any(-1)[..., None]
     return (

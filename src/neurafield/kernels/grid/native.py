@@ -19,14 +19,15 @@ def grid_interpolate(
     interpolation: str,
     sparse: bool,
     keys: Tensor | None = None,
+    added: bool = False,
 ) -> Tensor:
     """See the dispatching function."""
     flat = x.reshape(-1, x.shape[-1]).contiguous()
     table = table.contiguous()
     if torch.is_grad_enabled() and (flat.requires_grad or table.requires_grad):
-        y = _GridInterpolate.apply(flat, table, levels, interpolation, sparse, keys)
+        y = _GridInterpolate.apply(flat, table, levels, interpolation, sparse, keys, added)
     else:
-        y = _forward(flat, table, levels, interpolation, keys)
+        y = _forward(flat, table, levels, interpolation, keys, added)
     return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
@@ -63,11 +64,18 @@ def _index(levels: Levels, keys: Tensor | None) -> Any:
 
 
 def _forward(
-    x: Tensor, table: Tensor, levels: Levels, interpolation: str, keys: Tensor | None
+    x: Tensor,
+    table: Tensor,
+    levels: Levels,
+    interpolation: str,
+    keys: Tensor | None,
+    added: bool,
 ) -> Tensor:
-    y = _kept(len(x), len(levels.levels) * table.shape[1])
+    y = _kept(len(x), (1 if added else len(levels.levels)) * table.shape[1])
     rows = table.detach()[: levels.num_rows]
-    native().grid_forward(*_grid(levels, interpolation), rows, x.detach(), y, _index(levels, keys))
+    native().grid_forward(
+        *_grid(levels, interpolation), rows, x.detach(), y, _index(levels, keys), added
+    )
     return y
 
 
@@ -81,10 +89,11 @@ class _GridInterpolate(torch.autograd.Function):
         interpolation: str,
         sparse: bool,
         keys: Tensor | None,
+        added: bool,
     ) -> Tensor:
         ctx.save_for_backward(x, table, keys)
-        ctx.levels, ctx.interpolation, ctx.sparse = levels, interpolation, sparse
-        return _forward(x, table, levels, interpolation, keys)
+        ctx.levels, ctx.interpolation, ctx.sparse, ctx.added = levels, interpolation, sparse, added
+        return _forward(x, table, levels, interpolation, keys, added)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
@@ -95,12 +104,14 @@ class _GridInterpolate(torch.autograd.Function):
         if torch.is_grad_enabled() or transformed((grad_y,)):
 
             def value(x: Tensor, table: Tensor) -> Tensor:
-                return reference.grid_interpolate(x, table, ctx.levels, ctx.interpolation, keys)
+                return reference.grid_interpolate(
+                    x, table, ctx.levels, ctx.interpolation, keys, ctx.added
+                )
 
             grads = gradients_by_reference(value, [x, table], wanted, grad_y)
         else:
             grads = _backward(ctx, x, table, keys, grad_y.contiguous(), wanted)
-        return (*grads, None, None, None, None)
+        return (*grads, None, None, None, None, None)
 
 
 def _backward(
@@ -117,29 +128,24 @@ def _backward(
     grad_x = grad_table = None
     if wanted[0]:
         grad_x = _kept(*x.shape)
-        native().grid_backward_coords(*grid, table[:num_rows], x, grad_y, grad_x, index)
+        native().grid_backward_coords(*grid, table[:num_rows], x, grad_y, grad_x, index, ctx.added)
     if wanted[1] and ctx.sparse:
-        grad_table = _touched_rows(ctx.levels, grid, x, table, grad_y, index)
+        grad_table = _touched_rows(ctx, grid, x, table, grad_y, index)
     elif wanted[1]:
         grad_table = _kept(*table.shape)
         grad_table[num_rows:] = 0
-        native().grid_backward_table(*grid, x, grad_y, grad_table[:num_rows], index)
+        native().grid_backward_table(*grid, x, grad_y, grad_table[:num_rows], index, ctx.added)
     return [grad_x, grad_table]
 
 
 def _touched_rows(
-    levels: Levels,
-    grid: tuple[Any, bool, int],
-    x: Tensor,
-    table: Tensor,
-    grad_y: Tensor,
-    index: Any,
+    ctx: Any, grid: tuple[Any, bool, int], x: Tensor, table: Tensor, grad_y: Tensor, index: Any
 ) -> Tensor:
     """The gradient of the table as a coalesced sparse tensor, at the cost of its rows alone."""
     corners = len(x) << x.shape[1]
-    most = sum(min(corners, level.size) for level in levels.levels)
+    most = sum(min(corners, level.size) for level in ctx.levels.levels)
     rows, grad_rows = torch.empty(most, dtype=torch.int64), table.new_empty(most, table.shape[1])
-    count = native().grid_backward_touched(*grid, x, grad_y, rows, grad_rows, index)
+    count = native().grid_backward_touched(*grid, x, grad_y, rows, grad_rows, index, ctx.added)
     return torch.sparse_coo_tensor(
         rows[:count].unsqueeze(0),
         grad_rows[:count],

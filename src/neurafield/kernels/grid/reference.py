@@ -16,7 +16,12 @@ INTERPOLATIONS = ("linear", "smoothstep")
 
 
 def grid_interpolate(
-    x: Tensor, table: Tensor, levels: Levels, interpolation: str, keys: Tensor | None = None
+    x: Tensor,
+    table: Tensor,
+    levels: Levels,
+    interpolation: str,
+    keys: Tensor | None = None,
+    added: bool = False,
 ) -> Tensor:
     """See the dispatching function."""
     nan = x.isnan()
@@ -29,7 +34,7 @@ def grid_interpolate(
         _interpolate_level(coords, own, level, interpolation, x.dtype, level_keys(keys, levels, at))
         for at, (own, level) in enumerate(zip(rows, levels.levels, strict=True))
     ]
-    y = torch.cat(features, dim=-1)
+    y = torch.stack(features).sum(0) if added else torch.cat(features, dim=-1)
     return torch.where(nan.any(-1, keepdim=True), torch.nan, y)
 
 
