@@ -23,10 +23,7 @@ from neurafield.signals import Image
 
 from .report import RESULTS, write_report
 
-ARCHS = (
-    *("fourier", "siren", "gaussian", "quadratic", "laplacian", "exp-sine", "finer"),
-    *("relu", "tanh"),
-)
+ARCHS = ("fourier", "siren", "gaussian", "quadratic", "laplacian", "relu")
 NUM_PARAMETERS = 70_000
 
 
