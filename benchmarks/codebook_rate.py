@@ -23,7 +23,12 @@ from neurafield.networks import MLP
 from .harness import write_result
 
 SIDE, STEPS, BATCH = 256, 1000, 8192
-SIZES: dict[str, Any] = {"num_levels": 4, "features": 4, "base_resolution": 16, "finest_resolution": 128}
+SIZES: dict[str, Any] = {
+    "num_levels": 4,
+    "features": 4,
+    "base_resolution": 16,
+    "finest_resolution": 128,
+}
 CODEBOOK_LR, GRID_LR = 3e-2, 1e-2
 
 
