@@ -1,8 +1,9 @@
 """Every architecture at one size, on parts of pictures and of sounds: the table of docs/compare.md.
 
-Runs `neurafield compare --archs all` on the middle 128 x 128 pixels of each picture and the middle
-40,000 samples of each sound, with 12,000 parameters, about a quarter of the values. The pages stay
-in DIR, for whoever wants to look; a part that has been compared already is not compared again.
+Runs `neurafield compare --archs all --tune` on the middle 128 x 128 pixels of each picture and the
+middle 40,000 samples of each sound, with 12,000 parameters, about a quarter of the values. The
+pages stay in DIR, for whoever wants to look; a part that has been compared already is not compared
+again.
 
 python -m benchmarks.representations --out DIR FILE...
 """
@@ -20,7 +21,7 @@ from neurafield.cli.main import main as neurafield
 from .harness import write_result
 
 PIXELS, SAMPLES = 128, 40_000
-PARAMETERS, STEPS = 12_000, 400
+PARAMETERS, STEPS = 12_000, 300
 
 
 def main() -> None:
@@ -58,9 +59,9 @@ def cut(file: Path, folder: Path) -> Path:
 
 def compare(part: Path, folder: Path) -> None:
     """What the command does."""
-    options = ["--archs", "all", "--params", str(PARAMETERS), "--steps", str(STEPS), "--force"]
+    options = ["--archs", "all", "--params", str(PARAMETERS), "--steps", str(STEPS), "--tune"]
     try:
-        neurafield(["compare", str(part), *options, "--out", str(folder)])
+        neurafield(["compare", str(part), *options, "--force", "--out", str(folder)])
     except SystemExit as ended:
         if ended.code:
             raise
@@ -71,12 +72,13 @@ def table(reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, report in reports.items():
         for entry in report["architectures"]:
-            row = found.setdefault(entry["arch"], {"lr": entry["lr"], "parts": {}})
+            row = found.setdefault(entry["arch"], {"parts": {}})
             run = entry["runs"][0]
             row["parts"][name] = {
                 "psnr": round(entry["psnr"]["mean"], 2),
                 "ssim": entry["ssim"] and round(entry["ssim"]["mean"], 4),
                 "params": entry["params"],
+                "lr": entry["lr"],
                 "ms_a_step": round(1e3 * run["seconds"] / run["steps"], 1),
             }
     return found
@@ -94,15 +96,13 @@ def markdown(found: dict[str, Any]) -> list[str]:
         return sum(values) / len(values) if values else 0.0
 
     lines = [
-        f"| | {' | '.join(names)} | mean of pictures | ms a step | lr |",
-        "|---" + "|--:" * (len(names) + 3) + "|",
+        f"| | {' | '.join(names)} | mean of pictures | ms a step |",
+        "|---" + "|--:" * (len(names) + 2) + "|",
     ]
     for arch, row in sorted(found.items(), key=lambda item: -mean(item[1])):
         cells = [f"{row['parts'][n]['psnr']:.2f}" if n in row["parts"] else "–" for n in names]
         speed = next(iter(row["parts"].values()))["ms_a_step"]
-        lines.append(
-            f"| {arch} | {' | '.join(cells)} | {mean(row):.2f} | {speed:g} | {row['lr']:g} |"
-        )
+        lines.append(f"| {arch} | {' | '.join(cells)} | {mean(row):.2f} | {speed:g} |")
     return lines
 
 
