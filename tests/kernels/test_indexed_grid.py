@@ -319,6 +319,18 @@ def test_the_border_of_the_library_lets_nothing_wrong_through() -> None:
             )
     with pytest.raises(TypeError):
         library.grid_forward(columns, False, 1, table, x, y, 3)
+    # Levels that are added have as many features as one.
+    library.grid_forward(columns, False, 1, table, x, y[:, :2].contiguous(), good, True)
+    for width, added in ((2, False), (6, True), (4, True)):
+        narrow = torch.empty(len(x), width)
+        with pytest.raises(ValueError, match="shape of the features"):
+            library.grid_forward(columns, False, 1, table, x, narrow, good, added)
+        with pytest.raises(ValueError, match="shape of the features"):
+            library.grid_backward_table(columns, False, 1, x, narrow, grads, good, added)
+        with pytest.raises(ValueError, match="shape of the features"):
+            library.grid_backward_coords(
+                columns, False, 1, table, x, narrow, x.clone(), good, added
+            )
 
 
 # ---- levels that are added up, of any kind
