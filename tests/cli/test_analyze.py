@@ -147,6 +147,8 @@ def test_runs_of_which_some_diverged_have_a_figure(tmp_path: Path) -> None:
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
     learn, calls = analysis.learn, iter(range(100))
+    # Whatever runs the tests in the background may have them ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupted(*arguments: object, **named: object) -> analysis.Learning:
         if next(calls) == call:
