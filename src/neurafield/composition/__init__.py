@@ -1,0 +1,1 @@
+"""Shapes made of shapes: fields in, a field out."""

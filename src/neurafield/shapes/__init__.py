@@ -1,0 +1,11 @@
+"""Shapes: meshes and clouds of points, the distance to them, and what a field says of one.
+
+The types are `Mesh` and `PointCloud` in the user's units, `Frame`, which takes these to [-1, 1] and
+back, and `Quantity`, what a field's value means. Nothing from `field` or above may be imported.
+"""
+
+from .frame import Frame as Frame
+from .layout import ShapeLayout as ShapeLayout
+from .mesh import Mesh as Mesh
+from .points import PointCloud as PointCloud
+from .quantity import Quantity as Quantity

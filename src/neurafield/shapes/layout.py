@@ -1,0 +1,71 @@
+"""What is kept beside a field of a shape, so that its surface can be made again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ..errors import SignalError
+from .frame import Frame
+from .quantity import Quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapeLayout:
+    """A shape without its surface: the meaning of a field's coordinates and of its value.
+
+    Args:
+        frame: From [-1, 1] to the user's units.
+        quantity: What the value means.
+        times: When a moving shape's fourth coordinate, -1 to 1, begins and ends; None for a shape
+            that stands still.
+
+    Example:
+        >>> layout = ShapeLayout(frame=Frame(scale=2.0), quantity=Quantity("udf"))
+        >>> ShapeLayout.from_spec(layout.spec()) == layout
+        True
+    """
+
+    kind: ClassVar[str] = "shape"
+    channels: ClassVar[int] = 1
+
+    frame: Frame = field(default_factory=Frame)
+    quantity: Quantity = field(default_factory=Quantity)
+    times: tuple[float, float] | None = None
+
+    @property
+    def in_dim(self) -> int:
+        """Three coordinates, or four with time."""
+        return 3 if self.times is None else 4
+
+    def spec(self) -> dict[str, Any]:
+        """As JSON values, for a field file."""
+        return {
+            "kind": self.kind,
+            "frame": self.frame.spec(),
+            "quantity": self.quantity.name,
+            "truncation": self.quantity.truncation,
+            "times": self.times and list(self.times),
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> "ShapeLayout":
+        """Build it again.
+
+        Raises:
+            SignalError: If the values are not those of a layout: anyone may have written the file.
+        """
+        try:
+            values = dict(spec)
+            if values.pop("kind") != cls.kind:
+                raise ValueError(f"expected kind {cls.kind}")
+            frame, times = values.pop("frame"), values.pop("times")
+            quantity = Quantity(values.pop("quantity"), values.pop("truncation"))
+            if values:
+                raise ValueError(f"unknown: {', '.join(map(str, values))}")
+            begin_end = None if times is None else (float(times[0]), float(times[1]))
+            x, y, z = map(float, frame["centre"])
+            return cls(
+                frame=Frame((x, y, z), float(frame["scale"])), quantity=quantity, times=begin_end
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise SignalError(f"signal: cannot be understood ({error}).") from error
