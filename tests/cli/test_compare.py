@@ -63,8 +63,10 @@ def test_it_leaves_tables_a_page_pictures_and_curves(run: Command, photo: Path) 
         assert entry["psnr"]["std"] == pytest.approx(np.std(values, ddof=1))
         assert len(entry["runs"][0]["curve"]["steps"]) == 12
         assert load(f"c/{entry['arch']}.field").field.num_parameters == entry["params"]
+        assert Path(f"c/{entry['arch']}.field").stat().st_size == entry["bytes"]
     table = Path("c/compare.md").read_text()
     for text in (table, outcome.out):
+        assert f"{found[0]['bytes']:,}" in text
         assert "seeds 0, 5" in text
         assert f"{found[0]['psnr']['mean']:.2f} ± {found[0]['psnr']['std']:.2f}" in text
         assert "within 5%" in text

@@ -20,11 +20,12 @@ from .comparison import Bounds, Entry, compare_one, shown_part, view
 from .fit import measured_part
 from .interruption import interruption
 from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
+from .page_chart import colours
 from .plots import require_matplotlib, save_curves, save_pictures
 
 BUDGET_TOLERANCE = 0.05
 _STEPS = 1000
-_HEADINGS = ("architecture", "parameters", "PSNR, dB", "SSIM", "seconds", "steps", "lr")
+_HEADINGS = ("architecture", "parameters", "PSNR, dB", "SSIM", "seconds", "steps", "lr", "bytes")
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Report:
         seeds = self.facts["seeds"]
         notes = [
             f"Parameters: {self.facts['params']:,} asked for, met by each within "
-            f"{BUDGET_TOLERANCE:.0%}. Seconds are of fitting alone.",
+            f"{BUDGET_TOLERANCE:.0%}. Seconds are of fitting alone, bytes of the field's file.",
             f"One run, seed {seeds[0]}."
             if len(seeds) == 1
             else f"Mean ± standard deviation over {len(seeds)} runs, seeds "
@@ -109,8 +110,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     def keep(field: Field, entry: Entry) -> None:
         entry.view = view(shown, torch.cat(list(signals.render(field, shown))))
-        about = {name: value for name, value in entry.as_json().items() if name != "runs"}
-        save(folder / f"{entry.arch}.field", field, signal=signal.layout.spec(), fit=about)
+        skipped = ("runs", "bytes")
+        about = {name: value for name, value in entry.as_json().items() if name not in skipped}
+        path = folder / f"{entry.arch}.field"
+        save(path, field, signal=signal.layout.spec(), fit=about)
+        entry.bytes = path.stat().st_size
 
     with interruption() as interrupted:
         for plan in plans:
@@ -267,7 +271,8 @@ def _write_figures(folder: Path, report: Report, signal: signals.AbstractGridSig
         kind=report.facts["kind"],
     )
     write_atomically(folder / "compare.html", html.encode())
-    save_curves(folder / "curves.png", {e.arch: e.runs[0].curve for e in ranked})
+    curves = {e.arch: e.runs[0].curve for e in ranked}
+    save_curves(folder / "curves.png", curves, colours(curves))
     titles = {e.arch: f"{e.arch}\n{cells(e)[2]} dB" for e in ranked}
     save_pictures(
         folder / "pictures.png",
@@ -305,6 +310,7 @@ def cells(entry: Entry) -> list[str]:
         _figure(entry, "seconds", ".1f"),
         f"{max(run.steps for run in entry.runs):,}",
         f"{entry.lr:.2g}{'*' if edge else ''}",
+        f"{entry.bytes:,}",
     ]
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Shaped
 
 from .comparison import Entry
 from .page_chart import chart
+from .page_chart import colours as line_colours
 from .page_pictures import error_picture, error_range, signal_picture, window, worst_place
 
 _STYLE = """
@@ -69,8 +70,8 @@ def page(
         truth: What the signal looks like.
         kind: Of the signal.
     """
-    colours = {e.arch: _colour(place) for place, e in enumerate(entries)}
     curves = {e.arch: e.runs[0].curve for e in entries}
+    colours = line_colours(curves)
     where = f"{machine['processor']}, threads: {machine['threads']}, torch {machine['torch']}, "
     where += f"neurafield {machine['neurafield']}"
     parts = [
@@ -169,8 +170,3 @@ def _figure(
         f"<figure><figcaption><b>{name}</b> {html.escape(about)}</figcaption>"
         f'<img alt="{name}" src="{picture}">{below}</figure>'
     )
-
-
-def _colour(place: int) -> str:
-    """Neighbours in the ranking differ most: steps of the golden angle around the circle."""
-    return f"hsl({place * 137.508 % 360:.0f} 65% {(45, 58)[place % 2]}%)"

@@ -82,6 +82,7 @@ class Entry:
         tried: PSNR at each learning rate of the small search, if there was one.
         runs: One a seed.
         view: What the first run's field looks like.
+        bytes: Of its file.
     """
 
     arch: str
@@ -91,6 +92,7 @@ class Entry:
     tried: dict[float, float] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     view: Shaped[np.ndarray, "..."] | None = None
+    bytes: int = 0
 
     @property
     def about(self) -> str:
@@ -119,6 +121,7 @@ class Entry:
             "arch": self.arch,
             "about": self.about,
             "params": self.params,
+            "bytes": self.bytes,
             "lr": self.lr,
             "batch_size": self.batch_size,
             "tried": [{"lr": lr, "psnr": _plain(psnr)} for lr, psnr in self.tried.items()],

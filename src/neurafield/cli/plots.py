@@ -16,14 +16,16 @@ _COLUMNS = 6
 """Pictures in a row, at most."""
 
 
-def save_curves(path: Path, curves: dict[str, dict[str, list[float]]]) -> None:
+def save_curves(
+    path: Path, curves: dict[str, dict[str, list[float]]], colours: dict[str, str]
+) -> None:
     """PSNR over steps and over time, a line an architecture, the best first in the legend."""
     figure = new_figure(13, 5)
     for column, unit in enumerate(("steps", "seconds")):
         axes = figure.add_subplot(1, 2, column + 1)
         for name, curve in curves.items():
             label = name if column == 0 else None
-            axes.plot(curve[unit], curve["psnr"], label=label, linewidth=1)
+            axes.plot(curve[unit], curve["psnr"], label=label, linewidth=1, color=colours[name])
         axes.set_xscale("log")
         axes.set_xlabel(unit)
         axes.set_ylabel("PSNR of recent batches, dB")
