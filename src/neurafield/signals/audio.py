@@ -11,10 +11,10 @@ from jaxtyping import Shaped
 
 from .._checks import check_count
 from .._files import write_atomically
+from .._inputs import check_readable, import_extra, one_line
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
-from ._files import check_readable, import_extra, one_line
 from ._layout import AbstractLayout, check_suffix, value_range
 
 _WRITTEN_AS = {

@@ -15,19 +15,13 @@ from PIL import ImageOps
 
 from .._checks import check_count
 from .._files import atomic_path, write_atomically
+from .._inputs import check_claim, check_readable, import_extra, one_line, read_header
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
-from ._files import (
-    check_claim,
-    check_readable,
-    check_whole_tiff,
-    import_extra,
-    one_line,
-    read_header,
-)
 from ._layout import AbstractLayout, check_suffix, value_range
 from ._png import write_png
+from ._tiff import check_whole_tiff
 
 MAX_PIXELS = 178_956_970
 """Largest picture that is decoded, Pillow's own limit. What claims more is refused unread."""

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .._inputs import check_readable, import_extra
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
-from ._files import check_readable, import_extra
 from ._layout import AbstractLayout
 from .audio import Audio, AudioLayout
 from .image import Image, ImageLayout

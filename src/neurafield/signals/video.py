@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from .._files import atomic_path
+from .._inputs import check_readable, import_extra, one_line
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
-from ._files import check_readable, import_extra, one_line
 from ._layout import AbstractLayout, check_suffix
 
 _MAX_RATE = 10**6

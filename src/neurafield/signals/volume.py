@@ -12,11 +12,12 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from .._files import write_atomically
+from .._inputs import check_claim, check_readable, import_extra, one_line
 from ..errors import SignalError
 from ..geometry import Grid
 from ._base import AbstractGridSignal
-from ._files import check_claim, check_readable, check_whole_tiff, import_extra, one_line
 from ._layout import AbstractLayout, check_suffix, value_range
+from ._tiff import check_whole_tiff
 
 _NIFTI = (".nii", ".nii.gz")
 _NIFTI_SIDE = 2**15 - 1

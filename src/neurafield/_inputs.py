@@ -1,11 +1,11 @@
-"""What every kind of signal does before it reads a file."""
+"""What is done before a file of any kind is read."""
 
 import importlib
 import stat
 from pathlib import Path
 from typing import Any
 
-from ..errors import SignalError
+from .errors import SignalError
 
 # Deflate, the strongest in use, packs at most 1032 bytes into one.
 _CLAIM_RATIO = 2000
@@ -56,23 +56,8 @@ def check_claim(path: Path, num_bytes: int) -> None:
         )
 
 
-def check_whole_tiff(file: Any) -> None:
-    """Require that the chain of pages of an open `tifffile.TiffFile` has its end.
-
-    tifffile takes a chain that leads past the end of the file for a shorter one.
-
-    Raises:
-        ValueError: If it is broken.
-    """
-    num_pages = len(file.pages)
-    file.filehandle.seek(file.pages.next_page_offset)
-    pointer = file.filehandle.read(file.tiff.offsetsize)
-    if not pointer or any(pointer):
-        raise ValueError(f"the pages after page {num_pages} are missing")
-
-
 def import_extra(module: str, extra: str, path: Path) -> Any:
-    """Import a package that only some signals need.
+    """Import a package that only some files need.
 
     Raises:
         SignalError: If it is not installed, with the command that installs it.
