@@ -10,3 +10,4 @@ from . import dispatch as dispatch
 from . import fused_mlp as fused_mlp
 from . import fused_mlp_jet as fused_mlp_jet
 from . import grid as grid
+from . import mesh_distance as mesh_distance

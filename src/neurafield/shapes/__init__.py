@@ -4,6 +4,7 @@ The types are `Mesh` and `PointCloud` in the user's units, `Frame`, which takes 
 back, and `Quantity`, what a field's value means. Nothing from `field` or above may be imported.
 """
 
+from .distance import MeshDistance as MeshDistance
 from .frame import Frame as Frame
 from .layout import ShapeLayout as ShapeLayout
 from .mesh import Mesh as Mesh
