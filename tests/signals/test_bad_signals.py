@@ -29,8 +29,8 @@ from signal_files import (
     write_clip,
 )
 
-from neurafield import SignalError
-from neurafield.signals import Audio, Image, Video, Volume, _files, load
+from neurafield import SignalError, _inputs
+from neurafield.signals import Audio, Image, Video, Volume, load
 
 AFFINE = np.diag([2.0, 3, 5, 1])
 
@@ -164,7 +164,7 @@ def test_file_that_may_not_be_read(tmp_path, monkeypatch) -> None:
 
     path = tmp_path / "a.png"
     write_picture(path)
-    monkeypatch.setattr(_files, "open", refuse, raising=False)
+    monkeypatch.setattr(_inputs, "open", refuse, raising=False)
     assert_refused(lambda: load(path), path, "Permission denied")
 
 
@@ -399,7 +399,7 @@ def test_npz_of_another_file(tmp_path) -> None:
 MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
-from neurafield import SignalError
+from neurafield import SignalError, _inputs
 from neurafield.signals import Image, load
 small, *paths = map(Path, sys.argv[1:])
 # All that is imported on first use, and all that a small file needs.
@@ -540,7 +540,7 @@ FULL_DISK = """
 import json, resource, sys
 from pathlib import Path
 import numpy as np
-from neurafield import SignalError
+from neurafield import SignalError, _inputs
 from neurafield.signals import Audio, Image, Video, Volume
 folder, limits = Path(sys.argv[1]), json.loads(sys.argv[2])
 rng = np.random.default_rng(0)

@@ -5,8 +5,11 @@ back, and `Quantity`, what a field's value means. Nothing from `field` or above 
 """
 
 from .distance import MeshDistance as MeshDistance
+from .files import read_shape as read_shape
 from .frame import Frame as Frame
 from .layout import ShapeLayout as ShapeLayout
 from .mesh import Mesh as Mesh
 from .points import PointCloud as PointCloud
 from .quantity import Quantity as Quantity
+from .sampling import sample_surface as sample_surface
+from .writing import write_mesh as write_mesh

@@ -1,0 +1,105 @@
+"""Meshes to files, all or nothing."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .._files import write_atomically
+from .._inputs import import_extra
+from ..errors import SignalError
+from .mesh import Mesh
+
+_STL = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("colour", "<u2")])
+
+
+def write_mesh(mesh: Mesh, path: str | Path) -> None:
+    """Write a mesh; the suffix chooses the format.
+
+    PLY (binary) and OBJ keep 64-bit vertices and the normals at vertices; OFF keeps 64-bit vertices
+    and no normals; GLB keeps 32-bit vertices and normals; STL keeps 32-bit vertices, for each
+    triangle its own, and the triangles' normals.
+
+    Args:
+        mesh: In the user's units.
+        path: A .ply, .obj, .stl, .off or .glb, which is replaced if it exists.
+
+    Raises:
+        SignalError: If the suffix is another, or the mesh has no faces.
+        OSError: If it cannot be written; nothing is left behind then.
+    """
+    path = Path(path)
+    encode = _ENCODERS.get(path.suffix.lower())
+    if encode is None:
+        raise SignalError(f"{path}: expected one of {', '.join(_ENCODERS)}, got {path.suffix!r}.")
+    if not len(mesh.faces):
+        raise SignalError(f"{path}: expected a mesh with faces, got none. Nothing is written.")
+    write_atomically(path, encode(mesh, path))
+
+
+def _ply(mesh: Mesh, path: Path) -> bytes:
+    names = ["x", "y", "z"] + ([] if mesh.normals is None else ["nx", "ny", "nz"])
+    columns = mesh.vertices.numpy()
+    if mesh.normals is not None:
+        columns = np.concatenate([columns, mesh.normals.numpy()], axis=1)
+    header = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"element vertex {len(mesh.vertices)}",
+        *(f"property double {name}" for name in names),
+        f"element face {len(mesh.faces)}",
+        "property list uchar int vertex_indices",
+        "end_header\n",
+    ]
+    faces = np.empty(len(mesh.faces), dtype=[("count", "u1"), ("corners", "<i4", 3)])
+    faces["count"], faces["corners"] = 3, mesh.faces.numpy()
+    return "\n".join(header).encode() + columns.astype("<f8").tobytes() + faces.tobytes()
+
+
+def _obj(mesh: Mesh, path: Path) -> bytes:
+    lines = _rows("v ", mesh.vertices.numpy())
+    # As the format has it, a normal of its own number for each corner.
+    corner = "{0}" if mesh.normals is None else "{0}//{0}"
+    if mesh.normals is not None:
+        lines += _rows("vn ", mesh.normals.numpy())
+    named = [corner.format(number + 1) for number in range(len(mesh.vertices))]
+    lines += [f"f {named[a]} {named[b]} {named[c]}" for a, b, c in mesh.faces.tolist()]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _off(mesh: Mesh, path: Path) -> bytes:
+    lines = ["OFF", f"{len(mesh.vertices)} {len(mesh.faces)} 0"]
+    lines += _rows("", mesh.vertices.numpy()) + _rows("3 ", mesh.faces.numpy())
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _rows(begin: str, table: np.ndarray) -> list[str]:
+    return [f"{begin}{a!r} {b!r} {c!r}" for a, b, c in table.tolist()]
+
+
+def _stl(mesh: Mesh, path: Path) -> bytes:
+    vectors = mesh.face_vectors
+    triangles = np.zeros(len(mesh.faces), dtype=_STL)
+    triangles["normal"] = (vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-300)).numpy()
+    triangles["corners"] = mesh.corners.numpy()
+    header = b"neurafield".ljust(80) + len(triangles).to_bytes(4, "little")
+    return header + triangles.tobytes()
+
+
+def _glb(mesh: Mesh, path: Path) -> bytes:
+    trimesh = import_extra("trimesh", "mesh", path)
+    normals = None if mesh.normals is None else mesh.normals.numpy()
+    scene = trimesh.Trimesh(
+        mesh.vertices.numpy(), mesh.faces.numpy(), vertex_normals=normals, process=False
+    )
+    return io.BytesIO(scene.export(file_type="glb", include_normals=normals is not None)).getvalue()
+
+
+_ENCODERS: dict[str, Callable[[Mesh, Path], bytes]] = {
+    ".ply": _ply,
+    ".obj": _obj,
+    ".stl": _stl,
+    ".off": _off,
+    ".glb": _glb,
+}
