@@ -9,6 +9,8 @@ from .files import read_shape as read_shape
 from .frame import Frame as Frame
 from .layout import ShapeLayout as ShapeLayout
 from .mesh import Mesh as Mesh
+from .normals import estimate_normals as estimate_normals
+from .normals import repair_normals as repair_normals
 from .points import PointCloud as PointCloud
 from .quantity import Quantity as Quantity
 from .sampling import sample_surface as sample_surface

@@ -1,6 +1,7 @@
 """Shapes from files: whatever is wrong with one becomes one sentence with its name."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ._ply import read_ply
 from ._trimesh import read_by_trimesh
 from ._xyz import read_xyz
 from .mesh import Mesh
+from .normals import repair_normals
 from .points import PointCloud
 
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".xyz")
@@ -102,9 +104,16 @@ def _cloud(path: Path, found: Contents) -> PointCloud:
     _check_places(path, points)
     if (points == points[0]).all():
         raise SignalError(f"{path}: expected points at several places, got all at one place.")
+    cloud = PointCloud(torch.from_numpy(points))
     if found.normals is None:
-        return PointCloud(torch.from_numpy(points))
-    return PointCloud(torch.from_numpy(points), torch.from_numpy(found.normals.copy()))
+        return cloud
+    normals = np.where(np.isfinite(found.normals).all(axis=1, keepdims=True), found.normals, 0)
+    # Files with three columns of zeros know as little as those with none.
+    return (
+        repair_normals(replace(cloud, normals=torch.from_numpy(normals)))
+        if normals.any()
+        else cloud
+    )
 
 
 def _check_places(path: Path, places: np.ndarray) -> None:
