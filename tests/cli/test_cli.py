@@ -567,7 +567,13 @@ def test_the_list_of_options_is_frozen() -> None:
                 *("--levels", *common),
             ]
         ),
-        "render": sorted(["--out", "--scale", "--size", "--region", "--lod", "--force", *common]),
+        "render": sorted(
+            [
+                *("--out", "--scale", "--size", "--region", "--lod", "--force", "--azimuth"),
+                *("--elevation", "--distance", "--fov", "--up", "--samples", "--background"),
+                *("--level", "--turntable", "--frames", *common),
+            ]
+        ),
         "info": sorted(["--json", *common]),
         "compare": sorted(
             [

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import solve_options
+from . import draw_options, solve_options
 from .values import count, fraction, level, positive, seed, threads
 
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -185,26 +185,30 @@ def _add_render(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "render",
         "write a field as a file again, at any size",
         "The suffix of FILE chooses the format. A video keeps its frames and changes its rows and "
-        "columns; sound changes its sample rate.",
+        "columns; sound changes its sample rate. Of a shape a picture of its surface is drawn, or "
+        "a film of a turn around it.",
     )
     add = parser.add_argument
     add("field", type=Path, metavar="F.field", help="the field file")
-    add("--out", type=Path, required=True, metavar="FILE", help="the picture, sound, ... to write")
+    add("--out", type=Path, metavar="FILE", help="the picture, sound, ... to write")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--scale", type=positive, metavar="X", help="factor on the size (default 1)")
+    size.add_argument(
+        "--scale", type=positive, metavar="X", help="factor on the size; not for shapes"
+    )
     size.add_argument(
         "--size",
         type=count,
         nargs="+",
         metavar="N",
-        help="H W; for volumes D H W; for sound the samples",
+        help="H W; for volumes D H W; for sound the samples (default: as the original; for shapes "
+        "512 512)",
     )
     add(
         "--region",
         type=float,
         nargs="+",
         metavar="R",
-        help="only a part, in samples of the original: R0 R1 C0 C1; sound: S0 S1",
+        help="only a part, in samples of the original: R0 R1 C0 C1; sound: S0 S1; not for shapes",
     )
     add(
         "--lod",
@@ -214,6 +218,7 @@ def _add_render(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "how many there are",
     )
     add("--force", action="store_true", help="overwrite an existing output")
+    draw_options.add(parser)
 
 
 def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -14,16 +14,26 @@ from .. import signals
 from .._files import check_can_write
 from ..errors import FieldFileError, SignalError
 from ..field_file import FieldFile, load
+from ..shapes import ShapeLayout
+from . import draw, draw_options
 from .main import DONE
 from .progress import bar
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check everything, then evaluate and write."""
+    if arguments.out is None and arguments.turntable is None:
+        raise ValueError("neurafield render: expected --out FILE. See neurafield render --help.")
     file = load(arguments.field)
-    layout = file_layout(arguments.field, file)
+    shape = file.signal is not None and file.signal.get("kind") == ShapeLayout.kind
     if arguments.lod is not None:
         file = at_lod(arguments.field, file, arguments.lod)
+    return draw.run(arguments, file) if shape else _write(arguments, file)
+
+
+def _write(arguments: argparse.Namespace, file: FieldFile) -> int:
+    layout = file_layout(arguments.field, file)
+    draw_options.refuse(arguments, draw_options.SHAPES, f"{layout.kind}", "a shape")
     layout = layout.resized(scale=arguments.scale, size=arguments.size, region=arguments.region)
     layout.check_writable(arguments.out)
     check_can_write(arguments.out, force=arguments.force)

@@ -52,3 +52,35 @@ def fraction(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
     return value
+
+
+def finite(text: str) -> float:
+    """A finite number."""
+    return _between(text, -float("inf"), float("inf"), "a finite number")
+
+
+def half_turn(text: str) -> float:
+    """An angle from straight below to straight above, in degrees."""
+    return _between(text, -90 - 1e-9, 90 + 1e-9, "degrees from -90 to 90")
+
+
+def angle(text: str) -> float:
+    """An angle of view, in degrees."""
+    return _between(text, 0, 180, "degrees between 0 and 180")
+
+
+def side_samples(text: str) -> int:
+    """Rays along a side of a pixel."""
+    if count(text) > 8:
+        raise argparse.ArgumentTypeError(f"expected at most 8, got {text}")
+    return int(text)
+
+
+def _between(text: str, low: float, high: float, expected: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low < value < high:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+    return value
