@@ -56,7 +56,7 @@ def check_claim(path: Path, num_bytes: int) -> None:
         )
 
 
-def import_extra(module: str, extra: str, path: Path) -> Any:
+def import_extra(module: str, extra: str, owner: Path | str) -> Any:
     """Import a package that only some files need.
 
     Raises:
@@ -66,7 +66,7 @@ def import_extra(module: str, extra: str, path: Path) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise SignalError(
-            f"{path}: needs the package {module}, which is not installed. "
+            f"{owner}: needs the package {module}, which is not installed. "
             f"Run: pip install 'neurafield[{extra}]'."
         ) from error
 
