@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurafield import Field, Placed, Scene, activations
+from neurafield import Field, Placed, Scene, activations, composition
 from neurafield._component import registry
 from neurafield.combinations import Mean, Union
 from neurafield.encodings import (
@@ -290,7 +290,57 @@ def _distances(g: torch.Generator) -> Scene:
     return Scene([*places, Placed(fields[1], (0.4, 0, 0.1), scale=0.4)], Union())
 
 
+def _distance(g: torch.Generator, in_dim: int = 3) -> Field:
+    return Field(Siren(in_dim, 1, width=7, depth=1, generator=g))
+
+
+COMPOSITION_CASES = [
+    Case("sphere", lambda g: composition.Sphere(radius=0.3, in_dim=5), 5, 1),
+    Case("box", lambda g: composition.Box(reach=(0.2, 0.3, 0.5)), 3, 1, smooth=False),
+    Case("torus", lambda g: composition.Torus(ring=0.5, tube=0.2), 3, 1),
+    Case(
+        "capsule",
+        lambda g: composition.Capsule(start=(-0.1, 0.2), end=(0.3, 0.4), radius=0.1),
+        2,
+        1,
+        smooth=False,
+    ),
+    Case("half-space", lambda g: composition.HalfSpace(normal=(1.0, 2.0), offset=0.1), 2, 1),
+    Case(
+        "union",
+        lambda g: composition.Union(_distance(g), _distance(g), _distance(g), smooth=1.5),
+        3,
+        1,
+    ),
+    Case("intersection", lambda g: composition.Intersection(_distance(g), _distance(g)), 3, 1),
+    Case(
+        "difference",
+        lambda g: composition.Difference(_distance(g), composition.Sphere(radius=0.4), smooth=0.2),
+        3,
+        1,
+    ),
+    Case("complement", lambda g: composition.Complement(_distance(g, 2)), 2, 1),
+    Case("offset", lambda g: composition.Offset(_distance(g, 5), distance=-0.1), 5, 1),
+    Case("shell", lambda g: composition.Shell(_distance(g), thickness=0.1), 3, 1),
+    Case("mix", lambda g: composition.Mix(_distance(g, 2), _distance(g, 2), share=0.3), 2, 1),
+    Case(
+        "moved",
+        lambda g: composition.Moved(_distance(g), (0.1, 0.2, 0.3), (0.5, -0.5, 0.1, 0.7), 0.4),
+        3,
+        1,
+    ),
+    Case("bounded", lambda g: composition.Bounded(_distance(g)), 3, 1),
+    Case(
+        "bounded-beyond",
+        lambda g: composition.Moved(composition.Bounded(_distance(g)), (0.2, 0, 0), None, 0.3),
+        3,
+        1,
+    ),
+    Case("mirrored", lambda g: composition.Mirrored(_distance(g), axis=1), 3, 1),
+]
+
 FIELD_CASES = [
+    *COMPOSITION_CASES,
     Case("field-scene", _scene, 2, 3),
     Case("field-scene-distances", _distances, 3, 1),
     Case("field-siren", lambda g: Field(Siren(2, 3, width=7, depth=2, generator=g)), 2, 3),

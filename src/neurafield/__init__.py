@@ -4,7 +4,7 @@ The nouns, bottom up (docs/architecture.md tells one batch's way through them):
 
 - `Field`: an encoding (`encodings`), then a network (`networks`) with its `activations`;
   `Anchored`: with values on a boundary built in; `Scene`: many, `Placed`, and how overlapping
-  ones are joined (`combinations`).
+  ones are joined (`combinations`); `composition`: bodies joined, cut, moved.
 - `signals`: what was observed: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
 - `maps`: what a measurement makes of a field; `derivatives`: exact ones, of any field.
 - `architectures`: fields and settings by name, for a signal and a number of parameters.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import analysis as analysis
     from . import architectures as architectures
     from . import combinations as combinations
+    from . import composition as composition
     from . import derivatives as derivatives
     from . import domains as domains
     from . import encodings as encodings
@@ -50,6 +51,7 @@ _ROOMS = (
     "analysis",
     "architectures",
     "combinations",
+    "composition",
     "derivatives",
     "domains",
     "encodings",

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import activations, combinations, encodings, networks
+from . import activations, combinations, composition, encodings, networks
 from ._checks import check_count
 from ._component import (
+    MAX_NESTING,
     AbstractComponent,
     UnknownNameError,
     also_known,
@@ -21,6 +22,7 @@ from ._component import (
     registry,
     spec_of,
 )
+from .composition import AbstractComposition
 from .container import FLOATING, read_sealed, state_shapes, write_sealed
 from .errors import FieldFileError
 from .field import Field
@@ -38,6 +40,14 @@ LIBRARY = {
     **registry(activations, activations.AbstractActivation),
 }
 """The names that are taken."""
+
+Whole = Field | Scene | AbstractComposition
+"""What a file is of."""
+
+_KINDS = {Field: "field", Scene: "scene", AbstractComposition: "composition"}
+
+MAX_PARTS_NESTING = 3 * MAX_NESTING
+"""Of lists and objects in a scene or a composition: as many of these in one another."""
 
 _DAMAGE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError)
 """What constructors raise when a file says nonsense."""
@@ -63,7 +73,7 @@ class FieldFile:
         fit: How it was fitted: settings and figures, for information.
     """
 
-    field: Field | Scene
+    field: Whole
     signal: dict[str, Any] | None
     fit: dict[str, Any]
 
@@ -79,9 +89,9 @@ def save(
 
     Args:
         path: Where to, by convention with the suffix `.field`. An existing file is replaced.
-        field: What to save, a `Field` or a `Scene` of such. Components of your own go by their
-            class names, and their classes have to be given to `load`; that their `hyperparams`
-            build them again is tried here.
+        field: What to save, a `Field`, or a `Scene` or composition of such. Components of your own
+            go by their class names, and their classes have to be given to `load`; that their
+            `hyperparams` build them again is tried here.
         signal: JSON values that describe the signal's file, from `signal.layout.spec()`.
         fit: JSON values that tell how it was fitted.
 
@@ -96,11 +106,11 @@ def save(
         >>> load(folder / "small.field").field(torch.zeros(1, 2)).shape
         torch.Size([1, 1])
     """
-    if not isinstance(field, Field | Scene):
+    if not isinstance(field, Whole):
         raise FieldFileError(
-            f"{path}: expected a Field or a Scene, got {type(field).__name__}. Of what wraps a "
-            "field, save the field itself, its attribute `.field`, and wrap it again once it is "
-            "loaded."
+            f"{path}: expected a Field, a Scene or a composition, got {type(field).__name__}. Of "
+            "what wraps a field, save the field itself, its attribute `.field`, and wrap it again "
+            "once it is loaded."
         )
     for name, part in field.named_modules():
         if isinstance(part, AbstractComponent) and part.lod < part.num_lods - 1:
@@ -110,14 +120,14 @@ def save(
             )
     header = {
         "format": FORMAT_VERSION,
-        "kind": "scene" if isinstance(field, Scene) else "field",
+        "kind": next(kind for cls, kind in _KINDS.items() if isinstance(field, cls)),
         **architecture_spec(field),
         "signal": None if signal is None else dict(signal),
         "fit": dict(fit or {}),
     }
     _check_builds_again(Path(path), field, header)
     tensors = field.state_dict()
-    if isinstance(field, Scene):
+    if not isinstance(field, Field):
         # A field may stand in a scene and in a scene inside it; a file holds each by itself.
         tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     write_sealed(Path(path), tensors, header)
@@ -140,7 +150,7 @@ def load(path: str | Path, *, components: Sequence[type] = ()) -> FieldFile:
     path = Path(path)
     own = _own_classes(components)
     tensors, header = read_sealed(path)
-    if header.get("kind") not in ("field", "scene"):
+    if header.get("kind") not in _KINDS.values():
         raise FieldFileError(f"{path}: expected a field file, got a {header.get('kind')!r} file.")
     if header.get("format") != FORMAT_VERSION:
         raise FieldFileError(
@@ -160,8 +170,11 @@ def architecture_spec(field: nn.Module) -> dict[str, Any]:
     """Names and hyper-parameters of a field's components: all that builds it but the numbers.
 
     Raises:
-        FieldFileError: If it is neither a field nor a scene of fields.
+        FieldFileError: If it is neither a field nor made of fields.
     """
+    if isinstance(field, AbstractComposition):
+        parts = [architecture_spec(own) for own in field.fields]
+        return {"composition": {**spec_of(field), "fields": parts}}
     if isinstance(field, Scene):
         scene = {
             "combination": spec_of(field.combination),
@@ -170,22 +183,33 @@ def architecture_spec(field: nn.Module) -> dict[str, Any]:
         }
         return {"scene": scene}
     if not isinstance(field, Field):
-        raise FieldFileError(f"Expected fields in a scene, got {type(field).__name__}.")
+        raise FieldFileError(
+            f"Expected a Field in a scene or a composition, got {type(field).__name__}."
+        )
     encoding = None if field.encoding is None else spec_of(field.encoding)
     return {"encoding": encoding, "network": spec_of(field.network)}
 
 
-def build_field(path: Path, spec: Mapping[str, Any]) -> Field | Scene:
+def build_field(path: Path, spec: Mapping[str, Any]) -> Whole:
     """Build the field that a header describes, on the meta device: shapes, no memory yet."""
     with torch.device("meta"):
         try:
-            check_nesting("scene", spec.get("scene"))
-            return _build_scene(spec["scene"]) if "scene" in spec else _build_field(spec)
+            for kind in ("scene", "composition"):
+                check_nesting(kind, spec.get(kind), MAX_PARTS_NESTING)
+            return _build_any(spec)
         except UnknownNameError as error:
             raise FieldFileError(f"{path}: {error}{_OWN_HINT}") from error
         except _DAMAGE as error:
             hint = _META_HINT if "meta" in str(error) else ""
             raise FieldFileError(f"{path}: {error}{hint}") from error
+
+
+def _build_any(spec: Mapping[str, Any]) -> Whole:
+    if "scene" in spec:
+        return _build_scene(spec["scene"])
+    if "composition" in spec:
+        return _build_composition(spec["composition"])
+    return _build_field(spec)
 
 
 def _build_field(spec: Mapping[str, Any]) -> Field:
@@ -197,16 +221,24 @@ def _build_field(spec: Mapping[str, Any]) -> Field:
 
 
 def _build_scene(spec: Mapping[str, Any]) -> Scene:
-    fields = [
-        _build_scene(own["scene"]) if "scene" in own else _build_field(own)
-        for own in spec["fields"]
-    ]
+    fields = [_build_any(own) for own in spec["fields"]]
     parts = []
     for place in spec["places"]:
         check_count("scene", low=0, high=len(fields) - 1, field=place["field"])
         parts.append(Placed(**{**place, "field": fields[place["field"]]}))
     base = combinations.AbstractCombination
     return Scene(parts, build(combinations, base, spec["combination"]))
+
+
+def _build_composition(spec: Mapping[str, Any]) -> AbstractComposition:
+    known = registry(composition, AbstractComposition)
+    if spec.get("type") not in known:
+        raise UnknownNameError(
+            f"composition: expected one of {', '.join(known)}, got {spec.get('type')!r}."
+        )
+    fields = [_build_any(own) for own in spec["fields"]]
+    made: AbstractComposition = known[spec["type"]](*fields, **spec["hyperparams"])
+    return made
 
 
 def _own_classes(classes: Iterable[type]) -> list[type]:

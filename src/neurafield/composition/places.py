@@ -1,0 +1,161 @@
+"""Bodies moved, mirrored, and continued beyond the box in which their field is known."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from .._checks import check_count
+from ..derivatives import Jet, rules
+from ..placement import Placed
+from ._base import AbstractComposition, ask
+from ._rules import absolute, length, positive, scaled
+
+
+class Moved(AbstractComposition):
+    r"""A body at another place, turned and scaled: $s f(R^\top (x - t) / s)$.
+
+    Distances are scaled with the body, and so stay distances.
+
+    Use when bodies are put together. Fails when the field is fitted and the place leaves room
+    beside it: beyond its box the field says nothing true, see `Bounded`.
+
+    Args:
+        field: The body.
+        translation: $t$, where its origin goes.
+        rotation: $R$: a quaternion (w, x, y, z) in three dimensions, or a matrix; None for none.
+        scale: $s$, above zero, of all axes alike.
+
+    Raises:
+        TypeError: If it is not a field.
+        ValueError: If it has more than one value, or a size does not fit.
+
+    Example:
+        >>> import torch
+        >>> from neurafield.composition import Sphere
+        >>> moved = Moved(Sphere(radius=0.5), (1.0, 0.0, 0.0), scale=0.5)
+        >>> moved(torch.tensor([0.0, 0.0, 0.0])).item()
+        0.75
+
+    Reference:
+        Quilez, Distance functions, iquilezles.org: rotation and scale.
+    """
+
+    def __init__(
+        self,
+        field: nn.Module,
+        translation: Sequence[float],
+        rotation: Sequence[float] | Sequence[Sequence[float]] | None = None,
+        scale: float = 1.0,
+    ) -> None:
+        super().__init__(field)
+        self.place = Placed(field, translation, rotation, scale).spec()
+
+    def read(self, x: Jet) -> Jet:
+        scale = self.place["scale"]
+        turn = x.value.new_tensor(self.place["rotation"]).mT / scale
+        y = rules.linear(x, turn, -turn @ x.value.new_tensor(self.place["translation"]))
+        return scaled(ask(self.fields[0], y), scale)
+
+    def steepest(self, slopes: list[float]) -> float:
+        return slopes[0]
+
+    def hyperparams(self) -> dict[str, Any]:
+        return dict(self.place)
+
+
+class Bounded(AbstractComposition):
+    r"""A field that is known in [-1, 1] alone, continued: $\sqrt{\max(f(c), 0)^2 + |x - c|^2}$.
+
+    $c$ is the nearest point of the box; inside, that is $x$, and the field is as it was. For a body
+    in the box this is at most the true distance: the angle at $c$ between $x$ and any point $p$ of
+    the body is at least a right one, so $|x - p|^2 \ge |x - c|^2 + |c - p|^2$. It is continuous
+    where the body does not touch the box's faces; where it does, it is cut off there.
+
+    Use when a fitted field is moved, or put together with something larger than its box.
+    Fails when the body has no end, such as a half-space.
+
+    Args:
+        field: A field fitted in [-1, 1].
+
+    Raises:
+        TypeError: If it is not a field.
+        ValueError: If it has more than one value.
+
+    Example:
+        >>> import torch
+        >>> from neurafield.composition import Sphere
+        >>> Bounded(Sphere(radius=0.5))(torch.tensor([[0.0, 0.0, 0.75], [0.0, 1.0, 2.2]])).tolist()
+        [[0.25], [1.3000000715255737]]
+
+    Reference:
+        Boyd and Vandenberghe, Convex Optimization, 2004, section 8.1, for the angle; the rest is
+        ours.
+    """
+
+    def __init__(self, field: nn.Module) -> None:
+        super().__init__(field)
+
+    def read(self, x: Jet) -> Jet:
+        inside = x.value.abs() <= 1
+        # NaN counts as outside, and stays NaN.
+        held = torch.where(x.value.abs() > 1, 0.0, x.streams[1:])
+        nearest = Jet(torch.cat([x.value.clamp(-1, 1)[None], held]), x.weights)
+        distance = ask(self.fields[0], nearest)
+        beyond = Jet(x.streams - nearest.streams, x.weights)
+        outside = length(rules.concat([positive(distance), beyond]))
+        within = inside.all(-1, keepdim=True)
+        return Jet(torch.where(within, distance.streams, outside.streams), x.weights)
+
+    def steepest(self, slopes: list[float]) -> float:
+        # Outside, f's slope is along the face and that of |x - c| across it.
+        return max(1.0, slopes[0])
+
+    def hyperparams(self) -> dict[str, Any]:
+        return {}
+
+
+class Mirrored(AbstractComposition):
+    r"""The half of a body where a coordinate is positive, and its mirror image: $f(|x_a|)$.
+
+    Of exact distances it is exact if the body is on the positive side of the mirror alone; if the
+    mirror cuts it, what is on the other side is lost, and the rest is a bound.
+
+    Use when a body is symmetric, or two of it are wanted. Fails when the mirror cuts a body whose
+    surface does not meet it at a right angle: there is an edge, then.
+
+    Args:
+        field: The body.
+        axis: $a$, the coordinate, from 0.
+
+    Raises:
+        TypeError: If it is not a field.
+        ValueError: If it has more than one value, or no such coordinate.
+
+    Example:
+        >>> import torch
+        >>> from neurafield.composition import Moved, Sphere
+        >>> pair = Mirrored(Moved(Sphere(radius=0.25), (0.5, 0.0, 0.0)), axis=0)
+        >>> pair(torch.tensor([[0.5, 0.0, 0.0], [-0.5, 0.0, 0.0]])).tolist()
+        [[-0.25], [-0.25]]
+
+    Reference:
+        Quilez, Distance functions, iquilezles.org: symmetry.
+    """
+
+    def __init__(self, field: nn.Module, *, axis: int) -> None:
+        super().__init__(field)
+        check_count(self, low=0, high=self.in_dim - 1, axis=axis)
+        self.axis = axis
+
+    def read(self, x: Jet) -> Jet:
+        folded = absolute(x).streams[..., self.axis : self.axis + 1]
+        before, after = x.streams[..., : self.axis], x.streams[..., self.axis + 1 :]
+        return ask(self.fields[0], Jet(torch.cat([before, folded, after], dim=-1), x.weights))
+
+    def steepest(self, slopes: list[float]) -> float:
+        return slopes[0]
+
+    def hyperparams(self) -> dict[str, Any]:
+        return {"axis": self.axis}
