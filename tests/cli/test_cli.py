@@ -392,7 +392,7 @@ def test_a_limit_can_be_lifted_when_resuming(run: Run, photo: Path, interrupted:
 def test_a_long_clip_is_measured_on_some_of_its_frames(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurafield.cli import fit as command
+    from neurafield.cli import fit_signal as command
 
     rng = np.random.default_rng(0)
     np.save("v.npy", rng.uniform(0, 1, (10, 4, 5)))
@@ -572,6 +572,12 @@ def test_the_list_of_options_is_frozen() -> None:
                 *("--out", "--scale", "--size", "--region", "--lod", "--force", "--azimuth"),
                 *("--elevation", "--distance", "--fov", "--up", "--samples", "--background"),
                 *("--level", "--turntable", "--frames", *common),
+            ]
+        ),
+        "mesh": sorted(
+            [
+                *("--out", "--resolution", "--level", "--lod", "--threads", "--force", "--json"),
+                *common,
             ]
         ),
         "info": sorted(["--json", *common]),

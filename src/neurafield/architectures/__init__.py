@@ -10,3 +10,4 @@ from .names import ARCHITECTURES as ARCHITECTURES
 from .names import DEFAULTS as DEFAULTS
 from .names import plan as plan
 from .names import serving as serving
+from .shapes import plan_for_shape as plan_for_shape

@@ -17,7 +17,7 @@ from ..field import Field
 from ..field_file import save
 from .compare_page import page
 from .comparison import Bounds, Entry, compare_one, shown_part, view
-from .fit import measured_part
+from .fit_signal import measured_part
 from .interruption import interruption
 from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
 from .page_chart import colours

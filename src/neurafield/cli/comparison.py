@@ -16,7 +16,7 @@ from .. import signals
 from ..architectures import ARCHITECTURES, Plan
 from ..field import Field
 from ..fit import Constraint, Progress, ProgressBar, fit, metrics
-from .fit import measured_part
+from .fit_signal import measured_part
 
 TUNING = (1 / 3, 1.0, 3.0)
 """Factors on the learning rate that `--tune` tries."""

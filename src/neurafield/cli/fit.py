@@ -7,51 +7,37 @@ import json
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 
-from .. import __version__, architectures, signals
+from .. import __version__, architectures
 from .._files import check_can_write
 from ..errors import FieldFileError
 from ..field_file import load, save
 from ..fit import (
     Callback,
-    Constraint,
     JsonLines,
-    Problem,
     ProgressBar,
     Result,
     TensorBoard,
     fit,
-    metrics,
     read_settings,
 )
-from ..maps import LevelOfDetail
+from ..shapes.files import SUFFIXES
+from .fit_shape import ShapeTask
+from .fit_signal import SignalTask
+from .fit_task import AbstractTask, Settings
 from .interruption import interruption
 from .main import DONE, INTERRUPTED, NUMERICAL_FAILURE
 from .progress import bar
 
-MEASURED_SAMPLES = 2**21
-"""Clips and volumes with more samples are measured on evenly spaced frames or slices."""
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What the user asked for; None is where the default shall decide."""
-
-    arch: str | None = None
-    params: int | None = None
-    levels: bool | None = None
-    seed: int = 0
-    lr: float | None = None
-    steps: int | None = None
-    time: float | None = None
-    target_psnr: float | None = None
-    threads: int | None = None
+def task_for(path: Path) -> AbstractTask:
+    """Read an input, whatever it is."""
+    return ShapeTask(path) if path.suffix.lower() in SUFFIXES else SignalTask(path)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.input}: is a field already. Draw it with neurafield render, see what it "
             "holds with neurafield info."
         )
-    signal = signals.load(arguments.input)
+    task = task_for(arguments.input)
     out = arguments.out or _default_out(arguments.input)
     if out.suffix != ".field":
         raise ValueError(f"{out}: expected a name that ends in .field, for the field goes there.")
@@ -73,17 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
             "--force."
         )
     if arguments.resume and out.exists() and not going_on and not arguments.force:
-        return _already_done(arguments, out, signal)
-    settings = _settings(arguments, checkpoint if going_on else None)
+        return _already_done(arguments, out, task)
+    settings = task.completed(_settings(arguments, checkpoint if going_on else None))
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    plan = architectures.plan(
-        signal.layout,
-        settings.arch,
-        num_parameters=settings.params,
-        seed=settings.seed,
-        signal=signal,
-    )
+    plan = task.plan(settings)
     check_can_write(out, force=arguments.force or going_on)
     unbounded = settings.steps is None and settings.time is None
     lr = settings.lr or plan.lr
@@ -94,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         lr=lr,
         steps=plan.steps if unbounded else settings.steps,
     )
-    problem = _problem(plan, signal, every_level=bool(settings.levels))
+    problem = task.problem(plan, settings)
     console = Console(stderr=True)
     with _listeners(arguments, console) as callbacks, interruption() as interrupted:
         result = fit(
@@ -128,20 +108,18 @@ def run(arguments: argparse.Namespace) -> int:
             highlight=False,
         )
         return NUMERICAL_FAILURE
-    measured = measured_part(signal)
     try:
         with bar(console, "measuring") as advance:
-            quality = metrics.evaluate(plan.field, measured, on_progress=advance)
+            measured = task.measure(plan.field, settings, advance)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(
             f"{checkpoint}: interrupted while measuring; the run is saved there. Go on with "
             "--resume."
         ) from error
-    about = _about(arguments.input, signal, plan, settings, result, quality)
-    about["measured"] = measured.num_samples / signal.num_samples
-    save(out, plan.field, signal=signal.layout.spec(), fit=about)
+    about = _about(arguments.input, task, plan, settings, result) | measured
+    save(out, plan.field, signal=task.spec(settings), fit=about)
     checkpoint.unlink(missing_ok=True)
-    _tell(arguments.json, out, about, result, settings.target_psnr)
+    _tell(arguments.json, task, out, about, result, settings.target_psnr)
     return DONE
 
 
@@ -161,7 +139,7 @@ def _settings(arguments: argparse.Namespace, checkpoint: Path | None) -> Setting
     started = read_settings(checkpoint)
     if started.keys() != set(names):
         raise FieldFileError(f"{checkpoint}: was not written by this command. Use --force.")
-    for name in ("arch", "params", "levels", "seed"):
+    for name in ("arch", "params", "levels", "quantity", "truncation", "seed"):
         if name in asked and asked[name] != started[name]:
             raise FieldFileError(
                 f"{checkpoint}: was started with --{name} {started[name]}, got {asked[name]}. "
@@ -174,49 +152,15 @@ def _settings(arguments: argparse.Namespace, checkpoint: Path | None) -> Setting
     return Settings(**{**started, **asked})
 
 
-def _problem(
-    plan: architectures.Plan, signal: signals.AbstractGridSignal[Any], *, every_level: bool
-) -> Problem:
-    """The signal seen directly, or besides at each coarser level, all with the same weight."""
-    whole = Constraint(signal=signal, batch_size=plan.batch_size)
-    if not every_level:
-        return whole
-    num_coarser = plan.field.num_lods - 1
-    if not num_coarser:
-        raise ValueError(
-            f"fit: expected an architecture with levels of detail for --levels, got {plan.arch}. "
-            "Take hash, nglod or bacon."
-        )
-    coarser = [
-        dataclasses.replace(whole, map=LevelOfDetail(lod), name=f"level {lod}")
-        for lod in range(num_coarser)
-    ]
-    return [*coarser, whole]
-
-
-def measured_part(
-    signal: signals.AbstractGridSignal[Any],
-) -> signals.AbstractGridSignal[Any]:
-    """What PSNR and SSIM are taken of: everything, or evenly spaced frames of a long clip."""
-    num_slices = signal.layout.shape[0]
-    wanted = max(1, MEASURED_SAMPLES * num_slices // signal.num_samples)
-    if signal.layout.kind not in ("video", "volume") or wanted >= num_slices:
-        return signal
-    step = -(-num_slices // wanted)
-    return signal.slices(range((num_slices - 1) % step // 2, num_slices, step))
-
-
-def _already_done(
-    arguments: argparse.Namespace, out: Path, signal: signals.AbstractGridSignal[Any]
-) -> int:
+def _already_done(arguments: argparse.Namespace, out: Path, task: AbstractTask) -> int:
     """A resumed run whose field is there already has nothing left to do."""
     about = load(out).fit
-    if about.get("input_sha256") != signal.fingerprint():
+    if about.get("input_sha256") != task.fingerprint():
         raise FieldFileError(
             f"{out}: was made from another input than {arguments.input}. Choose another --out, or "
             "start anew with --force."
         )
-    for name in ("arch", "levels", "seed", "steps", "lr"):
+    for name in ("arch", "levels", "quantity", "truncation", "seed", "steps", "lr"):
         asked = getattr(arguments, name)
         if asked is not None and asked != about.get(name):
             raise FieldFileError(
@@ -224,7 +168,7 @@ def _already_done(
                 "--out, or start anew with --force."
             )
     print(f"{out}: is finished already.", file=sys.stderr)
-    _tell(arguments.json, out, about, None, None)
+    _tell(arguments.json, task, out, about, None, None)
     return DONE
 
 
@@ -242,45 +186,46 @@ def _listeners(arguments: argparse.Namespace, console: Console) -> Iterator[list
 
 def _about(
     path: Path,
-    signal: signals.AbstractGridSignal[Any],
+    task: AbstractTask,
     plan: architectures.Plan,
     settings: Settings,
     result: Result,
-    quality: metrics.Quality,
 ) -> dict[str, Any]:
     # No times in here: equal runs leave equal bytes.
-    return {
+    about = {
         "input": path.name,
-        "input_sha256": signal.fingerprint(),
+        "input_sha256": task.fingerprint(),
         "arch": plan.arch,
         "params": plan.field.num_parameters,
         "levels": settings.levels,
+        "quantity": settings.quantity,
+        "truncation": settings.truncation,
         "seed": settings.seed,
         "lr": settings.lr,
         "batch_size": plan.batch_size,
         "steps": result.step,
         "skipped": result.skipped,
-        "mse": quality.mse,
-        "psnr": quality.psnr if math.isfinite(quality.psnr) else None,
-        "ssim": quality.ssim,
         "neurafield": __version__,
     }
+    own = ("quantity", "truncation")
+    return {name: value for name, value in about.items() if name not in own or value is not None}
 
 
 def _tell(
     as_json: bool,
+    task: AbstractTask,
     out: Path,
     about: dict[str, Any],
     result: Result | None,
     target_psnr: float | None,
 ) -> None:
-    figures = {name: about.get(name) for name in ("psnr", "ssim", "mse", "steps")}
+    figures = {name: about.get(name) for name in (*task.figures, "steps")}
     if about.get("measured", 1) < 1:
         figures["measured"] = round(about["measured"], 4)
     figures["seconds"] = result and round(result.seconds, 3)
     figures |= {"params": about.get("params"), "bytes": out.stat().st_size, "file": str(out)}
     figures = {name: value for name, value in figures.items() if value is not None}
-    print(summary(figures), file=sys.stderr if as_json else sys.stdout)
+    print(_summary(task, figures), file=sys.stderr if as_json else sys.stdout)
     if target_psnr is not None and (about["psnr"] or math.inf) < target_psnr:
         print(
             f"neurafield: stopped before {target_psnr:g} dB; allow more with --steps or --time.",
@@ -290,17 +235,14 @@ def _tell(
         print(json.dumps(figures))
 
 
-def summary(figures: dict[str, Any]) -> str:
+def _summary(task: AbstractTask, figures: dict[str, Any]) -> str:
     """The figures of a fit in one line."""
-    parts = [f"{figures['file']}:"]
-    parts.append(f"PSNR {figures['psnr']:.2f} dB" if "psnr" in figures else "exact")
-    if "ssim" in figures:
-        parts.append(f"SSIM {figures['ssim']:.4f}")
-    if "measured" in figures:
-        parts[-1] += f" (of {figures['measured']:.1%} of it, evenly spaced)"
-    parts.append(f"{figures['params']:,} parameters")
-    parts.append(f"{figures['bytes']:,} bytes")
-    parts.append(f"{figures['steps']:,} steps")
+    parts = [
+        *task.summary(figures),
+        f"{figures['params']:,} parameters",
+        f"{figures['bytes']:,} bytes",
+        f"{figures['steps']:,} steps",
+    ]
     if "seconds" in figures:
         parts.append(f"{figures['seconds']:.1f} s")
-    return f"{parts[0]} {', '.join(parts[1:])}"
+    return f"{figures['file']}: {', '.join(parts)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import draw_options, solve_options
-from .values import count, fraction, level, positive, seed, threads
+from .values import count, finite, fraction, level, positive, seed, threads
 
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -98,6 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_fit(commands)
     _add_render(commands)
+    _add_mesh(commands)
     _add_info(commands)
     _add_compare(commands)
     _add_analyze(commands)
@@ -137,8 +138,9 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "fit",
         "fit a field to a signal",
         "Pictures (PNG, JPEG, TIFF), sound (WAV, FLAC, OGG), video (MP4, MKV, MOV), volumes (NPY, "
-        "NPZ, NIfTI, TIFF stacks). It stops at --steps, --time or --target-psnr, whichever comes "
-        "first. Ctrl-C saves the run; --resume goes on.",
+        "NPZ, NIfTI, TIFF stacks), meshes (OBJ, PLY, STL, OFF, GLB), points (PLY, XYZ). It stops "
+        "at --steps, --time or --target-psnr, whichever comes first. Ctrl-C saves the run; "
+        "--resume goes on.",
     )
     add = parser.add_argument
     add("input", type=Path, metavar="INPUT", help="the file to fit")
@@ -146,7 +148,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add(
         "--arch",
         metavar="NAME",
-        help=f"default: hash for pictures, video and volumes, siren for sound ({_ARCHS})",
+        help=f"default: hash; siren for sound ({_ARCHS})",
     )
     add("--params", type=count, metavar="N", help="size of the field (default: by the signal)")
     add(
@@ -171,6 +173,18 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--target-psnr", type=positive, metavar="DB", help="stop once this PSNR is measured")
     add("--seed", type=seed, metavar="K", help="of parameters and sampling (default 0)")
     add("--lr", type=positive, metavar="LR", help="learning rate (default: by the architecture)")
+    add(
+        "--quantity",
+        choices=("sdf", "tsdf", "occupancy", "udf"),
+        help="what a shape's field gives: signed distance (default), the same cut off, a logit of "
+        "being inside, unsigned distance",
+    )
+    add(
+        "--truncation",
+        type=positive,
+        metavar="T",
+        help="where tsdf is cut off, the longest edge of the shape's box being 1.8 (default 0.1)",
+    )
     add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
     add("--resume", action="store_true", help="go on with a run that was stopped or killed")
     add("--force", action="store_true", help="overwrite an existing output, or start anew")
@@ -219,6 +233,42 @@ def _add_render(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     add("--force", action="store_true", help="overwrite an existing output")
     draw_options.add(parser)
+
+
+def _add_mesh(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(
+        commands,
+        "mesh",
+        "write the surface of a shape's field as a triangle mesh",
+        "In the units of the shape that the field was fitted to, with normals. The suffix of M "
+        "chooses the format: .ply, .obj, .stl, .off, .glb.",
+    )
+    add = parser.add_argument
+    add("field", type=Path, metavar="F.field", help="the field file")
+    add("--out", type=Path, required=True, metavar="M", help="the mesh to write")
+    add(
+        "--resolution",
+        type=count,
+        default=512,
+        metavar="N",
+        help="cells along each axis of the box, of which the shape fills 90%% (default 512)",
+    )
+    add(
+        "--level",
+        type=finite,
+        default=0.0,
+        metavar="V",
+        help="the surface where the field is V (default 0; 0.01 for unsigned distance)",
+    )
+    add(
+        "--lod",
+        type=level,
+        metavar="L",
+        help="read the field at level of detail L, 0 the coarsest (default: all of it)",
+    )
+    add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
+    add("--force", action="store_true", help="overwrite an existing output")
+    add("--json", action="store_true", help="print one JSON object as the last line of output")
 
 
 def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:

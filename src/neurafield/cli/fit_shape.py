@@ -1,0 +1,91 @@
+"""`neurafield fit` of shapes: meshes, and points on a surface."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from .. import architectures
+from ..fit import Problem
+from ..problems import shapes as problems
+from ..shapes import Frame, Mesh, Quantity, ShapeLayout, read_shape
+from .fit_signal import at_every_level
+from .fit_task import AbstractTask, Advance, Settings
+
+
+class ShapeTask(AbstractTask):
+    """A mesh or points, read from a file."""
+
+    figures = ("surface_error", "iou")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shape = read_shape(path)
+        mesh = isinstance(self.shape, Mesh)
+        self.frame = Frame.around(self.shape.vertices if mesh else self.shape.points)
+
+    def fingerprint(self) -> str:
+        shape = self.shape
+        parts = (
+            (shape.vertices, shape.faces)
+            if isinstance(shape, Mesh)
+            else (shape.points, shape.normals)
+        )
+        digest = hashlib.sha256()
+        for tensor in parts:
+            if tensor is not None:
+                digest.update(tensor.contiguous().numpy().data)
+        return digest.hexdigest()
+
+    def completed(self, settings: Settings) -> Settings:
+        if settings.target_psnr is not None:
+            raise ValueError(
+                f"{self.path}: expected no --target-psnr for a shape, which has no PSNR. Stop by "
+                "--steps or --time."
+            )
+        quantity = settings.quantity or "sdf"
+        if settings.truncation is not None and quantity != "tsdf":
+            raise ValueError(
+                f"{self.path}: expected --quantity tsdf for --truncation, got {quantity}. Leave "
+                "one of them out."
+            )
+        return dataclasses.replace(settings, quantity=quantity)
+
+    def layout(self, settings: Settings) -> ShapeLayout:
+        """What the field file will say of its coordinates and value."""
+        assert settings.quantity is not None
+        truncation = settings.truncation or Quantity.truncation
+        return ShapeLayout(frame=self.frame, quantity=Quantity(settings.quantity, truncation))
+
+    def spec(self, settings: Settings) -> dict[str, Any]:
+        return self.layout(settings).spec()
+
+    def plan(self, settings: Settings) -> architectures.Plan:
+        return architectures.plan_for_shape(
+            self.layout(settings),
+            settings.arch,
+            num_parameters=settings.params,
+            seed=settings.seed,
+        )
+
+    def problem(self, plan: architectures.Plan, settings: Settings) -> Problem:
+        if not isinstance(self.shape, Mesh):
+            raise ValueError(f"{self.path}: expected a mesh, got points.")
+        whole = problems.from_mesh(self.shape, self.layout(settings), batch_size=plan.batch_size)
+        return at_every_level(whole, plan) if settings.levels else whole
+
+    def measure(
+        self, field: nn.Module, settings: Settings, advance: Advance | None
+    ) -> dict[str, Any]:
+        assert isinstance(self.shape, Mesh)
+        return dict(problems.accuracy(field, self.shape, self.layout(settings)))
+
+    def summary(self, figures: dict[str, Any]) -> list[str]:
+        parts = []
+        if "surface_error" in figures:
+            parts.append(f"error near the surface {figures['surface_error']:.2g}")
+        if "iou" in figures:
+            parts.append(f"IoU {figures['iou']:.4f}")
+        return parts
