@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import draw_options, solve_options
+from . import draw_options, mesh_options, solve_options
 from .values import count, finite, fraction, level, positive, seed, threads
 
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -269,6 +269,10 @@ def _add_mesh(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
     add("--force", action="store_true", help="overwrite an existing output")
     add("--json", action="store_true", help="print one JSON object as the last line of output")
+
+
+def _add_mesh(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    mesh_options.add(_add_command(commands, "mesh", mesh_options.SUMMARY, mesh_options.DETAILS))
 
 
 def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:

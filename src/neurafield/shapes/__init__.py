@@ -14,4 +14,6 @@ from .normals import repair_normals as repair_normals
 from .points import PointCloud as PointCloud
 from .quantity import Quantity as Quantity
 from .sampling import sample_surface as sample_surface
+from .topology import euler_number as euler_number
+from .topology import is_closed as is_closed
 from .writing import write_mesh as write_mesh

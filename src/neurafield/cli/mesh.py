@@ -1,0 +1,109 @@
+"""`neurafield mesh`: from a field of a shape to a triangle mesh in the shape's units."""
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from .. import surfaces
+from .._files import check_can_write
+from ..errors import FieldFileError, SignalError
+from ..field_file import FieldFile, load
+from ..shapes import ShapeLayout, euler_number, is_closed, write_mesh
+from .main import DONE
+from .progress import bar
+from .render import at_lod
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check everything, then find the surface and write it."""
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    file = load(arguments.field)
+    layout = shape_layout(arguments.field, file)
+    if arguments.lod is not None:
+        file = at_lod(arguments.field, file, arguments.lod)
+    if layout.quantity.name == "udf" and arguments.level <= 0:
+        raise ValueError(
+            f"{arguments.field}: its values are distances without a sign, which no surface parts "
+            "at level 0. Give --level D, above 0, for a shell at the distance D on both sides."
+        )
+    check_can_write(arguments.out, force=arguments.force, inputs=[arguments.field])
+    field = _Counted(layout.quantity.implicit(file.field))
+    # Occupancy is positive inside; turned round, its level is too.
+    level = -arguments.level if layout.quantity.name == "occupancy" else arguments.level
+    begun = time.perf_counter()
+    with bar(Console(stderr=True), "meshing") as advance:
+        mesh = surfaces.extract(
+            field,
+            arguments.resolution,
+            level,
+            lipschitz=surfaces.known_lipschitz(file.field),
+            progress=advance,
+        )
+    mesh = dataclasses.replace(mesh, vertices=layout.frame.to_user(mesh.vertices))
+    seconds = time.perf_counter() - begun
+    write_mesh(mesh, arguments.out)
+    found = {
+        "vertices": len(mesh.vertices),
+        "faces": len(mesh.faces),
+        "evaluations": field.points,
+        "seconds": round(seconds, 3),
+        "euler": euler_number(mesh),
+        "watertight": is_closed(mesh),
+    }
+    if not found["watertight"]:
+        print(
+            f"neurafield: {arguments.out}: the surface meets the border of the box and is open "
+            "there; --closed closes it.",
+            file=sys.stderr,
+        )
+    print(
+        f"{arguments.out}: {len(mesh.vertices):,} vertices, {len(mesh.faces):,} triangles, "
+        f"{arguments.out.stat().st_size:,} bytes"
+    )
+    if arguments.json:
+        print(json.dumps(found))
+    return DONE
+
+
+def shape_layout(path: Path, file: FieldFile) -> ShapeLayout:
+    """What a field file says of its shape.
+
+    Raises:
+        FieldFileError: If it is of no shape, or its field of other dimensions.
+    """
+    if file.signal is None or file.signal.get("kind") != ShapeLayout.kind:
+        raise FieldFileError(
+            f"{path}: expected the field of a shape, got one of another kind. Its surface, in "
+            "Python: neurafield.surfaces.extract(neurafield.load(path).field)."
+        )
+    try:
+        layout = ShapeLayout.from_spec(file.signal)
+    except SignalError as error:
+        raise FieldFileError(f"{path}: {error}") from error
+    if (layout.in_dim, layout.channels) != (file.field.in_dim, file.field.out_dim):
+        raise FieldFileError(
+            f"{path}: the field maps {file.field.in_dim} coordinates to {file.field.out_dim} "
+            f"values, its shape {layout.in_dim} to {layout.channels}."
+        )
+    return layout
+
+
+class _Counted:
+    """A shape's field, negative inside, that counts the points at which it is asked."""
+
+    def __init__(self, implicit: Callable[[Tensor], Tensor]) -> None:
+        self.implicit = implicit
+        self.points = 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.points += len(x)
+        return self.implicit(x)
