@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import draw_options, mesh_options, solve_options
-from .values import count, finite, fraction, level, positive, seed, threads
+from .values import count, fraction, level, positive, seed, threads
 
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -233,42 +233,6 @@ def _add_render(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     add("--force", action="store_true", help="overwrite an existing output")
     draw_options.add(parser)
-
-
-def _add_mesh(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    parser = _add_command(
-        commands,
-        "mesh",
-        "write the surface of a shape's field as a triangle mesh",
-        "In the units of the shape that the field was fitted to, with normals. The suffix of M "
-        "chooses the format: .ply, .obj, .stl, .off, .glb.",
-    )
-    add = parser.add_argument
-    add("field", type=Path, metavar="F.field", help="the field file")
-    add("--out", type=Path, required=True, metavar="M", help="the mesh to write")
-    add(
-        "--resolution",
-        type=count,
-        default=512,
-        metavar="N",
-        help="cells along each axis of the box, of which the shape fills 90%% (default 512)",
-    )
-    add(
-        "--level",
-        type=finite,
-        default=0.0,
-        metavar="V",
-        help="the surface where the field is V (default 0; 0.01 for unsigned distance)",
-    )
-    add(
-        "--lod",
-        type=level,
-        metavar="L",
-        help="read the field at level of detail L, 0 the coarsest (default: all of it)",
-    )
-    add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
-    add("--force", action="store_true", help="overwrite an existing output")
-    add("--json", action="store_true", help="print one JSON object as the last line of output")
 
 
 def _add_mesh(commands: "argparse._SubParsersAction[_Parser]") -> None:
