@@ -1,7 +1,12 @@
 """STL, OFF and GLB, read by trimesh, which is kept from everything outside the file."""
 
 import io
+import json
+import logging
+import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,6 +16,11 @@ from .._inputs import check_claim, import_extra
 from ._contents import Contents
 
 _BYTES_A_FACE = 24
+_STL_HEAD, _STL_FACE = 84, 50
+_GLB_HEAD = 20
+_GLB_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
+_GLB_VALUES = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+_GLB_PACKED = ("draco", "meshopt", "quantization")
 
 
 class _Nothing:
@@ -41,8 +51,8 @@ def read_by_trimesh(path: Path, data: bytes, kind: str) -> Contents:
         Exception: Of any type, if the file is damaged.
     """
     trimesh = import_extra("trimesh", "mesh", path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    _CHECKS[kind](path, data)
+    with _quiet():
         scene = trimesh.load_scene(
             io.BytesIO(data),
             file_type=kind,
@@ -63,9 +73,80 @@ def read_by_trimesh(path: Path, data: bytes, kind: str) -> Contents:
     return Contents(np.concatenate(vertices), np.concatenate(faces), None, num_faces)
 
 
-def _placed(scene: Any) -> Any:
+def _placed(scene: Any) -> Iterator[tuple[Any, np.ndarray]]:
     for node in scene.graph.nodes_geometry:
         matrix, name = scene.graph[node]
         mesh = scene.geometry[name]
         if hasattr(mesh, "faces"):
             yield mesh, np.asarray(matrix)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What trimesh would only warn of fails, and it logs nothing."""
+    logger = logging.getLogger("trimesh")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)  # Of the loggers below it too.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def _check_stl(path: Path, data: bytes) -> None:
+    num_faces = int.from_bytes(data[_STL_HEAD - 4 : _STL_HEAD], "little")
+    if len(data) >= _STL_HEAD and len(data) == _STL_HEAD + _STL_FACE * num_faces:
+        return
+    if not data.lstrip()[:5].lower() == b"solid" or not _is_text(data):
+        raise ValueError(
+            f"its header declares {num_faces:,} triangles, its length says "
+            f"{max(0, len(data) - _STL_HEAD) / _STL_FACE:,.0f}"
+        )
+
+
+def _check_off(path: Path, data: bytes) -> None:
+    if not _is_text(data):
+        raise ValueError("it is not text")
+    lines = [line.split(b"#", 1)[0].strip() for line in data.splitlines()]
+    lines = [line for line in lines if line]
+    counts = (lines[0].split()[1:] or lines[1].split()) if len(lines) > 1 else []
+    if len(counts) < 2:
+        raise ValueError("it declares no numbers of vertices and faces")
+    declared = int(counts[0]) + int(counts[1])
+    if declared > len(lines):
+        raise ValueError(f"it declares {declared:,} vertices and faces in {len(lines):,} lines")
+
+
+def _check_glb(path: Path, data: bytes) -> None:
+    magic, _, whole, length, kind = struct.unpack_from("<4sII I4s", data)
+    if (magic, kind) != (b"glTF", b"JSON") or whole != len(data):
+        raise ValueError("it is no whole GLB file")
+    tree = json.loads(data[_GLB_HEAD : _GLB_HEAD + length].decode("utf-8"))
+    named = " ".join(map(str, tree.get("extensionsRequired", [])))
+    if any(word in named for word in _GLB_PACKED) or any("sparse" in a for a in _accessors(tree)):
+        raise ValueError(f"its meshes are packed by {named or 'sparse accessors'}; save it plain")
+    claimed = 0
+    for accessor in _accessors(tree):
+        one = _GLB_BYTES[accessor["componentType"]] * _GLB_VALUES[accessor["type"]]
+        claimed += one * int(accessor["count"])
+        # Without a view, trimesh would take as many zeros.
+        if "bufferView" not in accessor or not 0 <= one * int(accessor["count"]) <= 8 * len(data):
+            raise ValueError(f"it declares {accessor['count']:,} numbers that it does not hold")
+    check_claim(path, claimed)
+
+
+def _accessors(tree: Any) -> list[dict[str, Any]]:
+    return tree.get("accessors", [])
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in data
+
+
+_CHECKS = {"stl": _check_stl, "off": _check_off, "glb": _check_glb}
