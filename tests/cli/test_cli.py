@@ -580,6 +580,12 @@ def test_the_list_of_options_is_frozen() -> None:
                 *common,
             ]
         ),
+        "evaluate": sorted(
+            [
+                *("--against", "--resolution", "--points", "--distance", "--seed", "--threads"),
+                *("--json", *common),
+            ]
+        ),
         "info": sorted(["--json", *common]),
         "compare": sorted(
             [

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import draw_options, mesh_options, solve_options
+from . import draw_options, evaluate_options, mesh_options, solve_options
 from .values import count, fraction, level, positive, seed, threads
 
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -99,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_render(commands)
     _add_mesh(commands)
+    _add_evaluate(commands)
     _add_info(commands)
     _add_compare(commands)
     _add_analyze(commands)
@@ -237,6 +238,11 @@ def _add_render(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 def _add_mesh(commands: "argparse._SubParsersAction[_Parser]") -> None:
     mesh_options.add(_add_command(commands, "mesh", mesh_options.SUMMARY, mesh_options.DETAILS))
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(commands, "evaluate", evaluate_options.SUMMARY, evaluate_options.DETAILS)
+    evaluate_options.add(parser)
 
 
 def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:

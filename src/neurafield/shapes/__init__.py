@@ -5,9 +5,15 @@ back, and `Quantity`, what a field's value means. Nothing from `field` or above 
 """
 
 from .distance import MeshDistance as MeshDistance
+from .files import SUFFIXES as SUFFIXES
 from .files import read_shape as read_shape
 from .frame import Frame as Frame
 from .layout import ShapeLayout as ShapeLayout
+from .measures import SurfaceQuality as SurfaceQuality
+from .measures import compare_surfaces as compare_surfaces
+from .measures import has_inside as has_inside
+from .measures import inside_of as inside_of
+from .measures import volumetric_iou as volumetric_iou
 from .mesh import Mesh as Mesh
 from .normals import estimate_normals as estimate_normals
 from .normals import repair_normals as repair_normals

@@ -167,7 +167,7 @@ def has_inside(mesh: Mesh, *, generator: torch.Generator) -> bool:
     It does if it is closed, so that each edge is met as often in one direction as in the other, or
     if for all but 1 % of points its winding number is near 0 or 1: a scan with small holes.
     """
-    if _is_closed(mesh):
+    if _is_balanced(mesh):
         return True
     low, high = padded_box(mesh)
     draws = torch.rand(10_000, 3, generator=generator, dtype=torch.float64)
@@ -176,7 +176,8 @@ def has_inside(mesh: Mesh, *, generator: torch.Generator) -> bool:
     return float(unsure.double().mean()) <= _MOST_UNSURE and bool((turns > 0.5).any())
 
 
-def _is_closed(mesh: Mesh) -> bool:
+def _is_balanced(mesh: Mesh) -> bool:
+    """Closed, though edges may be shared by more than two triangles."""
     # By places: files often have a vertex of its own for each side of a seam.
     place = torch.unique(mesh.vertices, dim=0, return_inverse=True)[1][mesh.faces]
     begins, ends = place.reshape(-1), place.roll(-1, 1).reshape(-1)
