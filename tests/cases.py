@@ -39,7 +39,7 @@ from neurafield.encodings import (
     VMFactors,
     triangulated_box,
 )
-from neurafield.networks import MLP, Bacon, Finer, Linear, Siren, Wire
+from neurafield.networks import MLP, Bacon, Finer, Linear, Lipschitz, Siren, Wire
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,14 @@ def mesh_features(in_dim: int, g: torch.Generator) -> MeshFeatures:
     vertices = torch.tensor([[0.1, 0.2, 0.7], [-0.6, 0.1, -0.3], [0.4, -0.7, -0.2], [0.3, 0.6, 0]])
     faces = torch.tensor([[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]])
     return MeshFeatures.from_mesh(vertices, faces, features=7, generator=g)
+
+
+def lipschitz(in_dim: int, out_dim: int, g: torch.Generator, **options: Any) -> Lipschitz:
+    """One whose bounds hold some rows back, and others not."""
+    network = Lipschitz(in_dim, out_dim, generator=g, **options)
+    with torch.no_grad():
+        network.c -= 0.3
+    return network
 
 
 ENCODING_CASES = [
@@ -244,6 +252,13 @@ NETWORK_CASES = [
     Case(
         "wire-omegas",
         lambda g: Wire(2, 3, width=11, depth=1, omega_0=5.0, omega=3.0, scale=2.0, generator=g),
+        2,
+        3,
+    ),
+    Case("lipschitz", lambda g: lipschitz(3, 5, g, width=11, depth=3), 3, 5),
+    Case(
+        "lipschitz-activation",
+        lambda g: lipschitz(2, 3, g, width=7, depth=2, activation=activations.Sine(3.0)),
         2,
         3,
     ),

@@ -73,6 +73,13 @@ class Field(nn.Module):
         """Levels of detail: those of the encoding, or those of the network; 1 if neither has."""
         return max(self.network.num_lods, 1 if self.encoding is None else self.encoding.num_lods)
 
+    def lipschitz_bound(self) -> float | None:
+        """L so that no value changes by more than L times the distance of two points.
+
+        That of the network, if it has one and sees bare coordinates; None where nothing is known.
+        """
+        return self.network.lipschitz_bound() if self.encoding is None else None
+
     def at_lod(self, lod: int) -> "Field":
         """The field read at a level of detail, 0 the coarsest; it shares all parameters.
 

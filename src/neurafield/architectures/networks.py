@@ -7,7 +7,7 @@ import torch
 from .. import activations
 from ..activations import AbstractActivation
 from ..field import Field
-from ..networks import MLP, AbstractNetwork, Bacon, Finer, Siren, Wire
+from ..networks import MLP, AbstractNetwork, Bacon, Finer, Lipschitz, Siren, Wire
 from ..signals import AbstractLayout
 from ._base import Architecture, Build, described
 
@@ -125,6 +125,10 @@ def _finer(layout: AbstractLayout, width: int, generator: torch.Generator | None
     )
 
 
+def _lipschitz(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Lipschitz:
+    return Lipschitz(layout.in_dim, layout.channels, width=width, depth=DEPTH, generator=generator)
+
+
 def _wire(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Wire:
     return Wire(layout.in_dim, layout.channels, width=width, depth=DEPTH - 1, generator=generator)
 
@@ -161,5 +165,6 @@ NETWORKS: dict[str, Architecture] = {
     "wire": network("complex Gabor wavelets", _wire, lr=3e-3),
     "bacon": network("products of sines of bounded frequency", _bacon, lr=1e-2, trains_levels=True),
     "finer": network("sines whose frequency grows away from 0", _finer),
+    "lipschitz": network("hyperbolic tangents, with a trained bound of the slope", _lipschitz),
 }
 """On bare coordinates."""

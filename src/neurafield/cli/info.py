@@ -5,6 +5,7 @@ import itertools
 import json
 from typing import Any
 
+from .. import composition
 from ..field_file import FieldFile, architecture_spec, load
 from .main import DONE
 
@@ -32,6 +33,7 @@ def describe(file: FieldFile) -> dict[str, Any]:
         "in_dim": file.field.in_dim,
         "out_dim": file.field.out_dim,
         "num_lods": file.field.num_lods,
+        "lipschitz_bound": composition.lipschitz_bound(file.field),
         **architecture_spec(file.field),
         "signal": file.signal,
         "fit": file.fit,

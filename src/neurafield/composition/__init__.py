@@ -6,6 +6,7 @@ inside, become another such field. Primitives are compositions of nothing. `Fiel
 """
 
 from ._base import AbstractComposition as AbstractComposition
+from ._base import lipschitz_bound as lipschitz_bound
 from .booleans import Complement as Complement
 from .booleans import Difference as Difference
 from .booleans import Intersection as Intersection

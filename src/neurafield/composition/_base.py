@@ -88,7 +88,7 @@ class AbstractComposition(nn.Module, ABC):
         1 for a composition of exact distances: a step as long as the value never goes through the
         surface, which is what meshing and sphere tracing need.
         """
-        slopes = [bound_of(field) for field in self.fields]
+        slopes = [lipschitz_bound(field) for field in self.fields]
         known = [slope for slope in slopes if slope is not None]
         return self.steepest(known) if len(known) == len(slopes) else None
 
@@ -124,8 +124,8 @@ def ask(field: nn.Module, x: Jet) -> Jet:
     return operators.jet(field, x) if x.dim else Jet(field(x.value)[None], x.weights)
 
 
-def bound_of(field: nn.Module) -> float | None:
-    """What a field says of its slope, if it says something."""
+def lipschitz_bound(field: nn.Module) -> float | None:
+    """L with |f(x) - f(y)| <= L |x - y| for all points, of any field that tells it, else None."""
     told = getattr(field, "lipschitz_bound", None)
     return told() if callable(told) else None
 

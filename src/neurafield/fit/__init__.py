@@ -6,6 +6,7 @@ The types are `Constraint` and `Result`. Nothing from `cli` may be imported here
 from . import losses as losses
 from . import metrics as metrics
 from . import schedule as schedule
+from . import shape_losses as shape_losses
 from .adam import Adam as Adam
 from .adam import default_optimizer as default_optimizer
 from .checkpoint import Checkpoint as Checkpoint
@@ -18,6 +19,7 @@ from .lbfgs import lbfgs as lbfgs
 from .least_squares import least_squares as least_squares
 from .loop import Result as Result
 from .loop import fit as fit
+from .penalty import lipschitz_penalty as lipschitz_penalty
 from .problem import Constraint as Constraint
 from .problem import Problem as Problem
 from .progress import Callback as Callback

@@ -9,6 +9,13 @@ from .._component import AbstractComponent
 class AbstractNetwork(AbstractComponent):
     """A trained map from `in_dim` coordinates or features to `out_dim` values."""
 
+    def lipschitz_bound(self) -> float | None:
+        """L so that no value changes by more than L times the distance of two points.
+
+        None where nothing is known, as of most networks.
+        """
+        return None
+
 
 def is_plain(layer: nn.Module) -> bool:
     """Whether a layer is nothing but an affine map, so that others may do what it would."""
