@@ -1,8 +1,10 @@
-"""`neurafield render` of a shape: a picture of its surface."""
+"""`neurafield render` of a shape: a picture of its surface, a film of a turn around it."""
 
 import argparse
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,45 +16,141 @@ from .._files import check_can_write
 from ..cameras import Camera
 from ..field_file import FieldFile
 from ..geometry import Grid
-from ..shapes import ShapeLayout
-from ..surfaces.drawing import draw
+from ..shapes import Quantity, ShapeLayout
+from ..surfaces import Scenery, draw
 from . import draw_options
 from .main import DONE
 from .progress import bar
+from .shape_layout import shape_layout
 
-REACH = 1.25
-"""Of the ball that the camera has in view; shapes reach 0.9 along their longest axis."""
+AZIMUTH, ELEVATION, FOV, SIZE, FRAMES = 30.0, 20.0, 35.0, (512, 512), 72
+LEAST = 0.1
+"""Of the ball that is in view, when the shape is smaller or there is none."""
+REACH = 0.2
+"""How far above a place what darkens it is looked for."""
+RATE = 24
+"""Frames per second."""
+UDF_LEVEL = 0.01
+"""What is drawn of an unsigned distance, whose zero has no inside and no normal."""
+
+Part = UInt8[np.ndarray, "rows columns c"]
 
 
 def run(arguments: argparse.Namespace, file: FieldFile) -> int:
     """Check everything, then trace and write."""
-    layout = ShapeLayout.from_spec(file.signal or {})
+    layout = shape_layout(arguments.field, file)
     draw_options.refuse(arguments, draw_options.SIGNALS, "a shape", "a picture, sound, ...")
-    height, width = arguments.size or (512, 512)
-    fov = arguments.fov or 35.0
-    camera = Camera.orbit(
-        30.0 if arguments.azimuth is None else arguments.azimuth,
-        20.0 if arguments.elevation is None else arguments.elevation,
-        arguments.distance or REACH / math.sin(math.radians(fov) / 2),
-        size=(height, width),
-        fov=fov,
-        up=arguments.up or "y",
-    )
-    picture = signals.ImageLayout(
-        grid=Grid.centres((height, width)), channels=3, dtype="uint8", low=0.0, high=255.0
-    )
-    picture.check_writable(arguments.out)
-    check_can_write(arguments.out, force=arguments.force)
+    transparent = arguments.background == "transparent"
+    picture, film = _layouts(arguments, transparent)
+    for output in (arguments.out, arguments.turntable):
+        if output is not None:
+            check_can_write(output, force=arguments.force)
+    scenery = _scenery(file, layout, arguments.level)
+    see = _cameras(arguments, scenery.clearance.radius)
+    samples = arguments.samples or 2
+    covered = []
+
+    def parts(turn: float) -> Iterator[Part]:
+        for part in draw(scenery, see(turn), samples=samples, transparent=transparent):
+            covered.append(bool((part < 1).any()))
+            yield (part * 255).round().to(torch.uint8).numpy()
+
+    frames = film.shape[0] if film else 0
     with bar(Console(stderr=True), "rendering") as advance:
-        implicit = layout.quantity.implicit(file.field)
-
-        def slabs() -> Iterator[UInt8[np.ndarray, "rows columns c"]]:
-            done = 0
-            for part in draw(implicit, camera, lipschitz=2.0):
-                yield (part * 255).round().to(torch.uint8).numpy()
-                done += len(part)
-                advance(done / height)
-
-        picture.write(arguments.out, slabs())
-    print(f"{arguments.out}: shape, {height} x {width}, {arguments.out.stat().st_size:,} bytes")
+        if picture is not None:
+            whole = 1 / (frames + 1)
+            picture.write(arguments.out, _told(parts(0.0), picture.shape[0], whole, advance))
+        if film is not None:
+            whole = frames / (frames + 1 if picture else frames)
+            turned = (np.concatenate(list(parts(k / frames)))[None] for k in range(frames))
+            film.write(
+                arguments.turntable,
+                _told(turned, frames, whole, lambda x: advance(1 - whole + x)),
+            )
+    for made, output in ((picture, arguments.out), (film, arguments.turntable)):
+        if made is not None:
+            size = " x ".join(map(str, made.shape))
+            print(f"{output}: {made.kind} of {size}, {output.stat().st_size:,} bytes")
+    if not any(covered):
+        print(
+            f"neurafield: {arguments.field}: nothing of its surface is in view; see --distance, "
+            "--azimuth and --level.",
+            file=sys.stderr,
+        )
     return DONE
+
+
+def _cameras(arguments: argparse.Namespace, radius: float) -> Callable[[float], Camera]:
+    """Where to look from, by how much of the turn is done; so that the radius is in view."""
+    size = tuple(arguments.size or SIZE)
+    azimuth = AZIMUTH if arguments.azimuth is None else arguments.azimuth
+    elevation = ELEVATION if arguments.elevation is None else arguments.elevation
+    fov = arguments.fov or FOV
+    distance = arguments.distance or max(LEAST, radius) / math.sin(math.radians(fov) / 2)
+    up: Literal["y", "z"] = arguments.up or "y"
+
+    def see(turn: float) -> Camera:
+        return Camera.orbit(azimuth + 360 * turn, elevation, distance, size=size, fov=fov, up=up)
+
+    return see
+
+
+def _layouts(
+    arguments: argparse.Namespace, transparent: bool
+) -> tuple[signals.ImageLayout | None, signals.VideoLayout | None]:
+    """Of the picture and of the film, those that are to be written, once that can be."""
+    size = tuple(arguments.size or SIZE)
+    if len(size) != 2:
+        raise ValueError(f"--size: expected H W for a shape, got {' '.join(map(str, size))}.")
+    picture = film = None
+    if arguments.out is not None:
+        picture = signals.ImageLayout(
+            grid=Grid.centres(size),
+            channels=4 if transparent else 3,
+            dtype="uint8",
+            low=0.0,
+            high=255.0,
+        )
+        picture.check_writable(arguments.out)
+    if arguments.turntable is not None:
+        frames = arguments.frames or FRAMES
+        if transparent:
+            raise ValueError("--background: expected white for a film, got transparent.")
+        film = signals.VideoLayout(
+            grid=Grid.centres((frames, *size)),
+            channels=3,
+            dtype="uint8",
+            low=0.0,
+            high=255.0,
+            frame_rate=str(RATE),
+        )
+        film.check_writable(arguments.turntable)
+    elif arguments.frames is not None:
+        raise ValueError("--frames: expected --turntable M.mp4 beside it, got none.")
+    return picture, film
+
+
+def _scenery(file: FieldFile, layout: ShapeLayout, level: float | None) -> Scenery:
+    quantity: Quantity = layout.quantity
+    rises = {"sdf": 1.0, "udf": 1.0, "tsdf": 1 / quantity.truncation}
+    if level is None:
+        level = UDF_LEVEL if quantity.name == "udf" else 0.0
+    # Occupancy is positive inside; turned round, its level is too.
+    level = -level if quantity.name == "occupancy" else level
+    return Scenery.of(
+        quantity.implicit(file.field.requires_grad_(False)),
+        level=level,
+        rise=rises.get(quantity.name),
+        reach=min(REACH, quantity.truncation) if quantity.name == "tsdf" else REACH,
+    )
+
+
+def _told(
+    parts: Iterator[Part], count: int, whole: float, advance: Callable[[float], None]
+) -> Iterator[Part]:
+    """The parts, with word of how many of all rows or frames are done."""
+    done = 0
+    for part in parts:
+        yield part
+        done += len(part)
+        advance(whole * done / count)

@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -14,12 +13,12 @@ from torch import Tensor
 
 from .. import surfaces
 from .._files import check_can_write
-from ..errors import FieldFileError, SignalError
-from ..field_file import FieldFile, load
-from ..shapes import ShapeLayout, euler_number, is_closed, write_mesh
+from ..field_file import load
+from ..shapes import euler_number, is_closed, write_mesh
 from .main import DONE
 from .progress import bar
 from .render import at_lod
+from .shape_layout import shape_layout
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,29 +71,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(found))
     return DONE
-
-
-def shape_layout(path: Path, file: FieldFile) -> ShapeLayout:
-    """What a field file says of its shape.
-
-    Raises:
-        FieldFileError: If it is of no shape, or its field of other dimensions.
-    """
-    if file.signal is None or file.signal.get("kind") != ShapeLayout.kind:
-        raise FieldFileError(
-            f"{path}: expected the field of a shape, got one of another kind. Its surface, in "
-            "Python: neurafield.surfaces.extract(neurafield.load(path).field)."
-        )
-    try:
-        layout = ShapeLayout.from_spec(file.signal)
-    except SignalError as error:
-        raise FieldFileError(f"{path}: {error}") from error
-    if (layout.in_dim, layout.channels) != (file.field.in_dim, file.field.out_dim):
-        raise FieldFileError(
-            f"{path}: the field maps {file.field.in_dim} coordinates to {file.field.out_dim} "
-            f"values, its shape {layout.in_dim} to {layout.channels}."
-        )
-    return layout
 
 
 class _Counted:

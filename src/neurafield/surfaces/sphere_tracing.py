@@ -6,15 +6,17 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from .._checks import check_positive
+from .._checks import check_count, check_positive
 from ..cameras import Rays
 from ..derivatives.operators import Function, gradient
+from .clearance import Clearance, measured_slope, values
 
-BLOCK = 2**13
-"""Points at a time: what a network holds of them stays near the cache."""
 SHORTEST = 1e-4
-"""Of a step; so no ray takes more than 2 sqrt(3) / SHORTEST of them."""
+"""Of a step. What is thinner along a ray may be passed over; the box is 2 wide."""
 MAX_STEPS = 1000
+"""Of a ray. Only one that stays that near to a surface for a tenth of the box takes more."""
+_NORMALS = 2**15
+"""Points at a time for gradients, which keep less than their speed needs."""
 _MAX_REFINEMENTS = 60
 
 
@@ -24,8 +26,8 @@ class Hits:
 
     Args:
         depth: Along the ray; infinite where it meets none.
-        points: The places, 0 where there is none.
-        normals: Of unit length along the gradient, so outward; 0 where there is no place.
+        points: The places; 0 where there is none.
+        normals: Along the gradient and of unit length, so outward; 0 where there is no place.
         hit: Which rays meet the surface.
     """
 
@@ -39,96 +41,157 @@ def trace(
     implicit: Function,
     rays: Rays,
     *,
-    lipschitz: float,
     level: float = 0.0,
+    slope: float | None = None,
+    clearance: Clearance | None = None,
     max_steps: int = MAX_STEPS,
 ) -> Hits:
-    """The first place on each ray where the field crosses the level."""
-    check_positive("trace", lipschitz=lipschitz)
-    shape = rays.origins.shape[:-1]
-    flat = Rays(rays.origins.reshape(-1, 3), rays.directions.reshape(-1, 3))
+    r"""The first place on each ray, within the box [-1, 1]^3, where a field crosses a level.
+
+    From $x$ a ray goes on by $|f(x)| / L$, which is free of the surface, and by 1e-4 at least.
+    Where the sign has changed, the place is enclosed and found to rounding by regula falsi. So a
+    ray that began inside meets the wall from within; and with an $L$ that is too small rays still
+    stop, but may pass over what is thinner than a step.
+
+    Args:
+        implicit: A field or any function of points `(n, 3) -> (n, 1)`.
+        rays: Any number, of the type and on the device that the field takes.
+        level: Of the surface; a little above 0 for an unsigned distance.
+        slope: $L$; None to measure it (`measured_slope`).
+        clearance: Of the same function, level and slope, to begin near the surface.
+        max_steps: A ray that takes more meets nothing.
+
+    Raises:
+        ValueError: If a number is out of its range.
+
+    Example:
+        >>> rays = Rays(torch.tensor([[0.0, 0.0, -3.0]]), torch.tensor([[0.0, 0.0, 1.0]]))
+        >>> hits = trace(lambda x: x.norm(dim=-1, keepdim=True) - 0.5, rays)
+        >>> hits.depth, hits.normals
+        (tensor([2.5000]), tensor([[ 0.,  0., -1.]]))
+
+    Reference:
+        Hart, Sphere Tracing: A Geometric Method for the Antialiased Ray Tracing of Implicit
+        Surfaces, The Visual Computer 1996. Steps have a least length and places are enclosed:
+        fields are no exact distances. Dowell and Jarratt, A Modified Regula Falsi Method for
+        Computing the Root of an Equation, BIT 1971 (the Illinois method).
+    """
 
     def function(x: Tensor) -> Tensor:
         return implicit(x) - level
 
+    check_count("trace", max_steps=max_steps)
+    shape = rays.origins.shape[:-1]
+    rays = Rays(rays.origins.detach().reshape(-1, 3), rays.directions.detach().reshape(-1, 3))
+    if slope is None:
+        dtype, device = rays.origins.dtype, rays.origins.device
+        slope = measured_slope(function, dtype=dtype, device=device) if len(rays.origins) else 1.0
+    check_positive("trace", slope=slope)
     with torch.no_grad():
-        chosen, depth = _march(function, flat, lipschitz, max_steps)
-        points = flat.origins[chosen] + depth[:, None] * flat.directions[chosen]
+        number, depth = _march(function, rays, slope, clearance, max_steps)
+        points = rays.origins[number] + depth[:, None] * rays.directions[number]
         normals = _normals(function, points)
-    count = len(flat.origins)
-    whole = depth.new_full((count,), torch.inf).index_put((chosen,), depth)
-    zeros = points.new_zeros(count, 3)
+    depths = depth.new_full((len(rays.origins),), torch.inf).index_put((number,), depth)
+    nothing = torch.zeros_like(rays.origins)
     return Hits(
-        whole.reshape(shape),
-        zeros.index_put((chosen,), points).reshape(*shape, 3),
-        zeros.index_put((chosen,), normals).reshape(*shape, 3),
-        whole.isfinite().reshape(shape),
+        depths.reshape(shape),
+        nothing.index_put((number,), points).reshape(*shape, 3),
+        nothing.index_put((number,), normals).reshape(*shape, 3),
+        depths.isfinite().reshape(shape),
     )
 
 
-def _values(function: Function, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-    parts = [function(part)[..., 0] for part in x.split(BLOCK)]
-    return torch.cat(parts) if parts else x.new_zeros(0)
+def attached_depth(
+    implicit: Function, rays: Rays, hits: Hits, *, level: float = 0.0
+) -> Float[Tensor, "*n"]:
+    r"""The depth of hits, differentiable: with respect to the field's parameters and the rays.
+
+    $t - (f(o + t d) - v) / (\nabla f \cdot d)$ with the level $v$, and $t$ and the divisor held
+    fixed: it has the value of $t$ and the derivatives of the depth. Rays that met nothing keep
+    infinity.
+
+    Fails when a ray only touches the surface, where the depth has no derivative.
+
+    Args:
+        implicit: What was traced.
+        rays: Along which.
+        hits: What came of it.
+        level: Of the surface.
+
+    Reference:
+        Yariv et al., Multiview Neural Surface Reconstruction by Disentangling Geometry and
+        Appearance, NeurIPS 2020, equation 3.
+    """
+    origins, directions = rays.origins[hits.hit], rays.directions[hits.hit]
+    depth = hits.depth[hits.hit]
+    points = origins + depth[:, None] * directions
+    with torch.no_grad():
+        fall = (gradient(implicit, points.detach()) * directions).sum(-1)
+    error = (implicit(points) - level)[..., 0]
+    return hits.depth.index_put((hits.hit,), depth - error / fall)
 
 
 def _normals(function: Function, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-    parts = [gradient(function, part) for part in x.split(BLOCK)] if len(x) else [x]
+    parts = [gradient(function, part) for part in x.split(_NORMALS)] if len(x) else [x]
     return torch.nn.functional.normalize(torch.cat(parts), dim=-1)
 
 
 def _march(
-    function: Function, rays: Rays, lipschitz: float, max_steps: int
+    function: Function, rays: Rays, slope: float, clearance: Clearance | None, max_steps: int
 ) -> tuple[Int64[Tensor, " m"], Float[Tensor, " m"]]:
-    near, far = rays.through_box()
-    number = (near < far).nonzero()[:, 0]
+    """Which rays meet the surface, and where; rays that have ended are left out as they end."""
+    depth, far = rays.through_box()
+    if clearance is not None:
+        depth = clearance.begin(rays, depth, far)
+    number = (depth < far).nonzero()[:, 0]
     origins, directions = rays.origins[number], rays.directions[number]
-    t, far = near[number], far[number]
-    value = _values(function, origins + t[:, None] * directions)
-    found = []
+    depth, far = depth[number], far[number]
+    value = values(function, origins + depth[:, None] * directions)
+    ends = [(number[:0], depth[:0], depth[:0], value[:0], value[:0])]
     for _ in range(max_steps):
-        if not len(t):
+        if not len(number):
             break
-        step = (value.abs() / lipschitz).clamp(min=SHORTEST)
-        after = (t + step).minimum(far)
-        then = _values(function, origins + after[:, None] * directions)
+        after = (depth + (value.abs() / slope).clamp(min=SHORTEST)).minimum(far)
+        then = values(function, origins + after[:, None] * directions)
         crossed = (value <= 0) != (then <= 0)
-        found.append((number[crossed], t[crossed], after[crossed], value[crossed], then[crossed]))
-        keep = ~crossed & (after < far)
-        number, t, far, value = number[keep], after[keep], far[keep], then[keep]
-        origins, directions = origins[keep], directions[keep]
-    if not found:
-        return number, t
-    number, a, b, at_a, at_b = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return number, _refine(function, rays, number, a, b, at_a, at_b)
+        ends.append(
+            (number[crossed], depth[crossed], after[crossed], value[crossed], then[crossed])
+        )
+        on = ~crossed & (after < far)
+        number, depth, far, value = number[on], after[on], far[on], then[on]
+        origins, directions = origins[on], directions[on]
+    number, *enclosed = (torch.cat(parts) for parts in zip(*ends, strict=True))
+    found = Rays(rays.origins[number], rays.directions[number])
+    return number, _refine(function, found, slope, *enclosed)
 
 
 def _refine(
     function: Function,
     rays: Rays,
-    number: Int64[Tensor, " m"],
+    slope: float,
     a: Float[Tensor, " m"],
     b: Float[Tensor, " m"],
     at_a: Float[Tensor, " m"],
     at_b: Float[Tensor, " m"],
 ) -> Float[Tensor, " m"]:
-    origins, directions = rays.origins[number], rays.directions[number]
-    eps = torch.finfo(a.dtype).eps
+    """Where the function is zero between two depths at which its signs differ."""
+    origins, directions = rays.origins, rays.directions
+    smallest = torch.finfo(a.dtype).eps
     root = b.clone()
-    index = torch.arange(len(a))
+    index = torch.arange(len(a), device=a.device)
     for _ in range(_MAX_REFINEMENTS):
         if not len(index):
             break
         guess = a - at_a * (b - a) / (at_b - at_a)
-        guess = torch.where(guess.isfinite(), guess, (a + b) / 2).clamp(
-            min=a.minimum(b), max=a.maximum(b)
-        )
-        value = _values(function, origins + guess[:, None] * directions)
+        guess = torch.where(guess.isfinite(), guess, (a + b) / 2)
+        value = values(function, origins + guess[:, None] * directions)
         root[index] = guess
         same = (value <= 0) == (at_b <= 0)
-        # Illinois: an end that stays twice counts half, so that it comes in, too.
+        # An end that stays a second time counts half, so that it comes in, too.
         a, at_a = torch.where(same, a, b), torch.where(same, at_a / 2, at_b)
         b, at_b = guess, value
-        keep = ((b - a).abs() > 2 * eps * b.abs().clamp(min=1)) & (value.abs() > eps)
-        index, a, b, at_a, at_b = index[keep], a[keep], b[keep], at_a[keep], at_b[keep]
-        origins, directions = origins[keep], directions[keep]
+        on = (b - a).abs() > 2 * smallest * b.abs().clamp(min=1)
+        on &= value.abs() > smallest * slope
+        index, a, b, at_a, at_b = index[on], a[on], b[on], at_a[on], at_b[on]
+        origins, directions = origins[on], directions[on]
     return root
