@@ -16,7 +16,7 @@ from ..errors import NeurafieldError
 from ..field_file import save
 from ..fit import ProgressBar
 from ..problems import Solution
-from . import poisson_image, waves
+from . import evolution, poisson_image, waves
 from .main import DONE, INTERRUPTED
 from .plots import require_matplotlib, save_panels
 
@@ -28,6 +28,9 @@ RUNNERS: dict[str, Runner] = {
     "helmholtz": waves.solve_helmholtz,
     "inversion": waves.solve_inversion,
     "wave": waves.solve_wave,
+    "mean-curvature": evolution.solve_mean_curvature,
+    "transport": evolution.solve_transport,
+    "morph": evolution.solve_morph,
 }
 """What runs each problem of `solve_options.PROBLEMS`."""
 
@@ -38,9 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
     if out.suffix != ".field":
         raise ValueError(f"{out}: expected a name that ends in .field, for the field goes there.")
     figure, report = out.with_suffix(".png"), out.with_suffix(".json")
-    source = getattr(arguments, "input", None)
+    given = (getattr(arguments, name, None) for name in ("input", "second"))
+    inputs = [path for path in given if path is not None]
     for path in (out, figure, report):
-        check_can_write(path, force=arguments.force, inputs=[source] if source else [])
+        check_can_write(path, force=arguments.force, inputs=inputs)
     require_matplotlib("solve")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

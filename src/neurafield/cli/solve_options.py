@@ -96,6 +96,45 @@ def _wave(parser: argparse.ArgumentParser) -> None:
     add("--width", type=count, metavar="N", help="hidden units (default: by the pulse)")
 
 
+def _mean_curvature(parser: argparse.ArgumentParser) -> None:
+    _evolution(parser)
+    parser.add_argument(
+        "--duration",
+        type=positive,
+        metavar="T",
+        help="the last time, in squares of the shape's units (default: until a ball of the same "
+        "volume has half of its radius)",
+    )
+
+
+def _transport(parser: argparse.ArgumentParser) -> None:
+    _evolution(parser)
+    parser.add_argument(
+        "--field",
+        choices=("rotation", "vortex"),
+        default="rotation",
+        help="half a turn around y (default), or a swirl around z that turns back at half time",
+    )
+
+
+def _morph(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("input", type=Path, metavar="A", help="the first shape: a mesh, or a field of one")
+    add("second", type=Path, metavar="B", help="the second one, in the same place")
+    _evolution_plan(parser)
+
+
+def _evolution(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, metavar="SHAPE", help="a mesh, or a field of one")
+    _evolution_plan(parser)
+
+
+def _evolution_plan(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--width", type=count, default=40, metavar="N", help="hidden units in each layer (40)")
+    add("--points", type=count, default=2500, metavar="N", help="of a step (2500)")
+
+
 PROBLEMS: dict[str, Problem] = {
     "poisson-image": Problem(
         "a picture from its gradients or its Laplacian",
@@ -116,6 +155,21 @@ PROBLEMS: dict[str, Problem] = {
         "the wave after a pulse",
         "In (t, x, y) at speed 1, from rest. One least-squares solve, no steps.",
         _wave,
+    ),
+    "mean-curvature": Problem(
+        "a shape that becomes round and shrinks",
+        "A field over (x, y, z, time); mesh and render take --at T.",
+        _mean_curvature,
+    ),
+    "transport": Problem(
+        "a shape that a velocity carries along",
+        "A field over (x, y, z, time); mesh and render take --at T.",
+        _transport,
+    ),
+    "morph": Problem(
+        "a shape that becomes another",
+        "A field over (x, y, z, time); mesh and render take --at T.",
+        _morph,
     ),
 }
 """All that `solve` knows."""

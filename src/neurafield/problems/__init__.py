@@ -8,6 +8,9 @@ from ._recording import Recording as Recording
 from ._solution import Panel as Panel
 from ._solution import Solution as Solution
 from .blend import blend as blend
+from .evolution import mean_curvature as mean_curvature
+from .evolution import morph as morph
+from .evolution import transport as transport
 from .helmholtz import helmholtz as helmholtz
 from .inversion import inversion as inversion
 from .poisson_image import poisson_image as poisson_image

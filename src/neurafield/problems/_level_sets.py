@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..derivatives import Jet, Local, operators
+from ..maps import AbstractMap
 
 Function = Callable[[Tensor], Tensor]
 Velocity = Callable[[Float[Tensor, "n d"], Float[Tensor, "n 1"]], Float[Tensor, "n d"]]
@@ -56,6 +57,18 @@ def transport_residual(velocity: Velocity) -> Callable[[Local, Tensor], Tensor]:
         return 2 * slope[:, -1:] + (v * slope[:, :-1]).sum(1, keepdim=True)
 
     return residual
+
+
+class Towards(AbstractMap):
+    r"""$(1 - s) f_s - |\nabla f| (g - f)$ at queries (x, time, g): a shape that becomes g's."""
+
+    def __call__(self, field: Function, query: Float[Tensor, "n k"]) -> Float[Tensor, "n 1"]:
+        x, goal = query[:, :-1], query[:, -1:]
+        u = Local(field, x)
+        slope = u.gradient
+        steepness = (slope[:, :-1].square().sum(1, keepdim=True) + _FLAT).sqrt()
+        # With time from -1 to 1, 1 - s is (1 - t) / 2, and the derivative by s twice that by t.
+        return (1 - x[:, -1:]) * slope[:, -1:] - steepness * (goal - u.value)
 
 
 def _jet(field: Function, x: Float[Tensor, "n d"]) -> Jet:

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from ..cameras import Camera
 from ..derivatives.operators import Function
-from ..surfaces.drawing import draw
+from ..surfaces import Scenery, draw
 from ._near import levels
 from ._solution import Panel
 
-_CELLS = 72
+_CELLS = 64
 """Along each axis of the grid on which volumes are measured."""
 _VIEW = Camera.orbit(30.0, 20.0, 4.2, size=(320, 320), fov=35.0, up="y")
 
@@ -83,6 +83,8 @@ def pictures(field: Function, times: Sequence[float], titles: Sequence[str]) -> 
     """The shape at several times, side by side."""
     panels = []
     for tau, title in zip(times, titles, strict=True):
-        shown = torch.cat(list(draw(at_time(field, tau), _VIEW, lipschitz=2.0)))
-        panels.append(Panel(title, shown.clamp(0, 1).double().numpy()))
+        scenery = Scenery.of(at_time(field, tau), rise=None)
+        with torch.no_grad():
+            shown = torch.cat(list(draw(scenery, _VIEW)))
+        panels.append(Panel(title, shown.double().clamp(0, 1).numpy()))
     return panels

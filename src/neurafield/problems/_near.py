@@ -72,6 +72,22 @@ def near_start(
     return Samples(coords.float(), level[kept, None].float())
 
 
+def near_blend(
+    first: Function, second: Function, dim: int, *, spread: float, count: int = 60_000
+) -> Samples:
+    """Places and times with the second shape's distance, most of them where the blend is small.
+
+    The queries are (x, time, g); what is wanted there is 0.
+    """
+    uniform = quasi_random(0, 1)
+    x = 2 * uniform(_CANDIDATES * count // 2, dim + 1) - 1
+    goal, done = levels(second, x[:, :-1]), (x[:, -1] + 1) / 2
+    blend = (1 - done) * levels(first, x[:, :-1]) + done * goal
+    kept = choose_near(blend, random(0, 1, 0)(len(x), 1)[:, 0], count, spread)
+    coords = torch.cat([x[kept], goal[kept, None]], dim=1).float()
+    return Samples(coords, torch.zeros(count, 1))
+
+
 def levels(function: Function, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
     """A function's values in float64, without a trace, in parts."""
     with torch.no_grad():
