@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "mesh_tree.hpp"
+
 namespace neurafield {
 
 // Layers of a perceptron, at most.
@@ -140,6 +142,15 @@ struct Kernels {
                                const float* grad_y, float* grad_x);
 
   void (*adam_step)(const Adam& adam);
+
+  // The nearest point of a mesh to each point, of shape (num_points, 3), and its triangle; NaN and
+  // -1 for a point that is not finite.
+  void (*mesh_closest)(const MeshTree& tree, const MeshQuery& query, double* points,
+                       std::int64_t* numbers);
+  // The winding number of each point; NaN for one that is not finite. Groups of triangles farther
+  // than `accuracy`, 1 or more, of their radii count by their moments.
+  void (*mesh_winding)(const MeshTree& tree, const MeshQuery& query, double accuracy,
+                       double* turns);
 };
 
 // One level of instructions: a table, and whether this processor can run it.

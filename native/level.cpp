@@ -6,6 +6,8 @@
 #include "fused_mlp_jet.hpp"
 #include "grid.hpp"
 #include "kernels.hpp"
+#include "mesh_closest.hpp"
+#include "mesh_winding.hpp"
 
 namespace neurafield {
 
@@ -23,6 +25,8 @@ const Kernels NEURAFIELD_LEVEL = {
     .grid_backward_touched = grid_backward_touched,
     .grid_backward_coords = grid_backward_coords,
     .adam_step = adam_step,
+    .mesh_closest = mesh_closest,
+    .mesh_winding = mesh_winding,
 };
 
 }  // namespace neurafield

@@ -78,4 +78,5 @@ NB_MODULE(_native, module) {
   bind_fused_mlp(module);
   bind_fused_mlp_jet(module);
   bind_grid(module);
+  bind_mesh_distance(module);
 }

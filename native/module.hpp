@@ -27,5 +27,6 @@ void bind_adam(nanobind::module_& module);
 void bind_fused_mlp(nanobind::module_& module);
 void bind_fused_mlp_jet(nanobind::module_& module);
 void bind_grid(nanobind::module_& module);
+void bind_mesh_distance(nanobind::module_& module);
 
 }  // namespace neurafield

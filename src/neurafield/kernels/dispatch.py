@@ -57,13 +57,16 @@ def requested() -> str:
     return name
 
 
-def use_native(operation: str, *tensors: Tensor, unserved: str = "") -> bool:
+def use_native(
+    operation: str, *tensors: Tensor, unserved: str = "", dtype: torch.dtype = torch.float32
+) -> bool:
     """Whether the compiled version of an operation shall run on these tensors.
 
     Args:
         operation: Its name, for the notice.
         tensors: All that it computes with.
         unserved: Why this input is beyond the compiled version; empty if it is not.
+        dtype: What it is made for.
 
     Returns:
         False after telling the user once, with the reason, if the input could not be served.
@@ -77,10 +80,11 @@ def use_native(operation: str, *tensors: Tensor, unserved: str = "") -> bool:
         if wanted == "native":
             _tell_reference(operation, reason)
         return False
-    if any(t.dtype != torch.float32 for t in tensors):
+    if any(t.dtype != dtype for t in tensors):
         found = ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors}))
+        made_for = str(dtype).removeprefix("torch.")
         _tell_reference(
-            operation, f"the compiled kernels are for float32, these tensors are {found}"
+            operation, f"the compiled kernels are for {made_for}, these tensors are {found}"
         )
         return False
     if unserved:

@@ -1,10 +1,12 @@
 """The distance to a triangle mesh."""
 
+import math
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from .._checks import check_positive
+from .._checks import check_floating, check_last_axis
 from ..kernels.mesh_distance import Triangles, closest_points, winding_numbers
 from .frame import Frame
 from .mesh import Mesh
@@ -30,11 +32,11 @@ class MeshDistance:
         faces: Three numbers of vertices each; seen from outside they go round counterclockwise.
             Triangles without area count by their sides; twice the same one counts twice in the
             winding number.
-        accuracy: How many radii away a group of triangles counts by its moments in the winding
-            number; 2 errs by some thousandths.
+        accuracy: How many radii away, 1 or more, a group of triangles counts by its moments in
+            the winding number.
 
     Raises:
-        ValueError: If there is no triangle, or what `Mesh` refuses.
+        ValueError: If there is no triangle, the accuracy is below 1, or `Mesh` refuses the rest.
 
     Example:
         >>> corner = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
@@ -51,7 +53,8 @@ class MeshDistance:
     def __init__(
         self, vertices: Float[Tensor, "v 3"], faces: Int64[Tensor, "f 3"], *, accuracy: float = 2.0
     ) -> None:
-        check_positive(self, accuracy=accuracy)
+        if not 1 <= accuracy < math.inf:
+            raise ValueError(f"MeshDistance: expected an accuracy of 1 or more, got {accuracy}.")
         mesh = Mesh(vertices.detach().cpu().double(), faces.cpu())
         if not len(mesh.faces):
             raise ValueError("MeshDistance: expected triangles, got none.")
@@ -102,16 +105,14 @@ class MeshDistance:
         return places, numbers.reshape(x.shape[:-1]).to(x.device)
 
     def _unit(self, x: Tensor) -> Tensor:
-        if not x.ndim or x.shape[-1] != 3:
-            raise ValueError(
-                f"MeshDistance: expected points of shape (..., 3), got {tuple(x.shape)}."
-            )
-        flat = x.detach().reshape(-1, 3).cpu().double()
+        check_last_axis(self, x, 3)
+        check_floating(self, x=x)
+        flat = x.detach().reshape(-1, 3).cpu().double().contiguous()
         return (flat - self._centre) / self._scale
 
     @staticmethod
     def _given(values: Tensor, x: Tensor) -> Tensor:
-        return values.reshape(*x.shape[:-1], *values.shape[1:]).to(x)
+        return values.reshape(x.shape[:-1] + values.shape[1:]).to(x)
 
 
 def _inside_out(corners: Tensor) -> bool:

@@ -1,10 +1,14 @@
 """The nearest point of a triangle mesh, and how often the mesh goes round a point."""
 
+from functools import cached_property
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from . import reference
+from .. import dispatch
+from . import native, reference
 
 
 class Triangles:
@@ -27,7 +31,13 @@ class Triangles:
             )
         if corners.dtype != torch.float64:
             raise TypeError(f"Triangles: expected float64 corners, got {corners.dtype}.")
-        self.corners = corners.detach().contiguous()
+        # A copy, so that what the tree was made of cannot be changed.
+        self.corners = corners.detach().clone(memory_format=torch.contiguous_format)
+
+    @cached_property
+    def tree(self) -> Any:
+        """For the compiled version; made when first asked for."""
+        return native.make_tree(self.corners)
 
 
 def closest_points(
@@ -51,6 +61,9 @@ def closest_points(
         Ericson, Real-Time Collision Detection, 2004, section 5.1. Our segments are tried always,
         so that a triangle without area needs no case of its own.
     """
+    x = _nearer(x)
+    if _use_native(triangles, x):
+        return native.closest_points(triangles.tree, x.contiguous())
     return reference.closest_points(triangles.corners, x)
 
 
@@ -65,8 +78,11 @@ def winding_numbers(
     Args:
         triangles: At least one.
         x: Points, float64.
-        accuracy: A group of triangles farther than so many of its radii counts by its moments.
-            The error falls with the cube of it; the reference leaves nothing out.
+        accuracy: A group of triangles farther than so many of its radii, 1 or more, counts by its
+            moments. The error falls with the cube of it; the reference leaves nothing out.
+
+    Raises:
+        ValueError: If the accuracy is less than 1.
 
     Example:
         >>> one = Triangles(torch.eye(3, dtype=torch.float64)[None])
@@ -78,4 +94,21 @@ def winding_numbers(
         Winding Numbers, SIGGRAPH 2013. Barill et al., Fast Winding Numbers for Soups and Clouds,
         SIGGRAPH 2018; our moments leave out what the Laplace equation makes zero.
     """
+    if not accuracy >= 1:
+        raise ValueError(f"winding_numbers: expected an accuracy of 1 or more, got {accuracy}.")
+    x = _nearer(x)
+    if _use_native(triangles, x):
+        return native.winding_numbers(triangles.tree, x.contiguous(), accuracy)
     return reference.winding_numbers(triangles.corners, x)
+
+
+FAR = 1e6
+"""From where on points are moved towards 0, to here: what is nearest, and 0 turns, stays."""
+
+
+def _nearer(x: Tensor) -> Tensor:
+    return x * (FAR / x.abs().amax(1, keepdim=True).clamp(min=FAR))
+
+
+def _use_native(triangles: Triangles, x: Tensor) -> bool:
+    return dispatch.use_native("mesh_distance", x, triangles.corners, dtype=torch.float64)
