@@ -571,13 +571,13 @@ def test_the_list_of_options_is_frozen() -> None:
             [
                 *("--out", "--scale", "--size", "--region", "--lod", "--force", "--azimuth"),
                 *("--elevation", "--distance", "--fov", "--up", "--samples", "--background"),
-                *("--level", "--turntable", "--frames", *common),
+                *("--level", "--at", "--turntable", "--frames", *common),
             ]
         ),
         "mesh": sorted(
             [
                 *("--out", "--resolution", "--level", "--lod", "--threads", "--force", "--json"),
-                *common,
+                *("--at", *common),
             ]
         ),
         "evaluate": sorted(

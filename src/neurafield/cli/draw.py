@@ -21,7 +21,7 @@ from ..surfaces import Scenery, draw
 from . import draw_options
 from .main import DONE
 from .progress import bar
-from .shape_layout import shape_layout
+from .shape_layout import shape_layout, still_field
 
 AZIMUTH, ELEVATION, FOV, SIZE, FRAMES = 30.0, 20.0, 35.0, (512, 512), 72
 LEAST = 0.1
@@ -39,19 +39,20 @@ Part = UInt8[np.ndarray, "rows columns c"]
 def run(arguments: argparse.Namespace, file: FieldFile) -> int:
     """Check everything, then trace and write."""
     layout = shape_layout(arguments.field, file)
+    file.field.requires_grad_(False)
     draw_options.refuse(arguments, draw_options.SIGNALS, "a shape", "a picture, sound, ...")
     transparent = arguments.background == "transparent"
     picture, film = _layouts(arguments, transparent)
     for output in (arguments.out, arguments.turntable):
         if output is not None:
             check_can_write(output, force=arguments.force)
-    scenery = _scenery(file, layout, arguments.level)
-    see = _cameras(arguments, scenery.clearance.radius)
+    scenery_at = _sceneries(arguments, file, layout)
+    see = _cameras(arguments, max(scenery_at(turn).clearance.radius for turn in (0.0, 0.5, 1.0)))
     samples = arguments.samples or 2
     covered = []
 
     def parts(turn: float) -> Iterator[Part]:
-        for part in draw(scenery, see(turn), samples=samples, transparent=transparent):
+        for part in draw(scenery_at(turn), see(turn), samples=samples, transparent=transparent):
             covered.append(bool((part < 1).any()))
             yield (part * 255).round().to(torch.uint8).numpy()
 
@@ -130,7 +131,27 @@ def _layouts(
     return picture, film
 
 
-def _scenery(file: FieldFile, layout: ShapeLayout, level: float | None) -> Scenery:
+def _sceneries(
+    arguments: argparse.Namespace, file: FieldFile, layout: ShapeLayout
+) -> Callable[[float], Scenery]:
+    """What is drawn, by how much of the turn is done: a moving shape goes through its times."""
+    if layout.times is None or arguments.at is not None or arguments.out is not None:
+        still = still_field(arguments.field, file, layout, arguments.at)
+        scenery = _scenery(still, layout, arguments.level)
+        return lambda turn: scenery
+    begin, end = layout.times
+
+    def moving(turn: float) -> Scenery:
+        return _scenery(
+            layout.at(file.field, begin + (end - begin) * turn), layout, arguments.level
+        )
+
+    return moving
+
+
+def _scenery(
+    field: Callable[[torch.Tensor], torch.Tensor], layout: ShapeLayout, level: float | None
+) -> Scenery:
     quantity: Quantity = layout.quantity
     rises = {"sdf": 1.0, "udf": 1.0, "tsdf": 1 / quantity.truncation}
     if level is None:
@@ -138,7 +159,7 @@ def _scenery(file: FieldFile, layout: ShapeLayout, level: float | None) -> Scene
     # Occupancy is positive inside; turned round, its level is too.
     level = -level if quantity.name == "occupancy" else level
     return Scenery.of(
-        quantity.implicit(file.field.requires_grad_(False)),
+        quantity.implicit(field),
         level=level,
         rise=rises.get(quantity.name),
         reach=min(REACH, quantity.truncation) if quantity.name == "tsdf" else REACH,

@@ -9,7 +9,7 @@ SIGNALS = ("scale", "region")
 """Options, by their names in the arguments, of pictures, sound, videos and volumes."""
 SHAPES = (
     *("azimuth", "elevation", "distance", "fov", "up", "samples", "background", "level"),
-    *("turntable", "frames"),
+    *("at", "turntable", "frames"),
 )
 """Those of shapes."""
 
@@ -41,7 +41,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="V",
         help="draw where the field is V (default 0; 0.01 for unsigned distance)",
     )
-    own("--turntable", type=Path, metavar="M.mp4", help="write a turn around the shape")
+    own("--at", type=finite, metavar="T", help="the time, for a shape that moves")
+    own(
+        "--turntable",
+        type=Path,
+        metavar="M.mp4",
+        help="write a turn around the shape; of one that moves through its times, without --at",
+    )
     own("--frames", type=count, metavar="N", help="of the turn (default 72)")
 
 

@@ -18,7 +18,7 @@ from ..shapes import euler_number, is_closed, write_mesh
 from .main import DONE
 from .progress import bar
 from .render import at_lod
-from .shape_layout import shape_layout
+from .shape_layout import shape_layout, still_field
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,7 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
             "at level 0. Give --level D, above 0, for a shell at the distance D on both sides."
         )
     check_can_write(arguments.out, force=arguments.force, inputs=[arguments.field])
-    field = _Counted(layout.quantity.implicit(file.field))
+    still = still_field(arguments.field, file, layout, arguments.at)
+    # Derivatives are along coordinates alone: without those of parameters they take half the time.
+    file.field.requires_grad_(False)
+    field = _Counted(layout.quantity.implicit(still))
     # Occupancy is positive inside; turned round, its level is too.
     level = -arguments.level if layout.quantity.name == "occupancy" else arguments.level
     begun = time.perf_counter()

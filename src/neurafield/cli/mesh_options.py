@@ -31,6 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="V",
         help="the surface where the field is V (default 0; 0.01 for unsigned distance)",
     )
+    own("--at", type=finite, metavar="T", help="the time, for a shape that moves")
     own(
         "--lod",
         type=level,

@@ -1,6 +1,9 @@
 """What a field file says of a shape, as every command on shapes asks it."""
 
+from collections.abc import Callable
 from pathlib import Path
+
+from torch import Tensor
 
 from ..errors import FieldFileError, SignalError
 from ..field_file import FieldFile
@@ -28,3 +31,24 @@ def shape_layout(path: Path, file: FieldFile) -> ShapeLayout:
             f"values, its shape {layout.in_dim} to {layout.channels}."
         )
     return layout
+
+
+def still_field(
+    path: Path, file: FieldFile, layout: ShapeLayout, at: float | None
+) -> Callable[[Tensor], Tensor]:
+    """A field over places alone: of a moving shape at a time.
+
+    Raises:
+        ValueError: If it moves and there is no time, or the time is none of its own.
+    """
+    if layout.times is None and at is None:
+        return file.field
+    if at is None:
+        begin, end = layout.times or (0.0, 0.0)
+        raise ValueError(
+            f"{path}: expected --at T for a shape that moves, from {begin:g} to {end:g}, got none."
+        )
+    try:
+        return layout.at(file.field, at)
+    except ValueError as error:
+        raise ValueError(f"{path}: --{error}") from error

@@ -1,8 +1,12 @@
 """What is kept beside a field of a shape, so that its surface can be made again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from ..errors import SignalError
 from .frame import Frame
@@ -36,6 +40,23 @@ class ShapeLayout:
     def in_dim(self) -> int:
         """Three coordinates, or four with time."""
         return 3 if self.times is None else 4
+
+    def at(
+        self, field: Callable[[Tensor], Tensor], time: float
+    ) -> Callable[[Float[Tensor, "*n 3"]], Float[Tensor, "*n 1"]]:
+        """A moving shape's field at one time, as a function of places alone.
+
+        Raises:
+            ValueError: If the shape stands still, or the time is before its first or after its
+                last.
+        """
+        if self.times is None:
+            raise ValueError(f"at: expected no time for a shape that stands still, got {time:g}.")
+        begin, end = self.times
+        if not min(begin, end) <= time <= max(begin, end):
+            raise ValueError(f"at: expected a time from {begin:g} to {end:g}, got {time:g}.")
+        part = 2 * (time - begin) / (end - begin) - 1 if end != begin else 0.0
+        return lambda x: field(torch.cat([x, torch.full_like(x[..., :1], part)], dim=-1))
 
     def spec(self) -> dict[str, Any]:
         """As JSON values, for a field file."""
