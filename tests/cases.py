@@ -351,6 +351,7 @@ COMPOSITION_CASES = [
         3,
         1,
     ),
+    Case("at", lambda g: composition.At(_distance(g, 5), (0.3, -0.2)), 3, 1),
     Case("mirrored", lambda g: composition.Mirrored(_distance(g), axis=1), 3, 1),
 ]
 

@@ -18,6 +18,7 @@ from neurafield import Field, Placed, Scene, combinations, composition, networks
 from neurafield._component import registry
 from neurafield.composition import (
     AbstractComposition,
+    At,
     Bounded,
     Box,
     Capsule,
@@ -254,6 +255,12 @@ def test_a_body_that_its_box_cuts_off_ends_there() -> None:
     assert_close(long(x)[:, 0], torch.tensor([-0.2, 0.25]))
 
 
+def test_a_field_of_many_is_read_at_one() -> None:
+    x, field = points(), Sphere(radius=0.5, in_dim=5)
+    whole = torch.cat([x, x.new_tensor([[0.3, -0.4]]).expand(len(x), -1)], dim=1)
+    assert torch.equal(At(field, (0.3, -0.4))(x), field(whole))
+
+
 # ---- slopes
 
 
@@ -436,6 +443,9 @@ def test_each_field_is_read_at_its_level_of_detail() -> None:
         (lambda: Moved(network(), (0, 0)), "translation of 3"),
         (lambda: Moved(network(), (0, 0, 0), scale=-1.0), "scale to be positive"),
         (lambda: Mirrored(network(), axis=3), "axis"),
+        (lambda: At(network(), ()), "1 to 2 finite numbers for a field of 3"),
+        (lambda: At(network(), (0.1, 0.2, 0.3)), "1 to 2 finite numbers"),
+        (lambda: At(network(), (float("nan"),)), "1 to 2 finite numbers"),
         (lambda: Sphere(radius=0.0), "radius to be positive"),
         (lambda: Box(reach=()), "size for each axis"),
         (lambda: Box(reach=(1.0, -1.0)), "reach to be positive"),

@@ -14,6 +14,7 @@ from .booleans import Union as Union
 from .changes import Mix as Mix
 from .changes import Offset as Offset
 from .changes import Shell as Shell
+from .places import At as At
 from .places import Bounded as Bounded
 from .places import Mirrored as Mirrored
 from .places import Moved as Moved

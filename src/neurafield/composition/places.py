@@ -1,5 +1,6 @@
-"""Bodies moved, mirrored, and continued beyond the box in which their field is known."""
+"""Bodies moved, mirrored, continued beyond the box of their field, or chosen among many."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -159,3 +160,52 @@ class Mirrored(AbstractComposition):
 
     def hyperparams(self) -> dict[str, Any]:
         return {"axis": self.axis}
+
+
+class At(AbstractComposition):
+    r"""One body of a field that holds many: $f(x, z)$ for coordinates $z$ that are given.
+
+    Use when the last coordinates of a field are a code of its shape, or the time: what is left is a
+    field of the others, to be meshed, drawn or put together. Fails when the code is far from those
+    that the field was fitted at: nothing is known of it there.
+
+    Args:
+        field: The field of $x$ and $z$.
+        last: $z$, fewer numbers than the field has coordinates.
+
+    Raises:
+        TypeError: If it is not a field.
+        ValueError: If it has more than one value, or the numbers are none, too many or not finite.
+
+    Example:
+        >>> import torch
+        >>> from neurafield.composition import Sphere
+        >>> At(Sphere(radius=0.5, in_dim=3), (0.4,))(torch.tensor([0.3, 0.0])).item()
+        0.0
+
+    Reference:
+        Park et al., DeepSDF: Learning Continuous Signed Distance Functions for Shape
+        Representation, CVPR 2019, section 4: one network, and a code a shape.
+    """
+
+    def __init__(self, field: nn.Module, last: Sequence[float]) -> None:
+        super().__init__(field)
+        self.last = tuple(float(number) for number in last)
+        if not 0 < len(self.last) < self.in_dim or not all(map(math.isfinite, self.last)):
+            raise ValueError(
+                f"At: expected 1 to {self.in_dim - 1} finite numbers for a field of {self.in_dim} "
+                f"coordinates, got {last}."
+            )
+        self.in_dim -= len(self.last)
+
+    def read(self, x: Jet) -> Jet:
+        last = x.value.new_tensor(self.last).expand(*x.value.shape[:-1], -1)
+        still = last.new_zeros(len(x.streams) - 1, *last.shape)
+        given = torch.cat([last[None], still])
+        return ask(self.fields[0], Jet(torch.cat([x.streams, given], dim=-1), x.weights))
+
+    def steepest(self, slopes: list[float]) -> float:
+        return slopes[0]
+
+    def hyperparams(self) -> dict[str, Any]:
+        return {"last": list(self.last)}

@@ -11,6 +11,7 @@ from ._base import render as render
 from ._layout import AbstractLayout as AbstractLayout
 from .audio import Audio as Audio
 from .audio import AudioLayout as AudioLayout
+from .coded import Coded as Coded
 from .distances import DistanceSamples as DistanceSamples
 from .domain import Boundary as Boundary
 from .domain import Interior as Interior
