@@ -14,8 +14,10 @@ def euler_number(mesh: Mesh) -> int:
         1
     """
     begin, end = _sides(mesh)
-    edges = np.unique(np.minimum(begin, end) * len(mesh.vertices) + np.maximum(begin, end))
-    return len(np.unique(begin)) - len(edges) + len(mesh.faces)
+    edges = np.sort(np.minimum(begin, end) * len(mesh.vertices) + np.maximum(begin, end))
+    num_edges = np.count_nonzero(np.diff(edges, prepend=-1))
+    num_vertices = np.count_nonzero(np.bincount(begin, minlength=1))
+    return num_vertices - num_edges + len(mesh.faces)
 
 
 def is_closed(mesh: Mesh) -> bool:

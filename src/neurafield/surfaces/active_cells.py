@@ -2,11 +2,12 @@
 
 Notation: a block is a cube of `size` cells along each axis; `size` halves from level to level. The
 surface can be in a block of half-diagonal `r` around `c` only where `|f(c) - level| <= L r`, for a
-Lipschitz constant `L`. Without one, `L r` is replaced by `MARGIN` times the largest difference seen
-between the middle and a corner of a block of that size: of all blocks at the coarsest level, of
-`SAMPLED` of those that are left at each finer one. For a field that is linear in a block that
-difference is the largest there is. It is measured anew at each size, so a field that is rough at
-small scales alone, or flat far from its surface, does not cost the coarse levels their use.
+Lipschitz constant `L`. Without one, a block is judged by its corners: `f(c)` is their mean, and
+`L r` is `MARGIN` times the larger of two differences from it: the largest in this block, and that of
+the median block of its level. For a field that is linear in a block, the first is the largest there
+is; the second stands for what the corners do not see. Both are measured anew at each size and
+place, so a field that is rough at small scales alone, or far from its surface, or flat there
+(truncated distance, logits), costs little more than a distance.
 """
 
 from collections.abc import Callable
@@ -15,13 +16,12 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from .cube_cases import CORNERS, FACES
-from .grid import Grid, Index, Key
+from .grid import Grid, Index, Key, contains, distinct
 from .samples import Samples
 
 COARSEST = 32
 """At most so many blocks along each axis at the coarsest level."""
-MARGIN = 2.0
-SAMPLED = 4096
+MARGIN = 1.5
 CHUNK = 2**14
 """Blocks whose points are held at a time."""
 
@@ -50,7 +50,8 @@ class KnownPoints:
 
     def missing(self, key: Key) -> Key:
         """Those of the points that are not known, in order."""
-        return np.setdiff1d(key, self._key)
+        key = distinct(key)
+        return key[~contains(self._key, key)]
 
     def with_more(self, key: Key, value: Float32[np.ndarray, " n"]) -> "KnownPoints":
         """These and others."""
@@ -64,27 +65,19 @@ def surface_blocks(grid: Grid, samples: Samples, lipschitz: float | None) -> Ind
         size *= 2
     counts = [-(-count // size) for count in grid.counts]
     blocks = np.stack(np.meshgrid(*map(np.arange, counts), indexing="ij"), -1).reshape(-1, 3)
-    coarsest = True
     while True:
-        middle = samples(_middles(grid, blocks, size))
         if lipschitz is None:
-            chosen = slice(None) if coarsest else _some(len(blocks))
-            reach = MARGIN * _largest_difference(
-                grid, samples, blocks[chosen], size, middle[chosen]
-            )
+            middle, spread = _from_corners(grid, samples, blocks, size)
+            reach = MARGIN * np.maximum(spread, np.median(spread) if len(spread) else 0)
         else:
-            reach = lipschitz * size * float(np.linalg.norm(grid.spacing)) / 2
+            middle = samples(_middles(grid, blocks, size))
+            reach = lipschitz * size * np.linalg.norm(grid.spacing) / 2
         blocks = blocks[np.abs(middle) <= reach]
         if size == 2:
             return blocks
         size //= 2
         blocks = (2 * blocks[:, None] + CORNERS).reshape(-1, 3)
         blocks = blocks[(blocks * size < grid.counts).all(-1)]
-        coarsest = False
-
-
-def _some(count: int) -> Int64[np.ndarray, " n"]:
-    return np.unique(np.random.default_rng(0).integers(0, max(count, 1), min(count, SAMPLED)))
 
 
 def _middles(grid: Grid, blocks: Index, size: int) -> Float64[np.ndarray, "n 3"]:
@@ -92,13 +85,18 @@ def _middles(grid: Grid, blocks: Index, size: int) -> Float64[np.ndarray, "n 3"]
     return grid.places((size * blocks + np.minimum(size * (blocks + 1), grid.counts)) / 2)
 
 
-def _largest_difference(
-    grid: Grid, samples: Samples, blocks: Index, size: int, middle: Float32[np.ndarray, " n"]
-) -> float:
-    corners = np.minimum(size * (blocks[:, None] + CORNERS), grid.counts)
-    key, where = np.unique(grid.key(corners), return_inverse=True)
-    found = samples(grid.places(grid.index(key)))[where.reshape(-1, 8)]
-    return float(np.abs(found - middle[:, None]).max(initial=0))
+def _from_corners(
+    grid: Grid, samples: Samples, blocks: Index, size: int
+) -> tuple[Float32[np.ndarray, " n"], Float32[np.ndarray, " n"]]:
+    """The mean of each block's corners, and their largest difference from it."""
+    middle, spread = np.empty(len(blocks), np.float32), np.empty(len(blocks), np.float32)
+    for start in range(0, len(blocks), CHUNK):
+        part = slice(start, start + CHUNK)
+        corners = np.minimum(size * (blocks[part, None] + CORNERS), grid.counts)
+        _, where, value = _ask(grid, samples, corners)
+        middle[part] = value[where].mean(-1)
+        spread[part] = np.abs(value[where] - middle[part, None]).max(-1)
+    return middle, spread
 
 
 def crossed_cells(
@@ -106,24 +104,30 @@ def crossed_cells(
 ) -> tuple[Key, KnownPoints]:
     """Cells in these blocks with corners on both sides, and the values at their corners."""
     cells, keys, values = [], [], []
-    for start in range(0, len(blocks), CHUNK):
+    for start in range(0, max(len(blocks), 1), CHUNK):
         part = 2 * blocks[start : start + CHUNK]
-        points = grid.key(np.minimum(part[:, None] + _THIRDS, grid.counts))
-        key, where = np.unique(points, return_inverse=True)
-        value = samples(grid.places(grid.index(key)))
-        corners = where.reshape(-1, 27)[:, _CHILD_CORNERS]
-        inside = (value < 0)[corners]
-        crossed = inside.any(-1) & ~inside.all(-1)
+        key, where, value = _ask(grid, samples, np.minimum(part[:, None] + _THIRDS, grid.counts))
+        inside = (value < 0)[where]
+        mixed = inside.any(-1) & ~inside.all(-1)
+        part, where = part[mixed], where[mixed]
+        inside = inside[mixed][:, _CHILD_CORNERS]
         cell = part[:, None] + CORNERS
-        crossed &= (cell < grid.counts).all(-1)
+        crossed = inside.any(-1) & ~inside.all(-1) & (cell < grid.counts).all(-1)
+        used = np.zeros(len(key), bool)
+        used[where[:, _CHILD_CORNERS][crossed]] = True
         cells.append(grid.key(cell[crossed]))
-        used = np.unique(corners[crossed])
         keys.append(key[used])
         values.append(value[used])
-        progress(min(1.0, (start + CHUNK) / len(blocks)))
-    if not cells:
-        return np.empty(0, np.int64), KnownPoints(np.empty(0, np.int64), np.empty(0, np.float32))
+        progress(min(1.0, (start + CHUNK) / max(len(blocks), 1)))
     return np.sort(np.concatenate(cells)), KnownPoints(np.concatenate(keys), np.concatenate(values))
+
+
+def _ask(
+    grid: Grid, samples: Samples, points: Index
+) -> tuple[Key, Int64[np.ndarray, "*n"], Float32[np.ndarray, " p"]]:
+    """Numbers of the points, each once; where each of those given is among them; the values."""
+    key, where = np.unique(grid.key(points), return_inverse=True)
+    return key, where, samples(grid.places(grid.index(key)))
 
 
 def with_neighbours(
@@ -133,10 +137,11 @@ def with_neighbours(
     cells = cells[_is_crossed(patterns(grid, cells, known))]
     newest = cells
     while len(newest):
-        newest = np.setdiff1d(_entered(grid, newest, patterns(grid, newest, known)), cells)
+        newest = _entered(grid, newest, patterns(grid, newest, known))
+        newest = newest[~contains(cells, newest)]
         points = known.missing(newest[:, None] + grid.key(CORNERS))
         known = known.with_more(points, samples(grid.places(grid.index(points))))
-        cells = np.union1d(cells, newest)
+        cells = np.sort(np.append(cells, newest))
     return cells, known
 
 
@@ -163,4 +168,4 @@ def _entered(grid: Grid, cells: Key, pattern: Int64[np.ndarray, " n"]) -> Key:
         beyond = index[:, axis] + 2 * side - 1
         crossed &= (beyond >= 0) & (beyond < grid.counts[axis])
         found.append(cells[crossed] + (2 * side - 1) * grid.strides[axis])
-    return np.unique(np.concatenate(found))
+    return distinct(np.concatenate(found))
