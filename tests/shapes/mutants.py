@@ -13,7 +13,7 @@ from pathlib import Path
 
 import shape_files as make
 
-SECONDS = 10
+SECONDS = 5
 MEGABYTES = 400
 WORDS = b"nan inf -1 0 1e999 2147483648 4294967295 99999999999999999999 f v element / # ,".split()
 

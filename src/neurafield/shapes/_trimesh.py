@@ -1,4 +1,4 @@
-"""STL, OFF and GLB, read by trimesh, which is kept from everything outside the file."""
+"""STL and GLB, read by trimesh, which is kept from everything outside the file."""
 
 import io
 import json
@@ -27,7 +27,7 @@ class _Nothing:
     """A resolver for trimesh that has no file, so that no file may lead to another one."""
 
     def __getitem__(self, name: str) -> NoReturn:
-        raise KeyError(name)
+        raise ValueError(f"it needs the file {name}; save it with everything in one")
 
     get = __getitem__
 
@@ -44,7 +44,7 @@ def read_by_trimesh(path: Path, data: bytes, kind: str) -> Contents:
     Args:
         path: Of the file, for messages and for its size.
         data: What is in it.
-        kind: stl, off or glb.
+        kind: stl or glb.
 
     Raises:
         SignalError: If trimesh is not installed, or the scene repeats its meshes too often.
@@ -62,14 +62,15 @@ def read_by_trimesh(path: Path, data: bytes, kind: str) -> Contents:
             skip_materials=True,
         )
         placed = list(_placed(scene))
-        num_faces = sum(len(mesh.faces) for mesh, _ in placed)
-        check_claim(path, _BYTES_A_FACE * num_faces)
-        vertices, faces, begin = [np.empty((0, 3))], [np.empty((0, 3), dtype=np.int64)], 0
-        for mesh, matrix in placed:
+    num_faces = sum(len(mesh.faces) for mesh, _ in placed)
+    check_claim(path, _BYTES_A_FACE * num_faces)
+    vertices, faces, begin = [np.empty((0, 3))], [np.empty((0, 3), dtype=np.int64)], 0
+    for mesh, matrix in placed:
+        with np.errstate(all="ignore"):  # What is not finite is told of later.
             vertices.append(np.asarray(mesh.vertices) @ matrix[:3, :3].T + matrix[:3, 3])
             turned = np.linalg.det(matrix[:3, :3]) < 0
-            faces.append(np.asarray(mesh.faces)[:, :: -1 if turned else 1] + begin)
-            begin += len(mesh.vertices)
+        faces.append(np.asarray(mesh.faces)[:, :: -1 if turned else 1] + begin)
+        begin += len(mesh.vertices)
     return Contents(np.concatenate(vertices), np.concatenate(faces), None, num_faces)
 
 
@@ -106,19 +107,6 @@ def _check_stl(path: Path, data: bytes) -> None:
         )
 
 
-def _check_off(path: Path, data: bytes) -> None:
-    if not _is_text(data):
-        raise ValueError("it is not text")
-    lines = [line.split(b"#", 1)[0].strip() for line in data.splitlines()]
-    lines = [line for line in lines if line]
-    counts = (lines[0].split()[1:] or lines[1].split()) if len(lines) > 1 else []
-    if len(counts) < 2:
-        raise ValueError("it declares no numbers of vertices and faces")
-    declared = int(counts[0]) + int(counts[1])
-    if declared > len(lines):
-        raise ValueError(f"it declares {declared:,} vertices and faces in {len(lines):,} lines")
-
-
 def _check_glb(path: Path, data: bytes) -> None:
     magic, _, whole, length, kind = struct.unpack_from("<4sII I4s", data)
     if (magic, kind) != (b"glTF", b"JSON") or whole != len(data):
@@ -149,4 +137,4 @@ def _is_text(data: bytes) -> bool:
     return b"\0" not in data
 
 
-_CHECKS = {"stl": _check_stl, "off": _check_off, "glb": _check_glb}
+_CHECKS = {"stl": _check_stl, "glb": _check_glb}

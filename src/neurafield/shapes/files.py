@@ -11,6 +11,7 @@ from .._inputs import check_readable, one_line
 from ..errors import SignalError
 from ._contents import Contents
 from ._obj import read_obj
+from ._off import read_off
 from ._ply import read_ply
 from ._trimesh import read_by_trimesh
 from ._xyz import read_xyz
@@ -23,11 +24,15 @@ SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".xyz")
 
 _OWN: dict[str, Callable[[bytes], Contents]] = {
     ".obj": read_obj,
+    ".off": read_off,
     ".ply": read_ply,
     ".xyz": read_xyz,
 }
 _LARGEST = 1e100
 """Of a coordinate: areas are its square."""
+
+_LEAST_AREA = 1e-14
+"""Of a triangle, as a fraction of its longest edge's square."""
 
 _LEAST_POINTS = 4
 
@@ -68,7 +73,7 @@ def read_shape(path: str | Path) -> Mesh | PointCloud:
         ) from error
     if found.num_polygons:
         return _mesh(path, found)
-    if suffix in (".stl", ".off", ".glb"):
+    if suffix in (".stl", ".glb"):
         raise SignalError(f"{path}: expected a mesh, got one without triangles.")
     return _cloud(path, found)
 
@@ -85,8 +90,7 @@ def _mesh(path: Path, found: Contents) -> Mesh:
     faces = _distinct(faces)
     vertices, faces = _used(vertices, faces)
     _check_places(path, vertices)
-    shape = Mesh(torch.from_numpy(vertices), torch.from_numpy(faces))
-    faces = shape.faces[shape.areas > 0].numpy()
+    faces = faces[_have_area(vertices[faces])]
     if not len(faces):
         raise SignalError(
             f"{path}: expected a mesh, got {found.num_polygons:,} faces without any area."
@@ -125,6 +129,13 @@ def _check_places(path: Path, places: np.ndarray) -> None:
             f"infinity or more than {_LARGEST:g}, the first {places[~good][0].tolist()}. Remove "
             "them where the file was made."
         )
+
+
+def _have_area(corners: np.ndarray) -> np.ndarray:
+    """Whether triangles are more than lines, to the rounding of 64 bits."""
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 1]
+    longest = np.maximum((a**2).sum(1), np.maximum((b**2).sum(1), ((a + b) ** 2).sum(1)))
+    return np.linalg.norm(np.cross(a, b), axis=1) > _LEAST_AREA * longest
 
 
 def _distinct(faces: np.ndarray) -> np.ndarray:
