@@ -53,8 +53,9 @@ def run(arguments: argparse.Namespace, file: FieldFile) -> int:
 
     def parts(turn: float) -> Iterator[Part]:
         for part in draw(scenery_at(turn), see(turn), samples=samples, transparent=transparent):
-            covered.append(bool((part < 1).any()))
-            yield (part * 255).round().to(torch.uint8).numpy()
+            values = (part * 255).round().to(torch.uint8)
+            covered.append(bool((values[..., 3] > 0 if transparent else values < 255).any()))
+            yield values.numpy()
 
     frames = film.shape[0] if film else 0
     with bar(Console(stderr=True), "rendering") as advance:

@@ -1,0 +1,160 @@
+"""`neurafield render` of shapes: pictures, films, and what it refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import neurafield
+from neurafield import Field, networks
+from neurafield.shapes import Quantity, ShapeLayout
+
+from .test_cli import Outcome, check_refused, run
+
+__all__ = ["run"]
+Run = Callable[..., Outcome]
+
+
+def half_space(quantity: Quantity, name: str, *, times: tuple[float, float] | None = None) -> None:
+    """A field file of what is below y = 0.2, exact but for occupancy, whose logit is linear."""
+    in_dim = 3 if times is None else 4
+    field = Field(networks.Linear(in_dim, 1))
+    sign = -1.0 if quantity.name == "occupancy" else 1.0
+    with torch.no_grad():
+        for parameter in field.parameters():
+            parameter.zero_()
+        (weight,) = (p for p in field.parameters() if p.ndim == 2)
+        (bias,) = (p for p in field.parameters() if p.ndim == 1)
+        weight[0, 1] = sign
+        bias[0] = -0.2 * sign
+    neurafield.save(name, field, signal=ShapeLayout(quantity=quantity, times=times).spec())
+
+
+@pytest.fixture
+def shape(run: Run) -> Path:
+    half_space(Quantity(), "half.field")
+    return Path("half.field")
+
+
+def pixels(path: str) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_a_picture_of_each_quantity(run: Run) -> None:
+    drawn = []
+    for name in ("sdf", "tsdf", "occupancy"):
+        half_space(Quantity(name, truncation=1.0), f"{name}.field")
+        found = run("render", f"{name}.field", "--out", f"{name}.png", "--size", 30, 40)
+        assert found.code == 0, found.err
+        assert "30 x 40" in found.out
+        drawn.append(pixels(f"{name}.png"))
+    assert drawn[0].shape == (30, 40, 3)
+    # The surface is a square floor: neither nothing nor everything.
+    share = (drawn[0] < 255).any(-1).mean()
+    assert 0.1 < share < 0.8
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert ((drawn[0] < 255) == (drawn[2] < 255)).mean() > 0.99
+
+
+def test_levels_and_transparency(run: Run, shape: Path) -> None:
+    options = ("--elevation", 30, "--distance", 5, "--size", 24, 24, "--azimuth", 0)
+    for level in (-0.5, 0.5):
+        out = ("--out", f"at{level}.png", "--background", "transparent", "--level", level)
+        assert run("render", shape, *options, *out).code == 0
+    low, high = (pixels(f"at{level}.png")[..., 3].astype(float) for level in (-0.5, 0.5))
+    rows = np.arange(24)
+    # A higher level is higher in the picture, where rows count from the top.
+    assert rows @ high.sum(1) / high.sum() < rows @ low.sum(1) / low.sum() - 2
+
+
+def test_what_points_up(run: Run, shape: Path) -> None:
+    for up in "yz":
+        run("render", shape, "--out", f"{up}.png", "--up", up, "--size", 24, 24, "--azimuth", 0)
+    floor, wall = ((pixels(f"{up}.png") < 255).any(-1) for up in "yz")
+    assert np.ptp(np.nonzero(wall)[0]) > np.ptp(np.nonzero(floor)[0]) + 3
+
+
+def test_a_turn_as_a_film(run: Run, shape: Path) -> None:
+    found = run(
+        *("render", shape, "--turntable", "turn.mp4", "--frames", 4, "--size", 32, 48),
+        *("--azimuth", 20, "--elevation", 60, "--out", "still.png", "--samples", 1),
+    )
+    assert found.code == 0, found.err
+    with av.open("turn.mp4") as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert [frame.shape for frame in frames] == [(32, 48, 3)] * 4
+    # It begins with the picture, and a square looks the same after a quarter.
+    still = pixels("still.png").astype(float)
+    for frame in frames:
+        assert abs(frame.astype(float) - still)[..., 1].mean() < 3
+    options = ("--azimuth", 65, "--elevation", 60, "--size", 32, 48)
+    assert run("render", shape, *options, "--out", "other.png").code == 0
+    assert abs(pixels("other.png").astype(float) - still)[..., 1].mean() > 6
+
+
+def test_the_same_picture_again(run: Run, shape: Path) -> None:
+    for name in ("a.png", "b.png"):
+        run("render", shape, "--out", name, "--size", 16, 16)
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_nothing_in_view_is_told(run: Run, shape: Path) -> None:
+    for background in ("white", "transparent"):
+        found = run(
+            *("render", shape, "--out", "x.png", "--size", 8, 8, "--level", 3, "--force"),
+            *("--background", background),
+        )
+        assert found.code == 0
+        assert "nothing of its surface is in view" in found.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--out", "x.png", "--scale", "2"], ["--scale", "shape"]),
+        (["--out", "x.png", "--region", "0", "1", "0", "1"], ["--region", "shape"]),
+        (["--out", "x.png", "--size", "5"], ["--size", "H W"]),
+        (["--out", "x.wav"], ["x.wav", ".png"]),
+        (["--out", "x.jpg", "--background", "transparent"], ["x.jpg", "alpha"]),
+        (["--out", "x.png", "--frames", "3"], ["--frames", "--turntable"]),
+        (["--turntable", "x.gif"], ["x.gif", ".mp4"]),
+        (["--turntable", "x.mp4", "--background", "transparent"], ["--background", "film"]),
+        (["--out", "half.field"], ["half.field"]),
+        (["--out", "x.png", "--elevation", "91"], ["--elevation", "90"]),
+        (["--out", "x.png", "--fov", "180"], ["--fov", "180"]),
+        (["--out", "x.png", "--samples", "9"], ["--samples", "8"]),
+        (["--out", "x.png", "--azimuth", "nan"], ["--azimuth", "finite"]),
+        ([], ["--out", "--help"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_render_of_shapes_refuses(
+    run: Run, shape: Path, arguments: list[str], words: list[str]
+) -> None:
+    check_refused(run("render", shape, *arguments), *words)
+    assert [path.name for path in Path().iterdir()] == [shape.name]
+
+
+@pytest.mark.parametrize("option", [("--azimuth", 3), ("--turntable", "m.mp4"), ("--up", "z")])
+def test_pictures_refuse_what_is_for_shapes(run: Run, option: tuple[object, ...]) -> None:
+    field = Field(networks.Linear(2, 1))
+    grid = neurafield.Grid.centres((4, 4))
+    layout = neurafield.signals.ImageLayout(
+        grid=grid, channels=1, dtype="uint8", low=0.0, high=255.0
+    )
+    neurafield.save("picture.field", field, signal=layout.spec())
+    check_refused(
+        run("render", "picture.field", "--out", "x.png", *option), str(option[0]), "image"
+    )
+
+
+def test_a_file_that_says_nonsense_is_refused(run: Run) -> None:
+    field = Field(networks.Linear(2, 1))
+    neurafield.save("flat.field", field, signal=ShapeLayout().spec())
+    check_refused(run("render", "flat.field", "--out", "x.png"), "flat.field", "3 to 1")
+    neurafield.save("odd.field", field, signal={"kind": "shape"})
+    check_refused(run("render", "odd.field", "--out", "x.png"), "odd.field", "understood")
