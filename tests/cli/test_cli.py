@@ -593,6 +593,7 @@ def test_the_list_of_options_is_frozen() -> None:
                 *("--tune", "--threads", "--out", "--force", *common),
             ]
         ),
+        "combine": sorted(["--with", "--smooth", "--out", "--force", *common]),
         "blend": sorted(["--out", "--mask", "--mix", "--time", "--threads", "--force", *common]),
         "analyze": common,
         "solve": common,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import draw_options, evaluate_options, mesh_options, solve_options
+from . import combine_options, draw_options, evaluate_options, mesh_options, solve_options
 from .values import count, fraction, level, positive, seed, threads
 
 DONE, UNEXPECTED, BAD_INPUT, NUMERICAL_FAILURE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -105,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_solve(commands)
     _add_blend(commands)
+    _add_combine(commands)
     _add_doctor(commands)
     return parser
 
@@ -379,6 +380,12 @@ def _add_blend(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--time", type=positive, metavar="S", help="stop after S seconds")
     add("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
     add("--force", action="store_true", help="overwrite an existing output")
+
+
+def _add_combine(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    combine_options.add(
+        _add_command(commands, "combine", combine_options.SUMMARY, combine_options.DETAILS)
+    )
 
 
 def _add_doctor(commands: "argparse._SubParsersAction[_Parser]") -> None:

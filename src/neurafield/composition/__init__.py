@@ -14,6 +14,8 @@ from .booleans import Union as Union
 from .changes import Mix as Mix
 from .changes import Offset as Offset
 from .changes import Shell as Shell
+from .frames import common_frame as common_frame
+from .frames import in_frame as in_frame
 from .places import At as At
 from .places import Bounded as Bounded
 from .places import Mirrored as Mirrored

@@ -1,0 +1,46 @@
+"""Fields of shapes that were fitted in different frames, brought into one."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..shapes import Frame
+from ..shapes.frame import FILLED
+from .places import Bounded, Moved
+
+
+def common_frame(frames: Sequence[Frame]) -> Frame:
+    """One in which all shapes have the place that each has in its own.
+
+    Raises:
+        ValueError: If there is no frame.
+
+    Example:
+        >>> common_frame([Frame(), Frame(centre=(2.0, 0.0, 0.0))])
+        Frame(centre=(1.0, 0.0, 0.0), scale=2.1111111111111112)
+    """
+    if len(set(frames)) == 1:
+        return frames[0]
+    ends = torch.tensor([-FILLED, FILLED], dtype=torch.float64)[:, None].expand(2, 3)
+    return Frame.around(torch.cat([frame.to_user(ends) for frame in frames]))
+
+
+def in_frame(field: nn.Module, own: Frame, frame: Frame) -> nn.Module:
+    """A field of signed distances, in another frame than its own.
+
+    Args:
+        field: Fitted in [-1, 1]^3 of its own frame; beyond it is continued, as by `Bounded`.
+        own: Its frame.
+        frame: The one in which it shall be asked, and its distances be.
+
+    Example:
+        >>> from neurafield.composition import Sphere
+        >>> moved = in_frame(Sphere(radius=0.5), Frame(), Frame(centre=(1.0, 0.0, 0.0), scale=2.0))
+        >>> moved(torch.tensor([-0.5, 0.0, 0.0])).item()
+        -0.25
+    """
+    if own == frame:
+        return field
+    x, y, z = ((a - b) / frame.scale for a, b in zip(own.centre, frame.centre, strict=True))
+    return Moved(Bounded(field), (x, y, z), scale=own.scale / frame.scale)
