@@ -35,8 +35,9 @@ class Region:
     values: Float[Tensor, "..."]
 
     @classmethod
-    def of(cls, function: Function, dim: int = 3, cells: int = _CELLS) -> "Region":
+    def of(cls, function: Function, dim: int = 3, cells: int | None = None) -> "Region":
         """Read a function."""
+        cells = cells or _CELLS
         axis = (torch.arange(cells, dtype=torch.float64) + 0.5) * 2 / cells - 1
         x = torch.cartesian_prod(*[axis] * dim)
         return cls(levels(function, x).reshape([cells] * dim))

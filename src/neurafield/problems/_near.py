@@ -15,6 +15,8 @@ _CANDIDATES = 6
 """For each point that is kept."""
 _FAR = 0.03
 """Weight of the points far away, where the field must not cross zero unseen."""
+_KNOWN = 40_000
+"""Points at which a shape given from outside is asked, once."""
 _BLOCK = 8192
 
 
@@ -61,9 +63,10 @@ class Near(AbstractSignal):
 
 
 def near_start(
-    start: Function, dim: int, *, spread: float, at: float = -1.0, count: int = 40_000
+    start: Function, dim: int, *, spread: float, at: float = -1.0, count: int | None = None
 ) -> Samples:
     """Where a shape's distance is known, most of it near the surface, as samples of one time."""
+    count = count or _KNOWN
     uniform = quasi_random(0, 0)
     x = 2 * uniform(_CANDIDATES * count, dim) - 1
     level = levels(start, x)
@@ -73,14 +76,15 @@ def near_start(
 
 
 def near_blend(
-    first: Function, second: Function, dim: int, *, spread: float, count: int = 60_000
+    first: Function, second: Function, dim: int, *, spread: float, count: int | None = None
 ) -> Samples:
     """Places and times with the second shape's distance, most of them where the blend is small.
 
     The queries are (x, time, g); what is wanted there is 0.
     """
+    count = count or _KNOWN
     uniform = quasi_random(0, 1)
-    x = 2 * uniform(_CANDIDATES * count // 2, dim + 1) - 1
+    x = 2 * uniform(_CANDIDATES * count, dim + 1) - 1
     goal, done = levels(second, x[:, :-1]), (x[:, -1] + 1) / 2
     blend = (1 - done) * levels(first, x[:, :-1]) + done * goal
     kept = choose_near(blend, random(0, 1, 0)(len(x), 1)[:, 0], count, spread)

@@ -36,7 +36,7 @@ class Rotation(AbstractVelocity):
         axes: Of the plane that turns.
     """
 
-    turns: float = 0.5
+    turns: float = 0.25
     axes: tuple[int, int] = (0, 1)
 
     def __call__(self, x: Float[Tensor, "n d"], s: Float[Tensor, "n 1"]) -> Float[Tensor, "n d"]:

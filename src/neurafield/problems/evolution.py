@@ -172,7 +172,7 @@ def transport(
 
     Args:
         start: As in `mean_curvature`.
-        velocity: "rotation", half a turn around y; "vortex", a swirl around z that turns back at
+        velocity: "rotation", a quarter turn around y; "vortex", a swirl around z that turns back at
             half of the time; or a velocity of your own.
         frame: As in `mean_curvature`.
         plan: As in `mean_curvature`.
