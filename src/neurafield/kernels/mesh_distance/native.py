@@ -1,4 +1,4 @@
-"""The compiled version for CPUs. Source: `native/mesh_closest.hpp` and `native/mesh_winding.hpp`."""
+"""The compiled version for CPUs. Source: `native/mesh_closest.hpp`, `native/mesh_winding.hpp`."""
 
 from typing import Any
 
