@@ -108,6 +108,13 @@ def test_check_distance_can_fail() -> None:
         check_distance(Offset(Sphere(radius=0.4), distance=1e-5), to_sphere)
 
 
+def test_on_a_face_a_box_has_the_normal_of_the_face() -> None:
+    x = torch.tensor([[0.5, 0.1, -0.1], [0.1, 0.2, -0.125]], requires_grad=True)
+    box = Box(reach=(0.5, 0.25, 0.125))
+    assert box.jet(x.detach()).jacobian[:, 0].tolist() == [[1, 0, 0], [0, 0, -1]]
+    assert torch.autograd.grad(box(x).sum(), x)[0].tolist() == [[1, 0, 0], [0, 0, -1]]
+
+
 # ---- booleans
 
 

@@ -28,8 +28,8 @@ def absolute(x: Jet) -> Jet:
 
 
 def positive(x: Jet) -> Jet:
-    """max(v, 0); NaN stays NaN."""
-    return Jet(torch.where(x.value <= 0, 0.0, x.streams), x.weights)
+    """max(v, 0), whose slope at 0 is that of the positive side; NaN stays NaN."""
+    return Jet(torch.where(x.value < 0, 0.0, x.streams), x.weights)
 
 
 def least(x: Jet, y: Jet, smooth: float = 0.0) -> Jet:
