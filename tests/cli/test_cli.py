@@ -577,7 +577,7 @@ def test_the_list_of_options_is_frozen() -> None:
         "mesh": sorted(
             [
                 *("--out", "--resolution", "--level", "--lod", "--threads", "--force", "--json"),
-                *("--at", *common),
+                *("--at", "--closed", *common),
             ]
         ),
         "evaluate": sorted(

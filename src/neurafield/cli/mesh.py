@@ -15,6 +15,7 @@ from .. import surfaces
 from .._files import check_can_write
 from ..field_file import load
 from ..shapes import euler_number, is_closed, write_mesh
+from ..shapes.writing import check_suffix
 from .main import DONE
 from .progress import bar
 from .render import at_lod
@@ -34,22 +35,31 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.field}: its values are distances without a sign, which no surface parts "
             "at level 0. Give --level D, above 0, for a shell at the distance D on both sides."
         )
+    check_suffix(arguments.out)
     check_can_write(arguments.out, force=arguments.force, inputs=[arguments.field])
     still = still_field(arguments.field, file, layout, arguments.at)
     # Derivatives are along coordinates alone: without those of parameters they take half the time.
     file.field.requires_grad_(False)
     field = _Counted(layout.quantity.implicit(still))
-    # Occupancy is positive inside; turned round, its level is too.
-    level = -arguments.level if layout.quantity.name == "occupancy" else arguments.level
+    # Occupancy is positive inside; turned round, its levels are too.
+    sign = -1 if layout.quantity.name == "occupancy" else 1
     begun = time.perf_counter()
-    with bar(Console(stderr=True), "meshing") as advance:
-        mesh = surfaces.extract(
-            field,
-            arguments.resolution,
-            level,
-            lipschitz=surfaces.known_lipschitz(file.field),
-            progress=advance,
-        )
+    try:
+        with bar(Console(stderr=True), "meshing") as advance:
+            mesh = surfaces.extract(
+                field,
+                arguments.resolution,
+                sign * arguments.level,
+                lipschitz=surfaces.known_lipschitz(file.field),
+                closed=arguments.closed,
+                progress=advance,
+            )
+    except surfaces.NoSurfaceError as error:
+        lowest, highest = sorted((sign * error.lowest, sign * error.highest))
+        raise ValueError(
+            f"{arguments.field}: expected values on both sides of level {arguments.level:g}, got "
+            f"{lowest:.4g} to {highest:.4g}, so there is no surface. Give a --level between these."
+        ) from error
     mesh = dataclasses.replace(mesh, vertices=layout.frame.to_user(mesh.vertices))
     seconds = time.perf_counter() - begun
     write_mesh(mesh, arguments.out)

@@ -38,6 +38,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="L",
         help="read the field at level of detail L, 0 the coarsest (default: all of it)",
     )
+    own(
+        "--closed",
+        action="store_true",
+        help="close a body that reaches out of the box (default: open there)",
+    )
     own("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")
     own("--force", action="store_true", help="overwrite an existing output")
     own("--json", action="store_true", help="print one JSON object as the last line of output")

@@ -15,8 +15,8 @@ def euler_number(mesh: Mesh) -> int:
     """
     begin, end = _sides(mesh)
     edges = np.sort(np.minimum(begin, end) * len(mesh.vertices) + np.maximum(begin, end))
-    num_edges = np.count_nonzero(np.diff(edges, prepend=-1))
-    num_vertices = np.count_nonzero(np.bincount(begin, minlength=1))
+    num_edges = int(np.count_nonzero(np.diff(edges, prepend=-1)))
+    num_vertices = int(np.count_nonzero(np.bincount(begin, minlength=1)))
     return num_vertices - num_edges + len(mesh.faces)
 
 

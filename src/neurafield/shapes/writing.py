@@ -30,12 +30,20 @@ def write_mesh(mesh: Mesh, path: str | Path) -> None:
         OSError: If it cannot be written; nothing is left behind then.
     """
     path = Path(path)
-    encode = _ENCODERS.get(path.suffix.lower())
-    if encode is None:
-        raise SignalError(f"{path}: expected one of {', '.join(_ENCODERS)}, got {path.suffix!r}.")
+    check_suffix(path)
     if not len(mesh.faces):
         raise SignalError(f"{path}: expected a mesh with faces, got none. Nothing is written.")
-    write_atomically(path, encode(mesh, path))
+    write_atomically(path, _ENCODERS[path.suffix.lower()](mesh, path))
+
+
+def check_suffix(path: Path) -> None:
+    """Require a suffix that `write_mesh` knows, before a mesh is made.
+
+    Raises:
+        SignalError: If it is another.
+    """
+    if path.suffix.lower() not in _ENCODERS:
+        raise SignalError(f"{path}: expected one of {', '.join(_ENCODERS)}, got {path.suffix!r}.")
 
 
 def _ply(mesh: Mesh, path: Path) -> bytes:

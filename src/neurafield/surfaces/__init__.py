@@ -8,6 +8,7 @@ from .clearance import Clearance as Clearance
 from .clearance import measured_slope as measured_slope
 from .drawing import Scenery as Scenery
 from .drawing import draw as draw
+from .meshing import NoSurfaceError as NoSurfaceError
 from .meshing import extract as extract
 from .meshing import known_lipschitz as known_lipschitz
 from .sphere_tracing import Hits as Hits

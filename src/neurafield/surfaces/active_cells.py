@@ -3,9 +3,9 @@
 Notation: a block is a cube of `size` cells along each axis; `size` halves from level to level. The
 surface can be in a block of half-diagonal `r` around `c` only where `|f(c) - level| <= L r`, for a
 Lipschitz constant `L`. Without one, a block is judged by its corners: `f(c)` is their mean, and
-`L r` is `MARGIN` times the larger of two differences from it: the largest in this block, and that of
-the median block of its level. For a field that is linear in a block, the first is the largest there
-is; the second stands for what the corners do not see. Both are measured anew at each size and
+`L r` is `MARGIN` times the larger of two differences from it: the largest in this block, and that
+of the median block of its level. For a field that is linear in a block, the first is the largest
+there is; the second stands for what the corners do not see. Both are measured anew at each size and
 place, so a field that is rough at small scales alone, or far from its surface, or flat there
 (truncated distance, logits), costs little more than a distance.
 """

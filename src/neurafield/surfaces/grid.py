@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-Index = Int64[np.ndarray, "*n 3"]
-Key = Int64[np.ndarray, "*n"]
+Index = Int64[np.ndarray, "... 3"]
+Key = Int64[np.ndarray, "..."]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Grid:
         rest, last = np.divmod(key, z + 1)
         return np.stack([*np.divmod(rest, y + 1), last], axis=-1)
 
-    def places(self, index: np.ndarray) -> Float64[np.ndarray, "*n 3"]:
+    def places(self, index: np.ndarray) -> Float64[np.ndarray, "... 3"]:
         """Coordinates of points; also of such that are between them."""
         return self.low + self.spacing * index
 
@@ -68,7 +68,7 @@ def distinct(key: Key) -> Key:
     return key[np.diff(key, prepend=-1) != 0]
 
 
-def contains(ordered: Key, key: Key) -> Bool[np.ndarray, "*n"]:
+def contains(ordered: Key, key: Key) -> Bool[np.ndarray, "..."]:
     """Whether numbers are among others, which are in order."""
     where = np.searchsorted(ordered, key).clip(max=max(len(ordered) - 1, 0))
     return ordered[where] == key if len(ordered) else np.zeros(key.shape, bool)

@@ -1,10 +1,12 @@
 """From a field to a triangle mesh."""
 
+import math
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from .._checks import check_count
+from .._checks import check_count, check_positive
 from ..shapes import Mesh
 from .active_cells import crossed_cells, surface_blocks, with_neighbours
 from .grid import Grid
@@ -18,6 +20,23 @@ MOST = 4096
 """Cells along an axis."""
 
 
+class NoSurfaceError(ValueError):
+    """No value less than a level was found beside others.
+
+    Args:
+        level: That level.
+        lowest: Of the values that were seen.
+        highest: Of them.
+    """
+
+    def __init__(self, level: float, lowest: float, highest: float) -> None:
+        self.lowest, self.highest = lowest, highest
+        super().__init__(
+            f"extract: expected values on both sides of level {level:g}, got {lowest:.4g} to "
+            f"{highest:.4g}. Choose a level between these."
+        )
+
+
 def extract(
     implicit: Implicit,
     resolution: int = 512,
@@ -25,6 +44,7 @@ def extract(
     *,
     lipschitz: float | None = None,
     box: tuple[Corner, Corner] = ((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)),
+    closed: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Mesh:
     """The surface where a field is `level`, as triangles, with the field's own normals.
@@ -45,14 +65,16 @@ def extract(
             lost that has a grid point inside. None for what the field says of itself
             (`known_lipschitz`), or else an estimate, of twice what is seen.
         box: The lowest and the highest corner.
+        closed: Whether a body that reaches out of the box is closed by the border; else its
+            surface is open there.
         progress: Called with the part that is done, 0 to 1.
 
     Returns:
         A mesh in the field's coordinates; its normals point to larger values.
 
     Raises:
-        ValueError: If there is no surface, naming the values that were seen; if a value is not
-            finite, or a setting is out of range.
+        NoSurfaceError: If there is none; it is a ValueError.
+        ValueError: If a value is not finite, or a setting is out of range.
 
     Example:
         >>> mesh = extract(lambda x: x.norm(dim=-1, keepdim=True) - 0.5, resolution=32)
@@ -65,17 +87,22 @@ def extract(
     """
     check_count("extract", low=2, high=MOST, resolution=resolution)
     tell = progress or (lambda done: None)
-    grid = Grid.over(*box, resolution)
-    samples = Samples(implicit, level)
+    if lipschitz is not None:
+        check_positive("extract", lipschitz=lipschitz)
+    low, high = box
+    if not all(math.isfinite(b - a) and a < b for a, b in zip(low, high, strict=True)):
+        raise ValueError(f"extract: expected a box from a lower to a higher corner, got {box}.")
+    grid = Grid.over(low, high, resolution)
     bound = known_lipschitz(implicit) if lipschitz is None else lipschitz
+    if closed:
+        implicit, grid = _cut_off(implicit, level, grid)
+        bound = None if bound is None else max(bound, 1.0)
+    samples = Samples(implicit, level)
     blocks = surface_blocks(grid, samples, bound)
     cells, known = crossed_cells(grid, samples, blocks, lambda done: tell(0.5 * done))
     cells, known = with_neighbours(grid, samples, cells, known)
     if not len(cells):
-        raise ValueError(
-            f"extract: expected values on both sides of level {level:g}, got "
-            f"{samples.lowest:.4g} to {samples.highest:.4g}. Choose a level between."
-        )
+        raise NoSurfaceError(level, samples.lowest, samples.highest)
     surface = polygons(grid, cells, known)
     places, normals = place_vertices(grid, samples, surface, lambda done: tell(0.5 + 0.5 * done))
     return Mesh(
@@ -87,3 +114,17 @@ def known_lipschitz(field: object) -> float | None:
     """The bound of a field's slope that it tells itself by a method `lipschitz_bound`, or None."""
     told = getattr(field, "lipschitz_bound", None)
     return None if told is None else told()
+
+
+def _cut_off(implicit: Implicit, level: float, grid: Grid) -> tuple[Implicit, Grid]:
+    """The field of what is inside and in the box, on a grid with another cell on each side."""
+    last = grid.low + grid.spacing * grid.counts
+    low, high = (torch.from_numpy(corner).float() for corner in (grid.low, last))
+
+    def both(x: Tensor) -> Tensor:
+        first, second = low.to(x.device), high.to(x.device)
+        outside = torch.maximum(first - x, x - second).amax(-1, keepdim=True)
+        return torch.maximum(implicit(x.clamp(first, second)), level + outside)
+
+    x, y, z = (count + 2 for count in grid.counts)
+    return both, Grid(grid.low - grid.spacing, grid.spacing, (x, y, z))

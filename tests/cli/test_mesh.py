@@ -1,0 +1,113 @@
+"""`neurafield mesh`: a field of a shape to a mesh file in the shape's units."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from neurafield import Field, networks, save
+from neurafield.cli.main import main
+from neurafield.shapes import Frame, Mesh, Quantity, ShapeLayout, read_shape
+
+FRAME = Frame(centre=(10.0, 20.0, 30.0), scale=4.0)
+
+
+class Steps:
+    """Runs the command in this process and keeps what it said."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["mesh", *map(str, arguments), "--threads", "1"])
+        said = self.capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+
+@pytest.fixture
+def mesh(capsys: pytest.CaptureFixture[str]) -> Steps:
+    return Steps(capsys)
+
+
+def slab_field(tmp_path: Path, quantity: str = "sdf", sign: float = 1.0) -> Path:
+    """Of the half-space x < 0.25 by one linear layer: its surface is known and meets the border."""
+    network = networks.Linear(3, 1)
+    with torch.no_grad():
+        network.layer.weight.copy_(torch.tensor([[sign, 0.0, 0.0]]))
+        network.layer.bias.fill_(-0.25 * sign)
+    path = tmp_path / f"{quantity}.field"
+    layout = ShapeLayout(frame=FRAME, quantity=Quantity(quantity))
+    save(path, Field(network), signal=layout.spec())
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["ply", "obj", "stl", "off", "glb"])
+def test_it_comes_back_in_the_units_of_the_shape(mesh: Steps, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"m.{suffix}"
+    code, said, warned = mesh(slab_field(tmp_path), "--out", out, "--resolution", 8, "--json")
+    assert code == 0
+    assert "--closed" in warned
+    found = json.loads(said.splitlines()[-1])
+    keys = ["vertices", "faces", "evaluations", "seconds", "euler", "watertight"]
+    assert list(found) == keys
+    assert not found["watertight"]
+    assert found["euler"] == 1
+    read = read_shape(out)
+    assert isinstance(read, Mesh)
+    assert len(read.faces) == found["faces"]
+    assert (read.vertices[:, 0] - 11).abs().max() < 1e-5
+    assert read.vertices[:, 1].min() == pytest.approx(16, abs=1e-4)
+
+
+def test_occupancy_is_turned_round_and_closed(mesh: Steps, tmp_path: Path) -> None:
+    path, out = slab_field(tmp_path, "occupancy", sign=-1.0), tmp_path / "m.ply"
+    options = ("--out", out, "--resolution", 8, "--closed", "--level", 0.5, "--json")
+    code, said, warned = mesh(path, *options)
+    assert (code, "border" in warned) == (0, False)
+    assert json.loads(said.splitlines()[-1])["watertight"]
+    read = read_shape(out)
+    assert isinstance(read, Mesh)
+    # 0.25 - x is 0.5 at x = -0.25; what is on the smaller side of that is inside.
+    assert read.vertices[:, 0].max() == pytest.approx(9, abs=1e-4)
+    assert float((read.corners[:, 0] * read.face_vectors).sum()) > 0
+
+
+@pytest.mark.parametrize(
+    ("quantity", "options", "words"),
+    [
+        ("sdf", ("--level", "3"), "level 3, got -1.25 to 0.75, so there is no surface"),
+        ("occupancy", ("--level", "3"), "level 3, got -1.25 to 0.75, so there is no surface"),
+        ("udf", (), "Give --level D, above 0"),
+        ("sdf", ("--lod", "1"), "one level, 0"),
+        ("sdf", ("--resolution", "1"), "resolution between 2 and 4096"),
+    ],
+)
+def test_refused_in_one_sentence(
+    mesh: Steps, tmp_path: Path, quantity: str, options: tuple[str, ...], words: str
+) -> None:
+    out = tmp_path / "m.ply"
+    resolution = () if "--resolution" in options else ("--resolution", 8)
+    code, said, warned = mesh(slab_field(tmp_path, quantity), "--out", out, *resolution, *options)
+    assert (code, said) == (2, "")
+    assert words in warned
+    assert not out.exists()
+
+
+def test_other_fields_and_existing_files_are_refused(mesh: Steps, tmp_path: Path) -> None:
+    other = tmp_path / "other.field"
+    save(other, Field(networks.Linear(3, 1)))
+    code, _, warned = mesh(other, "--out", tmp_path / "m.ply")
+    assert (code, "expected the field of a shape" in warned) == (2, True)
+    flat = tmp_path / "flat.field"
+    save(flat, Field(networks.Linear(2, 1)), signal=ShapeLayout().spec())
+    code, _, warned = mesh(flat, "--out", tmp_path / "m.ply")
+    assert (code, "maps 2 coordinates to 1 values, its shape 3 to 1" in warned) == (2, True)
+    path, out = slab_field(tmp_path), tmp_path / "m.ply"
+    out.write_text("mine")
+    assert mesh(path, "--out", out, "--resolution", 8)[0] == 2
+    assert out.read_text() == "mine"
+    assert mesh(path, "--out", out, "--resolution", 8, "--force")[0] == 0
+    code, _, warned = mesh(path, "--out", tmp_path / "m.xyz", "--resolution", 8)
+    assert (code, "expected one of .ply" in warned) == (2, True)
