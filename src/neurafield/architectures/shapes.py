@@ -10,7 +10,7 @@ from .names import plan
 
 RESOLUTION = 128
 """Along each axis of the volume that a shape counts as."""
-_STEPS = 2000
+_STEPS = 1000
 
 
 def plan_for_shape(

@@ -1,7 +1,7 @@
 """`neurafield fit` of shapes: meshes, and points on a surface."""
 
 import dataclasses
-import hashlib
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,16 @@ from torch import nn
 from .. import architectures
 from ..fit import Problem
 from ..problems import shapes as problems
-from ..shapes import Frame, Mesh, Quantity, ShapeLayout, read_shape
+from ..shapes import (
+    Frame,
+    Mesh,
+    PointCloud,
+    Quantity,
+    ShapeLayout,
+    estimate_normals,
+    read_shape,
+)
+from ..signals.distances import shape_fingerprint
 from .fit_signal import at_every_level
 from .fit_task import AbstractTask, Advance, Settings
 
@@ -27,17 +36,7 @@ class ShapeTask(AbstractTask):
         self.frame = Frame.around(self.shape.vertices if mesh else self.shape.points)
 
     def fingerprint(self) -> str:
-        shape = self.shape
-        parts = (
-            (shape.vertices, shape.faces)
-            if isinstance(shape, Mesh)
-            else (shape.points, shape.normals)
-        )
-        digest = hashlib.sha256()
-        for tensor in parts:
-            if tensor is not None:
-                digest.update(tensor.contiguous().numpy().data)
-        return digest.hexdigest()
+        return shape_fingerprint(self.shape)
 
     def completed(self, settings: Settings) -> Settings:
         if settings.target_psnr is not None:
@@ -71,16 +70,26 @@ class ShapeTask(AbstractTask):
         )
 
     def problem(self, plan: architectures.Plan, settings: Settings) -> Problem:
-        if not isinstance(self.shape, Mesh):
-            raise ValueError(f"{self.path}: expected a mesh, got points.")
-        whole = problems.from_mesh(self.shape, self.layout(settings), batch_size=plan.batch_size)
+        whole = problems.distance_constraint(
+            self._oriented(settings), self.layout(settings), batch_size=plan.batch_size
+        )
         return at_every_level(whole, plan) if settings.levels else whole
 
     def measure(
         self, field: nn.Module, settings: Settings, advance: Advance | None
     ) -> dict[str, Any]:
-        assert isinstance(self.shape, Mesh)
-        return dict(problems.accuracy(field, self.shape, self.layout(settings)))
+        return dict(problems.accuracy(field, self._oriented(settings), self.layout(settings)))
+
+    def _oriented(self, settings: Settings) -> Mesh | PointCloud:
+        shape = self.shape
+        if isinstance(shape, Mesh) or shape.normals is not None or settings.quantity == "udf":
+            return shape
+        return self._estimated
+
+    @functools.cached_property
+    def _estimated(self) -> PointCloud:
+        assert isinstance(self.shape, PointCloud)
+        return estimate_normals(self.shape)
 
     def summary(self, figures: dict[str, Any]) -> list[str]:
         parts = []

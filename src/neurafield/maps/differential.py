@@ -1,5 +1,6 @@
 """Maps that observe derivatives of a field."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -20,6 +21,21 @@ class Jacobian(AbstractMap):
         self, field: Function, query: Float[Tensor, "*batch d"]
     ) -> Float[Tensor, "*batch c d"]:
         return operators.jacobian(field, query)
+
+
+class ValueAndGradient(AbstractMap):
+    """A field's one value, then its derivative by each coordinate, for the price of the gradient.
+
+    Example:
+        >>> ValueAndGradient()(lambda x: x.sum(-1, keepdim=True), torch.zeros(3, 2)).tolist()[0]
+        [0.0, 1.0, 1.0]
+    """
+
+    def __call__(
+        self, field: Function, query: Float[Tensor, "*batch d"]
+    ) -> Float[Tensor, "*batch _"]:
+        value, slopes = operators.value_and_jacobian(field, query)
+        return torch.cat([value, operators.gradient_of(slopes)], dim=-1)
 
 
 class Laplacian(AbstractMap):

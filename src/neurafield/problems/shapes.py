@@ -1,51 +1,63 @@
-"""A field of a shape, from distances to its mesh."""
+"""A field of a shape, from distances to its mesh or to the surface that its points lie on."""
+
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from ..fit import Constraint, losses
-from ..shapes import Mesh, ShapeLayout
+from ..shapes import Mesh, PointCloud, ShapeLayout
 from ..signals import DistanceSamples
+from ..signals.distances import NUM_PLACES
 
 _MEASURED = 100_000
 
 
-def from_mesh(mesh: Mesh, layout: ShapeLayout, *, batch_size: int | None = None) -> Constraint:
-    r"""That a field is the distance to a mesh, at points on it, near it and away from it.
+def distance_constraint(
+    shape: Mesh | PointCloud,
+    layout: ShapeLayout,
+    *,
+    batch_size: int | None = None,
+    num_places: int = NUM_PLACES,
+) -> Constraint:
+    r"""That a field is the distance to a shape, at places on it, near it and away from it.
 
     Distances by $|f - d| / (|d| + 0.01)$, so that near the surface, where they are small, they are
     exact; occupancy by cross-entropy; truncated distances by $|f - d|$.
 
     Args:
-        mesh: In the user's units.
+        shape: In the user's units; see `DistanceSamples`.
         layout: The frame, and the quantity that is wanted.
-        batch_size: Points of a step; None for all.
+        batch_size: Places of a step; None for all.
+        num_places: Drawn in all.
 
     Raises:
-        ValueError: If the mesh has no area.
+        ValueError: If a mesh has no area, or points have no normals that are needed.
     """
     loss = {"occupancy": losses.binary_cross_entropy, "tsdf": losses.l1}
     return Constraint(
-        signal=DistanceSamples(mesh, layout),
+        signal=DistanceSamples(shape, layout, num_places=num_places),
         loss=loss.get(layout.quantity.name, losses.relative_l1),
         batch_size=batch_size,
         name=layout.quantity.name,
     )
 
 
-def accuracy(field: nn.Module, mesh: Mesh, layout: ShapeLayout) -> dict[str, float]:
-    """How far a field is from its mesh, at points that it has not seen.
+def accuracy(
+    field: Callable[[Tensor], Tensor], shape: Mesh | PointCloud, layout: ShapeLayout
+) -> dict[str, float]:
+    """How far a field is from its shape, at places that it has not seen.
 
     Returns:
         `surface_error`, the mean absolute error of distances near the surface, in coordinates, but
         not for occupancy; `iou`, the share of what is inside both among what is inside either, by
         volume, but not for unsigned distances.
     """
-    samples, quantity = DistanceSamples(mesh, layout), layout.quantity
+    samples, quantity = DistanceSamples(shape, layout), layout.quantity
     generator = torch.Generator().manual_seed(1)
     figures = {}
 
-    def values(x: torch.Tensor) -> torch.Tensor:
+    def values(x: Tensor) -> Tensor:
         with torch.no_grad():
             return torch.cat([field(part) for part in x.float().split(8192)]).double()
 
@@ -56,7 +68,8 @@ def accuracy(field: nn.Module, mesh: Mesh, layout: ShapeLayout) -> dict[str, flo
             quantity.truncation if quantity.name == "tsdf" else 1
         )
     if quantity.name != "udf":
-        places = layout.frame.to_unit(mesh.vertices)
+        known = shape.vertices if isinstance(shape, Mesh) else shape.points
+        places = layout.frame.to_unit(known)
         low, high = places.amin(0), places.amax(0)
         x = low + (high - low) * torch.rand(_MEASURED, 3, generator=generator, dtype=torch.float64)
         found = quantity.implicit(values)(x)[:, 0] <= 0

@@ -17,6 +17,7 @@ from .measures import volumetric_iou as volumetric_iou
 from .mesh import Mesh as Mesh
 from .normals import estimate_normals as estimate_normals
 from .normals import repair_normals as repair_normals
+from .point_distance import PointDistance as PointDistance
 from .points import PointCloud as PointCloud
 from .quantity import Quantity as Quantity
 from .sampling import sample_surface as sample_surface

@@ -1,4 +1,4 @@
-"""Distances to a mesh, at points on its surface, near it and away from it."""
+"""Distances to a shape, at places on its surface, near it and away from it."""
 
 import functools
 import hashlib
@@ -9,55 +9,65 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._checks import check_count
-from ..shapes import Mesh, MeshDistance, ShapeLayout, sample_surface
+from ..shapes import Mesh, MeshDistance, PointCloud, PointDistance, ShapeLayout, sample_surface
 from ._base import AbstractSignal
 from .samples import Samples
 
 WIDTHS = (0.003, 0.015, 0.06)
-"""Standard deviations of the points near the surface, in coordinates; a third of them each."""
-NUM_POINTS = 2**19
-_ON, _AWAY = 2, 1  # Eighths of all points; the rest is near the surface.
+"""Standard deviations of the places near the surface, in coordinates; a third of them each."""
+NUM_PLACES = 2**19
+_ON, _AWAY = 2, 1  # Eighths of all places; the rest is near the surface.
 
 
 class DistanceSamples(AbstractSignal):
-    """What a field of a shape is to give at points in [-1, 1]^3.
+    """What a field of a shape is to give at places in [-1, 1]^3.
 
-    A quarter of the points is on the surface, five eighths are near it, an eighth is anywhere in
-    the box. For occupancy, which jumps on the surface, there are none on it. The points are drawn
-    once, always the same for a mesh, and batches from them.
+    A quarter of them is on the surface, five eighths are near it, an eighth is anywhere in the
+    box. For occupancy, which jumps on the surface, there are none on it. They are drawn once,
+    always the same for a shape, and batches from them.
 
     Args:
-        mesh: In the user's units.
+        shape: In the user's units: a mesh, or points with normals; for `udf` points alone will do.
         layout: The frame, and the quantity that is wanted.
-        num_points: How many points.
+        num_places: How many places.
 
     Raises:
-        ValueError: If the mesh has no area, or the number is out of range.
+        ValueError: If a mesh has no area, points have no normals, or the number is out of range.
 
     Example:
         >>> corner = Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]]))
-        >>> layout = ShapeLayout(quantity=Quantity("udf"))
-        >>> x, distance = DistanceSamples(corner, layout, num_points=80).batch(7, seed=0, step=0)
+        >>> x, distance = DistanceSamples(corner, ShapeLayout(), num_places=80).batch(
+        ...     7, seed=0, step=0
+        ... )
         >>> x.shape, distance.shape
         (torch.Size([7, 3]), torch.Size([7, 1]))
 
     Reference:
         Müller et al., Instant Neural Graphics Primitives, SIGGRAPH 2022, section 5.2 and their
-        code: half of the points on the surface, three eighths near it with logistic noise of one
+        code: half of the places on the surface, three eighths near it with logistic noise of one
         width, an eighth anywhere. Ours are normal, of three widths.
     """
 
     in_dim, out_dim = 3, 1
 
-    def __init__(self, mesh: Mesh, layout: ShapeLayout, *, num_points: int = NUM_POINTS) -> None:
-        check_count(self, num_points=num_points, low=8, high=2**28)
-        self.mesh, self.layout, self.num_points = mesh, layout, num_points
-        self._unit = Mesh(layout.frame.to_unit(mesh.vertices), mesh.faces)
+    def __init__(
+        self, shape: Mesh | PointCloud, layout: ShapeLayout, *, num_places: int = NUM_PLACES
+    ) -> None:
+        check_count(self, num_places=num_places, low=8, high=2**28)
+        unoriented = isinstance(shape, PointCloud) and shape.normals is None
+        if unoriented and layout.quantity.name != "udf":
+            raise ValueError(
+                f"DistanceSamples: expected normals for {layout.quantity.name}, got points alone. "
+                "Estimate them first, by shapes.estimate_normals, or ask for udf."
+            )
+        self.shape, self.layout, self.num_places = shape, layout, num_places
 
     @functools.cached_property
-    def distance(self) -> MeshDistance:
-        """To the mesh, in coordinates."""
-        return MeshDistance(self._unit.vertices, self._unit.faces)
+    def distance(self) -> MeshDistance | PointDistance:
+        """To the shape, in coordinates."""
+        if isinstance(self.shape, Mesh):
+            return MeshDistance.of(self.shape, self.layout.frame)
+        return PointDistance.of(self.shape, self.layout.frame)
 
     def batch(
         self, size: int | None, *, seed: int, step: int, stream: int = 0
@@ -65,36 +75,54 @@ class DistanceSamples(AbstractSignal):
         return self._pool.batch(size, seed=seed, step=step, stream=stream)
 
     def fingerprint(self) -> str:
-        spec = json.dumps([self.layout.spec(), self.num_points])
-        digest = hashlib.sha256(spec.encode())
-        for tensor in (self.mesh.vertices, self.mesh.faces):
-            digest.update(tensor.contiguous().numpy().data)
-        return digest.hexdigest()
+        spec = json.dumps([self.layout.spec(), self.num_places])
+        return hashlib.sha256(f"{spec} {shape_fingerprint(self.shape)}".encode()).hexdigest()
 
     @functools.cached_property
     def _pool(self) -> Samples:
         generator = torch.Generator().manual_seed(0)
-        on = 0 if self.layout.quantity.name == "occupancy" else _ON * self.num_points // 8
-        away = _AWAY * self.num_points // 8
+        on = 0 if self.layout.quantity.name == "occupancy" else _ON * self.num_places // 8
+        away = _AWAY * self.num_places // 8
         x = torch.cat(
             [
-                self.near(self.num_points - on - away, generator),
+                self.near(self.num_places - on - away, generator),
                 torch.rand(away, 3, generator=generator, dtype=torch.float64) * 2 - 1,
             ]
         )
-        surface = sample_surface(self._unit, on, generator).points
+        surface = self._surface(on, generator)
         targets = torch.cat([self.targets(x), surface.new_zeros(on, 1)])
         return Samples(torch.cat([x, surface]).float(), targets.float())
 
     def near(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 3"]:
-        """Points near the surface, a third of them at each of the widths."""
-        points = sample_surface(self._unit, count, generator).points
-        widths = points.new_tensor(WIDTHS)[torch.arange(count) % len(WIDTHS), None]
+        """Places near the surface, a third of them at each of the widths."""
+        places = self._surface(count, generator)
+        widths = places.new_tensor(WIDTHS)
+        if isinstance(self.distance, PointDistance):
+            # Between the points, not at them alone.
+            widths = widths.clamp(min=self.distance.spacing)
         noise = torch.randn(count, 3, generator=generator, dtype=torch.float64)
-        return (points + widths * noise).clamp(-1, 1)
+        return (places + widths[torch.arange(count) % len(WIDTHS), None] * noise).clamp(-1, 1)
 
     def targets(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 1"]:
-        """What the field is to give at points."""
+        """What the field is to give at places."""
         quantity = self.layout.quantity
         found = self.distance.unsigned(x) if quantity.name == "udf" else self.distance.signed(x)
         return quantity.of_distance(found)[:, None]
+
+    def _surface(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 3"]:
+        if isinstance(self.shape, Mesh):
+            points = sample_surface(self.shape, count, generator).points
+        else:
+            known = self.shape.points
+            points = known[torch.randint(len(known), (count,), generator=generator)]
+        return self.layout.frame.to_unit(points)
+
+
+def shape_fingerprint(shape: Mesh | PointCloud) -> str:
+    """A hash of everything in a mesh or in points."""
+    mesh = isinstance(shape, Mesh)
+    parts = (shape.vertices, shape.faces) if mesh else (shape.points, shape.normals)
+    digest = hashlib.sha256(type(shape).__name__.encode())
+    for tensor in parts:
+        digest.update(b"" if tensor is None else tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

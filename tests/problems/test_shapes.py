@@ -1,0 +1,191 @@
+"""Fields of shapes, on bodies whose distance is known in closed form."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from neurafield import Field
+from neurafield.encodings import HashGrid
+from neurafield.fit import fit, losses
+from neurafield.fit.shape_losses import OffSurface, OnSurface
+from neurafield.maps import ValueAndGradient
+from neurafield.networks import MLP, Siren
+from neurafield.problems import shapes as problems
+from neurafield.shapes import Frame, Mesh, PointCloud, PointDistance, Quantity, ShapeLayout
+from neurafield.signals import DistanceSamples
+from neurafield.signals.distances import shape_fingerprint
+
+trimesh = pytest.importorskip("trimesh")
+
+
+@pytest.fixture(autouse=True)
+def measured_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problems, "_MEASURED", 5000)
+
+
+def ball(subdivisions: int = 3) -> Mesh:
+    made = trimesh.creation.icosphere(subdivisions=subdivisions)
+    return Mesh(torch.tensor(made.vertices).double(), torch.tensor(made.faces).long())
+
+
+def sphere_points(count: int = 2000) -> PointCloud:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(count, 3, generator=generator, dtype=torch.float64)
+    x = torch.nn.functional.normalize(x, dim=1)
+    return PointCloud(x, x)
+
+
+def layout(name: Any = "sdf") -> ShapeLayout:
+    # A radius of one half in coordinates.
+    return ShapeLayout(frame=Frame(scale=2.0), quantity=Quantity(name))
+
+
+def small_field() -> Field:
+    generator = torch.Generator().manual_seed(0)
+    grid = HashGrid(
+        3,
+        num_levels=4,
+        log2_table_size=10,
+        base_resolution=4,
+        finest_resolution=16,
+        generator=generator,
+    )
+    return Field(MLP(grid.out_dim, 1, width=16, depth=2, generator=generator), encoding=grid)
+
+
+def exact(x: Tensor) -> Tensor:
+    return x.double().norm(dim=1, keepdim=True) - 0.5
+
+
+@pytest.mark.parametrize("shape", [ball(), sphere_points()], ids=["mesh", "points"])
+@pytest.mark.parametrize("name", ["sdf", "tsdf", "occupancy", "udf"])
+def test_samples_are_what_the_quantity_says(shape: Mesh | PointCloud, name: Any) -> None:
+    samples = DistanceSamples(shape, layout(name), num_places=400)
+    x, target = samples.batch(None, seed=0, step=0)
+    wanted = Quantity(name).of_distance(exact(x)[:, 0])[:, None]
+    if name == "occupancy":
+        clear = exact(x).abs() > 0.01
+        assert (target.double() == wanted)[clear].all()
+        assert 0 < target.mean() < 1
+    else:
+        scale = 0.1 if name == "tsdf" else 1
+        # Facets lie within the sphere, and the nearest point is somewhat farther than the surface.
+        assert (target - wanted).abs().max() * scale < 0.03
+        assert (target - wanted).abs().mean() * scale < 0.003
+    assert x.abs().max() <= 1
+
+
+def test_samples_do_not_depend_on_who_asks_when() -> None:
+    one, other = (DistanceSamples(ball(1), layout(), num_places=80) for _ in range(2))
+    other.batch(9, seed=0, step=3)
+    for a, b in zip(one.batch(9, seed=0, step=5), other.batch(9, seed=0, step=5), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(one.batch(9, seed=0, step=5)[0], one.batch(9, seed=0, step=6)[0])
+
+
+def test_fingerprints_tell_shapes_quantities_and_frames_apart() -> None:
+    mesh = ball(1)
+    moved = Mesh(mesh.vertices + 1e-12, mesh.faces)
+    turned = Mesh(mesh.vertices, mesh.faces.flip(1))
+    cloud = sphere_points(9)
+    shapes = [mesh, moved, turned, cloud, PointCloud(cloud.points)]
+    assert len({shape_fingerprint(shape) for shape in shapes}) == len(shapes)
+    signals = [DistanceSamples(mesh, layout(name)) for name in ("sdf", "udf")]
+    signals.append(DistanceSamples(mesh, ShapeLayout(frame=Frame(scale=3.0))))
+    assert len({signal.fingerprint() for signal in signals}) == 3
+
+
+def test_points_without_normals_have_no_sides() -> None:
+    bare = PointCloud(sphere_points(50).points)
+    with pytest.raises(ValueError, match="expected normals for sdf"):
+        DistanceSamples(bare, layout())
+    _, target = DistanceSamples(bare, layout("udf"), num_places=80).batch(5, seed=0, step=0)
+    assert (target >= 0).all()
+
+
+def test_the_surface_between_points_is_found() -> None:
+    cloud = sphere_points()
+    x = torch.nn.functional.normalize(torch.randn(500, 3).double(), dim=1)
+    radius = torch.linspace(0, 3, 500).double()[:, None]
+    found, truth = PointDistance(cloud).signed(x * radius), radius[:, 0] - 1
+    assert (found - truth).abs().max() < 0.05
+    near = truth.abs() < 0.04
+    assert (found - truth)[near].abs().mean() < 0.003
+    assert ((found < 0) == (truth < 0))[truth.abs() > 0.01].all()
+    # Turned inward, inside is outside: the winding number is that of a cavity, or turned back.
+    inward = PointDistance(PointCloud(cloud.points, -cloud.points))
+    assert ((inward.signed(x * radius) < 0) != (truth < 0))[near & (truth.abs() > 0.01)].all()
+
+
+def test_a_hash_grid_learns_a_ball() -> None:
+    field = small_field()
+    untrained = problems.accuracy(field, ball(), layout())
+    constraint = problems.distance_constraint(ball(), layout(), batch_size=2048, num_places=20_000)
+    fit(field, constraint, steps=150, lr=1e-2)
+    found = problems.accuracy(field, ball(), layout())
+    assert found["iou"] > 0.97 > untrained["iou"]
+    assert found["surface_error"] < 0.01 < untrained["surface_error"]
+
+
+def test_accuracy_of_the_truth_is_perfect() -> None:
+    def truth(x: Tensor) -> Tensor:
+        return exact(x)
+
+    found = problems.accuracy(truth, ball(5), layout())
+    assert found["iou"] > 0.995
+    assert found["surface_error"] < 1e-3
+    assert problems.accuracy(truth, ball(2), layout("udf")).keys() == {"surface_error"}
+    occupied = problems.accuracy(lambda x: -exact(x), ball(5), layout("occupancy"))
+    assert occupied.keys() == {"iou"}
+    assert occupied["iou"] > 0.995
+
+
+def test_losses_of_shapes_are_zero_at_the_truth_and_the_formula_elsewhere() -> None:
+    x = torch.nn.functional.normalize(torch.randn(7, 3).double(), dim=1)
+    on = torch.cat([torch.zeros(7, 1).double(), x], dim=1)
+    assert OnSurface()(on, on) == pytest.approx(0, abs=1e-9)
+    wrong = torch.cat([torch.full((7, 1), -0.2).double(), -3 * x], dim=1)
+    assert OnSurface()(wrong, on) == pytest.approx(3e3 * 0.2 + 1e2 * 2 + 5e1 * 2)
+    assert OffSurface()(wrong, on) == pytest.approx(1e2 * torch.tensor(-20.0).exp() + 5e1 * 2)
+    assert OnSurface(value=1.0).__name__ != OnSurface().__name__
+    with pytest.raises(ValueError, match="expected normal"):
+        OnSurface(normal=-1.0)
+
+
+def test_relative_loss_and_cross_entropy() -> None:
+    target = torch.tensor([[0.0], [0.99]])
+    assert losses.relative_l1(target + 0.01, target) == pytest.approx((1 + 0.01) / 2)
+    logits, inside = torch.tensor([[2.0], [-1.0]]), torch.tensor([[1.0], [0.0]])
+    chance = logits.sigmoid()
+    by_hand = -(inside * chance.log() + (1 - inside) * (1 - chance).log()).mean()
+    assert losses.binary_cross_entropy(logits, inside) == pytest.approx(float(by_hand))
+
+
+def test_value_and_gradient_are_those_of_the_field() -> None:
+    field = Field(Siren(3, 1, width=16, depth=2)).double()
+    x = torch.rand(5, 3, dtype=torch.float64, requires_grad=True)
+    value = field(x)
+    (slope,) = torch.autograd.grad(value.sum(), x)
+    found = ValueAndGradient()(field, x)
+    torch.testing.assert_close(found, torch.cat([value, slope], dim=1))
+    with pytest.raises(ValueError, match="one value"):
+        ValueAndGradient()(Field(Siren(3, 2, width=16, depth=2)), torch.rand(5, 3))
+
+
+def test_resumed_fits_are_equal_bit_by_bit(tmp_path: Path) -> None:
+    def train(steps: int, resume: bool) -> Field:
+        field = small_field()
+        constraint = problems.distance_constraint(ball(1), layout(), batch_size=64, num_places=800)
+        kept = tmp_path / "run.checkpoint"
+        bounds: dict[str, Any] = {"schedule": lambda done: 1.0, "checkpoint": kept}
+        fit(field, constraint, steps=steps, lr=1e-2, resume=resume, **bounds)
+        return field
+
+    whole = train(6, False)
+    train(3, False)
+    again = train(6, True)
+    for a, b in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
