@@ -76,7 +76,7 @@ def _of_shape(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]:
     # A shell, two cells away on both sides, which is drawn onto the surface afterwards.
     level = 4 / resolution if unsigned else 0.0
     try:
-        with bar(Console(stderr=True), "finding the surface") as advance:
+        with bar(Console(stderr=True), "measuring") as advance:
             found = surfaces.extract(implicit, resolution, level, progress=advance)
     except ValueError as error:
         raise SignalError(f"{arguments.given}: its field has no surface. {error}") from error
@@ -132,7 +132,7 @@ def _of_signal(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]
             f"{layout.shape}, got {signal.layout.kind} of {signal.layout.shape} or with other "
             "values. Render the field, and compare files."
         )
-    with bar(Console(stderr=True), "evaluating") as advance:
+    with bar(Console(stderr=True), "measuring") as advance:
         quality = metrics.evaluate(file.field, signal, on_progress=advance)
     # JSON has no infinity.
     return {"psnr": quality.psnr if math.isfinite(quality.psnr) else None, "ssim": quality.ssim}
@@ -164,8 +164,9 @@ def _drawn_in(distance: Function, points: Tensor, steps: int = 3) -> Tensor:
             x = part.requires_grad_()
             values = distance(x)
             (gradient,) = torch.autograd.grad(values.sum(), x)
-            length = gradient.square().sum(1, keepdim=True).clamp(min=1e-6)
-            moved.append((x - values.clamp(min=0) * gradient / length).detach())
+            # Of unit length, so that no step is longer than the distance itself.
+            direction = torch.nn.functional.normalize(gradient, dim=1)
+            moved.append((x - values.clamp(min=0) * direction).detach())
         points = torch.cat(moved).double().clamp(-1, 1)
     return points
 
