@@ -30,8 +30,8 @@ class Offset(AbstractComposition):
     Example:
         >>> import torch
         >>> from neurafield.composition import Box
-        >>> Offset(Box(reach=(0.3, 0.3)), distance=0.5)(torch.tensor([0.6, 0.7])).item()
-        0.0
+        >>> Offset(Box(reach=(0.25, 0.5)), distance=0.5)(torch.tensor([0.25, 2.0])).item()
+        1.0
 
     Reference:
         Quilez, Distance functions, iquilezles.org: rounding.

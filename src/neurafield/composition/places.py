@@ -87,8 +87,9 @@ class Bounded(AbstractComposition):
     Example:
         >>> import torch
         >>> from neurafield.composition import Sphere
-        >>> Bounded(Sphere(radius=0.5))(torch.tensor([[0.0, 0.0, 0.75], [0.0, 1.0, 2.2]])).tolist()
-        [[0.25], [1.3000000715255737]]
+        >>> Bounded(Sphere(radius=0.5))(torch.tensor([[0.0, 0.0, 0.75], [0.0, 0.0, 2.2]]))
+        tensor([[0.2500],
+                [1.3000]])
 
     Reference:
         Boyd and Vandenberghe, Convex Optimization, 2004, section 8.1, for the angle; the rest is
