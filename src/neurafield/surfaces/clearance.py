@@ -71,8 +71,8 @@ class Clearance:
 
     Example:
         >>> ball = lambda x: x.norm(dim=-1, keepdim=True) - 0.5
-        >>> float(Clearance.of(ball, slope=1.0, cells=4).free[0, 0, 0])
-        0.3660254...
+        >>> round(float(Clearance.of(ball, slope=1.0, cells=4).free[0, 0, 0]), 4)
+        0.366
     """
 
     free: Float[Tensor, "n n n"]

@@ -81,6 +81,6 @@ def facing(hits: Hits, rays: Rays) -> Float[Tensor, "*n 3"]:
 def encoded(linear: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Values of sRGB, 0 to 1, of linear light, which is clipped to that."""
     linear = linear.clamp(0, 1)
-    # The power's slope at 0 is infinite, and not needed there.
-    curve = 1.055 * linear.clamp(min=0.003) ** (1 / 2.4) - 0.055
+    # In this form 1 stays exactly 1. The power's slope at 0 is infinite, and not needed there.
+    curve = 1 + 1.055 * (linear.clamp(min=0.003) ** (1 / 2.4) - 1)
     return torch.where(linear <= 0.0031308, 12.92 * linear, curve)
