@@ -1,0 +1,119 @@
+"""Meshes of a field: seconds, evaluations and memory, beside the whole grid.
+
+`python -m benchmarks.meshing F.field [RESOLUTION ...]`; without a field, a torus in closed form.
+Each mesh is made in a process of its own, whose largest memory is taken. The whole grid is asked
+and meshed by scikit-image where it is small enough.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import skimage.measure
+import torch
+from torch import Tensor
+
+from neurafield import load
+from neurafield.shapes import ShapeLayout, euler_number, is_closed
+from neurafield.surfaces import extract
+
+from .harness import write_result
+
+RESOLUTIONS = (128, 256, 512, 1024)
+DENSE_UP_TO = 256
+
+
+def torus(x: Tensor) -> Tensor:
+    """A distance."""
+    ring = x[:, :2].norm(dim=-1, keepdim=True) - 0.6
+    return torch.cat([ring, x[:, 2:]], -1).norm(dim=-1, keepdim=True) - 0.25
+
+
+class Counted:
+    """A field that counts the points at which it is asked."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        self.function, self.points = function, 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.points += len(x)
+        return self.function(x)
+
+
+def open_field(name: str) -> Callable[[Tensor], Tensor]:
+    """A file's field, negative inside; or the torus."""
+    if name == "torus":
+        return torus
+    file = load(name)
+    file.field.requires_grad_(False)
+    return ShapeLayout.from_spec(file.signal or {}).quantity.implicit(file.field)
+
+
+def sparse(name: str, resolution: int) -> dict[str, object]:
+    """Our way."""
+    field = Counted(open_field(name))
+    wall, own = time.perf_counter(), time.process_time()
+    mesh = extract(field, resolution)
+    return {
+        "wall_s": round(time.perf_counter() - wall, 2),
+        "cpu_s": round(time.process_time() - own, 2),
+        "evaluations": field.points,
+        "fewer": round((resolution + 1) ** 3 / field.points, 1),
+        "vertices": len(mesh.vertices),
+        "euler": euler_number(mesh),
+        "closed": is_closed(mesh),
+    }
+
+
+def dense(name: str, resolution: int) -> dict[str, object]:
+    """All grid points, then scikit-image's marching cubes: no normals, linear vertices."""
+    field = open_field(name)
+    wall, own = time.perf_counter(), time.process_time()
+    axis = torch.linspace(-1, 1, resolution + 1)
+    values = np.empty((resolution + 1,) * 3, np.float32)
+    with torch.inference_mode():
+        for row, x in enumerate(axis):
+            y, z = torch.meshgrid(axis, axis, indexing="ij")
+            places = torch.stack([torch.full_like(y, float(x)), y, z], -1).reshape(-1, 3)
+            parts = [field(part) for part in places.split(16_384)]
+            values[row] = torch.cat(parts).reshape(y.shape).numpy()
+    vertices, *_ = skimage.measure.marching_cubes(values, 0.0)
+    return {
+        "wall_s": round(time.perf_counter() - wall, 2),
+        "cpu_s": round(time.process_time() - own, 2),
+        "vertices": len(vertices),
+    }
+
+
+def in_child(way: str, name: str, resolution: int) -> dict[str, object]:
+    """Run one of the two by itself."""
+    command = [sys.executable, "-m", "benchmarks.meshing", "--child", way, name, str(resolution)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(arguments: list[str]) -> None:
+    """Run and write."""
+    if arguments[:1] == ["--child"]:
+        way, name, given = arguments[1:]
+        found = (sparse if way == "sparse" else dense)(name, int(given))
+        largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps({**found, "memory_gb": round(largest / 1e6, 2)}))
+        return
+    name = arguments[0] if arguments else "torus"
+    figures = {}
+    for resolution in [int(given) for given in arguments[1:]] or RESOLUTIONS:
+        figures[f"{resolution}"] = in_child("sparse", name, resolution)
+        print(resolution, figures[f"{resolution}"], flush=True)
+        if resolution <= DENSE_UP_TO:
+            figures[f"{resolution} whole grid"] = in_child("dense", name, resolution)
+            print(resolution, "whole grid", figures[f"{resolution} whole grid"], flush=True)
+    write_result("meshing", figures)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
