@@ -21,7 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--azimuth",
         type=finite,
         metavar="A",
-        help="where to look from, in degrees around the shape (default 30; 0: from its front)",
+        help="where to look from, in degrees around the shape (default 30; 0 looks along -z, with "
+        "--up z along +y)",
     )
     own("--elevation", type=half_turn, metavar="E", help="degrees above the horizon (default 20)")
     own(
