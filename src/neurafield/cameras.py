@@ -64,6 +64,20 @@ class Rays:
         leave = ends.amax(0).nan_to_num(nan=math.inf, posinf=math.inf, neginf=-math.inf)
         return enter.amax(-1).clamp(min=0), leave.amin(-1)
 
+    def from_box(self) -> tuple["Rays", Float[Tensor, "*n"]]:
+        """The rays from where they enter [-1, 1]^3, and how far that is; others as they are.
+
+        From afar a depth has no digits left for what is small in the box.
+
+        Example:
+            >>> rays = Rays(torch.tensor([[0.0, 0.0, -9.0]]), torch.tensor([[0.0, 0.0, 1.0]]))
+            >>> rays.from_box()[0].origins, rays.from_box()[1]
+            (tensor([[ 0.,  0., -1.]]), tensor([8.]))
+        """
+        enter, leave = self.through_box()
+        skipped = torch.where(enter < leave, enter, 0.0)
+        return Rays(self.at(skipped), self.directions), skipped
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:

@@ -23,7 +23,7 @@ def picture(scenery: Scenery, camera: Camera, **options: object) -> Tensor:
 
 
 def front(**options: object) -> Camera:
-    return Camera.orbit(0.0, 0.0, 4.0, **{"size": SIZE, "fov": 30.0, **options})
+    return Camera.orbit(0.0, 0.0, **{"distance": 4.0, "size": SIZE, "fov": 30.0, **options})
 
 
 def test_a_ball_covers_what_it_should() -> None:
@@ -56,6 +56,16 @@ def test_where_things_are(
     rows, columns = torch.arange(40) + 0.5 - 20, torch.arange(56) + 0.5 - 28
     middle = (cover.sum(1) @ rows / cover.sum(), cover.sum(0) @ columns / cover.sum())
     assert [round(float(m) / 6) for m in middle] == [row, column]
+
+
+@pytest.mark.parametrize("distance", [1e4, 1e6])
+def test_from_afar_it_is_the_same_ball(distance: float) -> None:
+    # Depths of 1e6 are 0.06 apart in 32 bits: rays have to begin at the box.
+    fov = math.degrees(2 * math.atan(1 / distance))
+    seen = picture(
+        Scenery.of(ball), front(distance=distance, fov=fov), samples=4, transparent=True
+    )
+    assert seen[..., 3].sum() == pytest.approx(math.pi * 10**2, rel=2e-3)
 
 
 def test_light_comes_from_the_upper_left() -> None:

@@ -217,6 +217,15 @@ def test_nan_is_nothing() -> None:
     assert not trace(lambda x: ball(x) * math.nan, rays).hit.any()
 
 
+@pytest.mark.parametrize("distance", [1e4, 1e6])
+def test_from_afar_places_are_as_exact(distance: float) -> None:
+    rays = Rays(torch.tensor([[0.25, 0.0, -distance]]), torch.tensor([[0.0, 0.0, 1.0]]))
+    for clearance in (None, Clearance.of(ball, slope=1.0)):
+        hits = trace(ball, rays, slope=1.0, clearance=clearance)
+        assert_close(hits.points, torch.tensor([[0.25, 0.0, -math.sqrt(0.7**2 - 0.25**2)]]))
+        assert_close(hits.depth, distance + hits.points[:, 2])
+
+
 def test_what_stays_near_for_too_long_is_nothing() -> None:
     rays = some_rays(20)
     assert not trace(ball, rays, slope=1.0, max_steps=1).hit.any()

@@ -103,7 +103,7 @@ def draw(
 
 def _seen(scenery: Scenery, camera: Camera, places: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 4"]:
     """Light, and 1 where there is a surface, at places in the picture."""
-    exact = camera.rays(places)
+    exact, _ = camera.rays(places).from_box()
     rays = Rays(exact.origins.float(), exact.directions.float())
     hits = trace(scenery.function, rays, slope=scenery.slope, clearance=scenery.clearance)
     if scenery.rise is None:

@@ -88,10 +88,11 @@ def trace(
         slope = measured_slope(function, dtype=dtype, device=device) if len(rays.origins) else 1.0
     check_positive("trace", slope=slope)
     with torch.no_grad():
+        rays, skipped = rays.from_box()
         number, depth = _march(function, rays, slope, clearance, max_steps)
         points = rays.origins[number] + depth[:, None] * rays.directions[number]
         normals = _normals(function, points)
-    depths = depth.new_full((len(rays.origins),), torch.inf).index_put((number,), depth)
+    depths = torch.full_like(skipped, torch.inf).index_put((number,), skipped[number] + depth)
     nothing = torch.zeros_like(rays.origins)
     return Hits(
         depths.reshape(shape),
