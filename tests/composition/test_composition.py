@@ -180,6 +180,8 @@ def test_smooth_ones_become_sharp_with_their_width() -> None:
         off = [float((cls(a, b, smooth=k)(x) - sharp).abs().max()) for k in (0.3, 0.03, 0.003)]
         assert all(error <= k / 6 + 1e-12 for error, k in zip(off, (0.3, 0.03, 0.003), strict=True))
         assert_close(cls(a, b, smooth=1e-12)(x), sharp)
+        # Whose square is 0 in 32 bits.
+        assert_close(cls(a, b, smooth=1e-25)(x.float()), cls(a, b)(x.float()))
 
 
 @pytest.mark.parametrize("width", [0.0, 0.2])

@@ -62,9 +62,7 @@ def test_where_things_are(
 def test_from_afar_it_is_the_same_ball(distance: float) -> None:
     # Depths of 1e6 are 0.06 apart in 32 bits: rays have to begin at the box.
     fov = math.degrees(2 * math.atan(1 / distance))
-    seen = picture(
-        Scenery.of(ball), front(distance=distance, fov=fov), samples=4, transparent=True
-    )
+    seen = picture(Scenery.of(ball), front(distance=distance, fov=fov), samples=4, transparent=True)
     assert seen[..., 3].sum() == pytest.approx(math.pi * 10**2, rel=2e-3)
 
 

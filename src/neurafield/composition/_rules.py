@@ -47,13 +47,14 @@ def least(x: Jet, y: Jet, smooth: float = 0.0) -> Jet:
     if not smooth:
         return near
     far = torch.where(first, y.streams, x.streams)
-    # Not |a - b|, which autograd takes to have no slope where it is zero.
+    # Not |a - b|, which autograd takes to have no slope where it is zero. In shares of the width,
+    # whose square may be too small for 32 bits.
     gap = Jet(far - near.streams, x.weights)
     bulge = rules.elementwise(
         gap,
-        lambda v: -((smooth - v).clamp(min=0) ** 3) / (6 * smooth**2),
-        lambda v: (smooth - v).clamp(min=0) ** 2 / (2 * smooth**2),
-        lambda v: -(smooth - v).clamp(min=0) / smooth**2,
+        lambda v: -smooth / 6 * (1 - v / smooth).clamp(min=0) ** 3,
+        lambda v: (1 - v / smooth).clamp(min=0) ** 2 / 2,
+        lambda v: -(1 - v / smooth).clamp(min=0) / smooth,
     )
     return rules.add(near, bulge)
 
