@@ -1,5 +1,6 @@
 """What is kept beside a field of a shape, so that its surface can be made again."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -23,6 +24,9 @@ class ShapeLayout:
         times: When a moving shape's fourth coordinate, -1 to 1, begins and ends; None for a shape
             that stands still.
 
+    Raises:
+        ValueError: If a time is not finite.
+
     Example:
         >>> layout = ShapeLayout(frame=Frame(scale=2.0), quantity=Quantity("udf"))
         >>> ShapeLayout.from_spec(layout.spec()) == layout
@@ -35,6 +39,10 @@ class ShapeLayout:
     frame: Frame = field(default_factory=Frame)
     quantity: Quantity = field(default_factory=Quantity)
     times: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, self.times or ())):
+            raise ValueError(f"ShapeLayout: expected finite times, got {self.times}.")
 
     @property
     def in_dim(self) -> int:
@@ -83,10 +91,13 @@ class ShapeLayout:
             quantity = Quantity(values.pop("quantity"), values.pop("truncation"))
             if values:
                 raise ValueError(f"unknown: {', '.join(map(str, values))}")
-            begin_end = None if times is None else (float(times[0]), float(times[1]))
+            begin_end = None
+            if times is not None:
+                begin, end = map(float, times)
+                begin_end = begin, end
             x, y, z = map(float, frame["centre"])
             return cls(
                 frame=Frame((x, y, z), float(frame["scale"])), quantity=quantity, times=begin_end
             )
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise SignalError(f"signal: cannot be understood ({error}).") from error
