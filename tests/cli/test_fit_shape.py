@@ -118,6 +118,22 @@ def test_what_makes_no_sense_is_refused(run: Run, ring: Path, tmp_path: Path) ->
     check_refused(run("fit", "empty.ply"), "empty.ply", "empty")
 
 
+def test_other_kinds_of_files_name_those_of_shapes(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "scene.gltf").write_bytes(b"{}")
+    check_refused(run("fit", "scene.gltf"), "scene.gltf", ".obj", ".glb")
+
+
+def test_an_open_mesh_is_told_of_distances_without_sign(run: Run, ring: Path) -> None:
+    trimesh.creation.box((2.0, 2.0, 1.0)).export("box.ply")
+    box = trimesh.load("box.ply", process=False)
+    sheet = trimesh.Trimesh(box.vertices, box.faces[:5], process=False)
+    sheet.export("sheet.ply")
+    options = ("--steps", 1, *SMALL)
+    assert "--quantity udf" in run("fit", "sheet.ply", *options).err
+    assert "udf" not in run("fit", "sheet.ply", "--quantity", "udf", "--force", *options).err
+    assert "udf" not in run("fit", ring, *options).err
+
+
 def test_a_log_is_written(run: Run, ring: Path, tmp_path: Path) -> None:
     assert run("fit", ring, "--steps", 10, "--log", "log.jsonl", *SMALL).code == 0
     (line,) = (tmp_path / "log.jsonl").read_text().splitlines()

@@ -189,3 +189,34 @@ def test_resumed_fits_are_equal_bit_by_bit(tmp_path: Path) -> None:
     again = train(6, True)
     for a, b in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_four_constraints_are_those_of_the_paper_with_their_gradients() -> None:
+    """Written out by hand: two layers of sines, and autograd for everything."""
+    field = Field(Siren(3, 1, width=8, depth=2)).double()
+    x, normal = torch.rand(6, 3).double(), torch.randn(6, 3).double()
+    normal = normal / normal.square().sum(1, keepdim=True).sqrt()
+    target = torch.cat([torch.zeros(6, 1).double(), normal], dim=1)
+    parameters = list(field.parameters())
+
+    def by_hand(on: bool) -> Tensor:
+        (a, b, c), (d, e, g) = parameters[0::2], parameters[1::2]
+        places = x.clone().requires_grad_()
+        hidden = torch.sin(30 * (places @ a.T + d))
+        value = (torch.sin(30 * (hidden @ b.T + e)) @ c.T + g)[:, 0]
+        (slope,) = torch.autograd.grad(value.sum(), places, create_graph=True)
+        steepness = slope.square().sum(1).sqrt()
+        cosine = (slope * normal).sum(1) / steepness
+        surface = 3e3 * value.abs() + 1e2 * (1 - cosine)
+        loss = surface if on else 1e2 * torch.exp(-1e2 * value.abs())
+        return (loss + 5e1 * (steepness - 1).abs()).mean()
+
+    for loss, on in ((OnSurface(), True), (OffSurface(), False)):
+        found, truth = loss(ValueAndGradient()(field, x), target), by_hand(on)
+        torch.testing.assert_close(found, truth, rtol=1e-12, atol=0)
+        for one, other in zip(
+            torch.autograd.grad(found, parameters),
+            torch.autograd.grad(truth, parameters),
+            strict=True,
+        ):
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)

@@ -2,9 +2,11 @@
 
 import dataclasses
 import functools
+import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from .. import architectures
@@ -17,6 +19,7 @@ from ..shapes import (
     Quantity,
     ShapeLayout,
     estimate_normals,
+    has_inside,
     read_shape,
 )
 from ..signals.distances import shape_fingerprint
@@ -45,12 +48,23 @@ class ShapeTask(AbstractTask):
                 "--steps or --time."
             )
         quantity = settings.quantity or "sdf"
+        if quantity != "udf" and self._is_open():
+            print(
+                f"neurafield: {self.path}: is open; {quantity} needs an inside, and closes it. "
+                "For a sheet ask for --quantity udf.",
+                file=sys.stderr,
+            )
         if settings.truncation is not None and quantity != "tsdf":
             raise ValueError(
                 f"{self.path}: expected --quantity tsdf for --truncation, got {quantity}. Leave "
                 "one of them out."
             )
         return dataclasses.replace(settings, quantity=quantity)
+
+    def _is_open(self) -> bool:
+        """More than by small holes."""
+        generator = torch.Generator().manual_seed(0)
+        return isinstance(self.shape, Mesh) and not has_inside(self.shape, generator=generator)
 
     def layout(self, settings: Settings) -> ShapeLayout:
         """What the field file will say of its coordinates and value."""

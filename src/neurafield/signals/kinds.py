@@ -8,6 +8,7 @@ from typing import Any
 from .._inputs import check_readable, import_extra
 from ..errors import SignalError
 from ..geometry import Grid
+from ..shapes.files import SUFFIXES as SHAPES
 from ._base import AbstractGridSignal
 from ._layout import AbstractLayout
 from .audio import Audio, AudioLayout
@@ -41,7 +42,8 @@ def load(path: str | Path) -> AbstractGridSignal[Any]:
         known = [".nii.gz" if name == ".gz" else name for name in (*_READERS, ".tif", ".tiff")]
         raise SignalError(
             f"{path}: expected one of {', '.join(known)}, got "
-            f"{suffix or 'no suffix'!r}. Convert it first."
+            f"{suffix or 'no suffix'!r}. Convert it first. Shapes, which neurafield fit takes too, "
+            f"are read from {', '.join(SHAPES)}."
         )
     return _READERS[suffix].load(path)
 
