@@ -10,11 +10,12 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.testing import assert_close
 
 from neurafield import Field, encodings, networks
 from neurafield.derivatives import Jet, Local, operators
 
-from .levels import level  # noqa: F401
+from .levels import level, needs_native  # noqa: F401
 
 X = torch.rand(6, 2, generator=torch.Generator().manual_seed(1))
 
@@ -91,3 +92,23 @@ def test_check_composed_can_fail() -> None:
     for name in ASKED:
         with pytest.raises(AssertionError):
             check_composed(name, field, copy.deepcopy(other))
+
+
+@needs_native
+def test_a_gradient_that_nobody_differentiates_is_compiled(monkeypatch) -> None:
+    grid = encodings.HashGrid(3, log2_table_size=10, generator=torch.Generator().manual_seed(0))
+    field = Field(networks.MLP(grid.out_dim, 1, width=16, depth=1), encoding=grid)
+    x = torch.rand(50, 3) * 2 - 1
+    expected = operators.gradient(field.double(), x.double()).detach()
+    field.float()
+
+    def refused(*arguments: object) -> None:
+        raise AssertionError("went through the reference")
+
+    monkeypatch.setattr("neurafield.kernels.grid.native.gradients_by_reference", refused)
+    for off in (torch.no_grad, torch.inference_mode):
+        with off():
+            found = operators.gradient(field, x)
+        assert_close(found.double(), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(AssertionError, match="reference"):
+        operators.gradient(field, x)

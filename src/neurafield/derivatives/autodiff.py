@@ -32,18 +32,24 @@ def own_point(x: Tensor) -> Tensor:
 
 
 def gradients(
-    y: Float[Tensor, "*batch c"], x: Float[Tensor, "*batch m"]
+    y: Float[Tensor, "*batch c"], x: Float[Tensor, "*batch m"], *, again: bool = True
 ) -> Float[Tensor, "*batch c m"]:
-    """Derivatives of each channel with respect to what it was computed from, differentiable again.
+    """Derivatives of each channel with respect to what it was computed from.
 
     Summing over points mixes nothing, since each value depends on its own point alone.
+
+    Args:
+        y: Values.
+        x: What they were computed from.
+        again: Whether the derivatives shall be differentiable in turn, by the kernels' references;
+            else the compiled backward passes serve, many times faster for grids.
     """
     rows = []
     for channel in range(y.shape[-1]):
         row = None
         if y.requires_grad:
             (row,) = torch.autograd.grad(
-                y[..., channel].sum(), x, create_graph=True, allow_unused=True
+                y[..., channel].sum(), x, retain_graph=True, create_graph=again, allow_unused=True
             )
         rows.append(torch.zeros_like(x) if row is None else row)
     return torch.stack(rows, dim=-2) if rows else x.new_zeros(*x.shape[:-1], 0, x.shape[-1])

@@ -264,11 +264,12 @@ def curl_of(jacobian: Float[Tensor, "*batch c d"]) -> Float[Tensor, "*batch _"]:
 
 
 def _by_reverse(field: Function, x: Tensor) -> tuple[Tensor, Tensor]:
+    again = torch.is_grad_enabled()
     with traced():
         at = own_point(x)
         value = field(at)
-        found = gradients(value, at)
-    if torch.is_grad_enabled():
+        found = gradients(value, at, again=again)
+    if again:
         return value, found
     return value.detach(), found.detach()
 
