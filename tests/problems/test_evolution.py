@@ -74,6 +74,7 @@ def shrunk(dim: int, plan: Plan) -> float:
     return max(radius_errors(field, dim))
 
 
+@pytest.mark.slow
 def test_a_circle_shrinks_as_it_must() -> None:
     assert shrunk(2, Plan(width=24, num_points=1000, steps=20)) < 0.02
 
@@ -168,6 +169,7 @@ def test_a_turned_body_keeps_its_volume() -> None:
     assert moved.overlap(Region.of(egg, 2)) < 0.75
 
 
+@pytest.mark.slow
 def test_a_morph_begins_and_ends_with_its_shapes() -> None:
     plan = Plan(width=24, num_points=800)
     field = plan.field(2, 0)

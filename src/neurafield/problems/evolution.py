@@ -190,6 +190,13 @@ def transport(
         ValueError: If there is no such velocity.
         SignalError: If the shape is nowhere negative, or the fit diverges.
 
+    Example:
+        >>> ball = lambda x: (x - x.new_tensor([0.4, 0, 0])).norm(dim=1, keepdim=True) - 0.4
+        >>> found = transport(ball, plan=Plan(width=8, num_points=200, steps=12))
+        >>> half_way = torch.tensor([[0.4 * 0.5**0.5, 0, -0.4 * 0.5**0.5, 0.0]])
+        >>> bool(found.field(half_way) < 0)
+        True
+
     Reference:
         Novello et al. 2023, section 4.1.
     """
@@ -257,6 +264,12 @@ def morph(
 
     Raises:
         SignalError: If a shape is nowhere negative, or the fit diverges.
+
+    Example:
+        >>> small, large = (lambda x, r=r: x.norm(dim=1, keepdim=True) - r for r in (0.4, 0.7))
+        >>> found = morph(small, large, plan=Plan(width=8, num_points=200, steps=12))
+        >>> found.figures["volumes"][0] < found.figures["volumes"][-1]
+        True
 
     Reference:
         Novello et al. 2023, section 4.3; the end at a finite time, and the constraint there, are
