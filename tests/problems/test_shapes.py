@@ -115,9 +115,15 @@ def test_the_surface_between_points_is_found() -> None:
     near = truth.abs() < 0.04
     assert (found - truth)[near].abs().mean() < 0.003
     assert ((found < 0) == (truth < 0))[truth.abs() > 0.01].all()
-    # Turned inward, inside is outside: the winding number is that of a cavity, or turned back.
+    # All turned inward, as a mesh that is inside out: the same, near and far.
     inward = PointDistance(PointCloud(cloud.points, -cloud.points))
-    assert ((inward.signed(x * radius) < 0) != (truth < 0))[near & (truth.abs() > 0.01)].all()
+    torch.testing.assert_close(inward.signed(x * radius), found)
+
+
+def test_one_point_has_no_surface() -> None:
+    point = PointCloud(torch.ones(1, 3).double())
+    with pytest.raises(ValueError, match="two points"):
+        PointDistance(point)
 
 
 def test_a_hash_grid_learns_a_ball() -> None:

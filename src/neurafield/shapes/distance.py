@@ -67,6 +67,11 @@ class MeshDistance:
         self._triangles = Triangles((corners - self._centre) / self._scale)
         self._turn = -1.0 if _inside_out(self._triangles.corners) else 1.0
 
+    @property
+    def is_turned(self) -> bool:
+        """Whether the mesh is inside out, so that its sides are exchanged."""
+        return self._turn < 0
+
     @classmethod
     def of(cls, mesh: Mesh, frame: Frame | None = None, *, accuracy: float = 2.0) -> "MeshDistance":
         """In the user's units, or in those of a frame."""

@@ -26,14 +26,18 @@ class PointDistance:
     the distance to the nearest point, and its sign that of the winding number of small triangles,
     one at each point, with its normal and its share of the area.
 
-    Use when points come with normals that point outward. Fails when two sheets are nearer than the
+    Where all normals point inward, by the volume that they enclose, the sides are exchanged, as
+    `MeshDistance` does; then the inside is negative as well.
+
+    Use when points come with normals, all to one side. Fails when two sheets are nearer than the
     points of one, and where a hole is larger than the detail: it is closed smoothly.
 
     Args:
         cloud: Points in any units; without normals `unsigned` alone can be asked for.
 
     Raises:
-        NeurafieldError: If scipy is not installed.
+        SignalError: If scipy is not installed.
+        ValueError: If there are fewer than two points.
 
     Example:
         >>> around = torch.nn.functional.normalize(torch.randn(2000, 3).double())
@@ -48,6 +52,10 @@ class PointDistance:
     """
 
     def __init__(self, cloud: PointCloud) -> None:
+        if len(cloud.points) < 2:
+            raise ValueError(
+                f"PointDistance: expected two points or more, got {len(cloud.points)}."
+            )
         tree: Any = import_extra("scipy.spatial", "mesh", "points")
         self.cloud = cloud
         self._tree = tree.cKDTree(cloud.points.numpy())
@@ -59,6 +67,8 @@ class PointDistance:
         if cloud.normals is not None:
             areas = torch.pi * self._spacing.square()
             self._sheet = MeshDistance(*_triangles(cloud.points, cloud.normals, areas))
+            # The planes have to be turned with the sheet, or near and far would disagree.
+            self._outward = -cloud.normals if self._sheet.is_turned else cloud.normals
 
     @property
     def spacing(self) -> float:
@@ -78,12 +88,11 @@ class PointDistance:
 
     def signed(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Negative inside."""
-        normals = self.cloud.normals
-        assert normals is not None, "sides are known of oriented points"
+        assert self.cloud.normals is not None, "sides are known of oriented points"
         reach, index = (torch.from_numpy(found) for found in self._nearest(x, self._count))
         places = x.detach().double()
         spacing = self._spacing[index[:, 0]]
-        heights = ((places[:, None] - self.cloud.points[index]) * normals[index]).sum(-1)
+        heights = ((places[:, None] - self.cloud.points[index]) * self._outward[index]).sum(-1)
         # Relative to the nearest, so that not all vanish far away.
         weights = ((reach[:, :1].square() - reach.square()) / spacing[:, None].square()).exp()
         planes = (weights * heights).sum(1) / weights.sum(1)
