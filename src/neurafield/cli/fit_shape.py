@@ -35,8 +35,8 @@ class ShapeTask(AbstractTask):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.shape = read_shape(path)
-        mesh = isinstance(self.shape, Mesh)
-        self.frame = Frame.around(self.shape.vertices if mesh else self.shape.points)
+        shape = self.shape
+        self.frame = Frame.around(shape.vertices if isinstance(shape, Mesh) else shape.points)
 
     def fingerprint(self) -> str:
         return shape_fingerprint(self.shape)

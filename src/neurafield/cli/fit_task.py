@@ -9,6 +9,7 @@ from torch import nn
 
 from .. import architectures
 from ..fit import Problem
+from ..shapes.quantity import Name
 
 Advance = Callable[[float], None]
 
@@ -20,7 +21,7 @@ class Settings:
     arch: str | None = None
     params: int | None = None
     levels: bool | None = None
-    quantity: str | None = None
+    quantity: Name | None = None
     truncation: float | None = None
     seed: int = 0
     lr: float | None = None

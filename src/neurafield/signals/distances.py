@@ -120,8 +120,9 @@ class DistanceSamples(AbstractSignal):
 
 def shape_fingerprint(shape: Mesh | PointCloud) -> str:
     """A hash of everything in a mesh or in points."""
-    mesh = isinstance(shape, Mesh)
-    parts = (shape.vertices, shape.faces) if mesh else (shape.points, shape.normals)
+    parts: tuple[Tensor | None, ...] = (
+        (shape.vertices, shape.faces) if isinstance(shape, Mesh) else (shape.points, shape.normals)
+    )
     digest = hashlib.sha256(type(shape).__name__.encode())
     for tensor in parts:
         digest.update(b"" if tensor is None else tensor.contiguous().numpy().tobytes())
