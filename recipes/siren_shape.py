@@ -10,7 +10,7 @@ Two things of ours make it a matter of minutes. The rate is 5e-4 and falls to no
 starts from a ball, learned in a few cheap steps: nothing in the problem tells the outside far from
 the surface from the inside, so a network that starts as waves keeps bodies that are not there.
 
-    python -m recipes.siren_shape spot.obj [--steps 1500] [--width 128] [--batch-size 1400]
+    python -m recipes.siren_shape spot.obj [--steps 1200] [--width 128] [--batch-size 1400]
 """
 
 import argparse
@@ -71,7 +71,7 @@ def ball(generator: torch.Generator) -> Constraint:
 def siren_shape(
     mesh: Mesh,
     *,
-    steps: int = 1500,
+    steps: int = 1200,
     width: int = 128,
     batch_size: int = 1400,
     lr: float = 5e-4,
@@ -119,7 +119,7 @@ def main() -> None:
     """With the settings of the command line; leaves the field here, under the mesh's name."""
     parser = argparse.ArgumentParser()
     parser.add_argument("mesh", type=Path)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=1400)
     parser.add_argument("--lr", type=float, default=5e-4)
