@@ -24,6 +24,7 @@ trimesh = pytest.importorskip("trimesh")
 @pytest.fixture(autouse=True)
 def measured_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(problems, "_MEASURED", 5000)
+    monkeypatch.setattr(problems, "_MEASURED_INSIDE", 40_000)
 
 
 def ball(subdivisions: int = 3) -> Mesh:
@@ -195,6 +196,22 @@ def test_resumed_fits_are_equal_bit_by_bit(tmp_path: Path) -> None:
     again = train(6, True)
     for a, b in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_what_the_shape_does_not_have_counts_wherever_it_is() -> None:
+    def with_another(x: Tensor) -> Tensor:
+        """The ball, 0.5 here, and one as large in a corner of the box."""
+        centres = (x.new_zeros(3), x.new_full((3,), 0.49))
+        near, far = ((x - c).norm(dim=-1, keepdim=True) - 0.5 for c in centres)
+        return torch.minimum(near, far)
+
+    one = problems.accuracy(lambda x: x.norm(dim=-1, keepdim=True) - 0.5, ball(), layout())
+    two = problems.accuracy(with_another, ball(), layout())
+    assert one["iou"] > 0.98
+    # Balls of radius r whose middles are d apart share pi (4 r + d) (2 r - d)^2 / 12.
+    d = 0.49 * 3**0.5
+    shared = (2 + d) * (1 - d) ** 2 / 12 / (4 / 3 * 0.5**3)
+    assert two["iou"] == pytest.approx(1 / (2 - shared), abs=0.02)
 
 
 def test_four_constraints_are_those_of_the_paper_with_their_gradients() -> None:

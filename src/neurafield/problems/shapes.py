@@ -1,16 +1,19 @@
 """A field of a shape, from distances to its mesh or to the surface that its points lie on."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ..fit import Constraint, losses
-from ..shapes import Mesh, PointCloud, ShapeLayout
+from ..shapes import Mesh, PointCloud, ShapeLayout, volumetric_iou
 from ..signals import DistanceSamples
 from ..signals.distances import NUM_PLACES
 
 _MEASURED = 100_000
+_MEASURED_INSIDE = 2**18
+"""In all of [-1, 1]^3, since parts that the shape does not have may be anywhere."""
 
 
 def distance_constraint(
@@ -51,7 +54,7 @@ def accuracy(
     Returns:
         `surface_error`, the mean absolute error of distances near the surface, in coordinates, but
         not for occupancy; `iou`, the share of what is inside both among what is inside either, by
-        volume, but not for unsigned distances.
+        volume in [-1, 1]^3, but not for unsigned distances, nor where nothing is inside.
     """
     samples, quantity = DistanceSamples(shape, layout), layout.quantity
     generator = torch.Generator().manual_seed(1)
@@ -68,12 +71,13 @@ def accuracy(
             quantity.truncation if quantity.name == "tsdf" else 1
         )
     if quantity.name != "udf":
-        known = shape.vertices if isinstance(shape, Mesh) else shape.points
-        places = layout.frame.to_unit(known)
-        low, high = places.amin(0), places.amax(0)
-        x = low + (high - low) * torch.rand(_MEASURED, 3, generator=generator, dtype=torch.float64)
-        found = quantity.implicit(values)(x)[:, 0] <= 0
-        truth = samples.distance.signed(x) <= 0
-        either = (found | truth).sum()
-        figures["iou"] = float((found & truth).sum() / either) if either else 1.0
+        corner = torch.ones(3, dtype=torch.float64)
+        iou = volumetric_iou(
+            lambda x: quantity.implicit(values)(x)[:, 0] <= 0,
+            lambda x: samples.distance.signed(x) <= 0,
+            (-corner, corner),
+            num_points=_MEASURED_INSIDE,
+            generator=generator,
+        )
+        figures |= {} if math.isnan(iou) else {"iou": iou}
     return figures
