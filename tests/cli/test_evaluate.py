@@ -131,3 +131,6 @@ def test_what_cannot_be_measured(run: Run, tmp_path: Path) -> None:
         empty.network.layer.bias.fill_(1)
     save(tmp_path / "e.field", empty, signal=ShapeLayout().spec())
     check_refused(run("evaluate", "e.field", "--against", mesh, *COARSE), "no surface")
+    finest = run("evaluate", field, "--against", mesh, "--resolution", 5000)
+    check_refused(finest, "resolution between 2 and 4096")
+    assert "no surface" not in finest.err

@@ -78,7 +78,7 @@ def _of_shape(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]:
     try:
         with bar(Console(stderr=True), "measuring") as advance:
             found = surfaces.extract(implicit, resolution, level, progress=advance)
-    except ValueError as error:
+    except surfaces.NoSurfaceError as error:
         raise SignalError(f"{arguments.given}: its field has no surface. {error}") from error
     vertices = _drawn_in(implicit, found.vertices) if unsigned else found.vertices
     surface = Mesh(layout.frame.to_user(vertices), found.faces)
