@@ -72,7 +72,8 @@ class Bounded(AbstractComposition):
     $c$ is the nearest point of the box; inside, that is $x$, and the field is as it was. For a body
     in the box this is at most the true distance: the angle at $c$ between $x$ and any point $p$ of
     the body is at least a right one, so $|x - p|^2 \ge |x - c|^2 + |c - p|^2$. It is continuous
-    where the body does not touch the box's faces; where it does, it is cut off there.
+    where the body does not touch the box's faces; where it does, it is cut off there, by a jump
+    that `lipschitz_bound` knows nothing of.
 
     Use when a fitted field is moved, or put together with something larger than its box.
     Fails when the body has no end, such as a half-space.
