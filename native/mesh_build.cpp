@@ -269,7 +269,8 @@ class MeshTreeBuilder {
       moments.centre[k][child] = static_cast<float>(centre[k]);
       put(moments.first[k], first[k]);
     }
-    moments.radius2[child] = static_cast<float>(radius2 * 1.0001);
+    // Not zero, so that a triangle that is one point is not divided by its distance next to it.
+    moments.radius2[child] = static_cast<float>(std::max(radius2 * 1.0001, 1e-30));
     const double trace = (second[0][0] + second[1][1] + second[2][2]) / 3;
     int at = 0;
     for (int k = 0; k < 3; ++k)
