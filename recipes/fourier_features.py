@@ -63,14 +63,18 @@ def photograph(path: Path, size: int) -> Float[np.ndarray, "size size 3"]:
 
 
 def text(size: int, seed: int = 0) -> Float[np.ndarray, "size size 3"]:
-    """Words of many sizes and colours on white, the middle of a page of 512 x 512 pixels."""
+    """Words of many sizes and colours on white, the middle of a page of 512 x 512 pixels.
+
+    As large as in the paper's figures. (Forty words of 16 to 72 pixels, which have more detail a
+    pixel, left "none" at 14.2 dB in 256 x 256 pixels, "basic" at 16.6 and "positional" at 19.3.)
+    """
     rng = np.random.default_rng(seed)
     page = PillowImage.new("RGB", (512, 512), "white")
     draw = ImageDraw.Draw(page)
-    for _ in range(40):
-        font = ImageFont.load_default(int(rng.integers(16, 72)))
+    for _ in range(12):
+        font = ImageFont.load_default(int(rng.integers(48, 144)))
         colour = tuple(int(value) for value in rng.integers(0, 200, 3))
-        place = (int(rng.integers(-20, 420)), int(rng.integers(-10, 490)))
+        place = (int(rng.integers(-20, 420)), int(rng.integers(-10, 440)))
         draw.text(place, str(rng.choice(WORDS)), font=font, fill=colour)
     return middle(page, size)
 

@@ -223,7 +223,7 @@ def test_a_scene_in_a_scene_comes_back_from_its_file(tmp_path: Path) -> None:
 
 
 def test_what_a_file_cannot_hold_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(neurafield.FieldFileError, match="a Field in a scene.*got Ball"):
+    with pytest.raises(neurafield.FieldFileError, match=r"a Field in a scene.*got Ball"):
         neurafield.save(tmp_path / "a.field", Scene([Placed(Ball(), (0, 0, 0))], Union()))
 
 

@@ -510,6 +510,13 @@ def test_render_of_something_else_is_refused(run: Run, photo: Path, fitted: Path
     check_refused(run("render", "odd.field", "--out", "x.png"), "odd.field", "smell")
 
 
+def test_what_takes_pictures_and_sound_tells_of_shapes(run: Run, photo: Path) -> None:
+    Path("a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    check_refused(run("compare", "a.obj", "--archs", "relu"), "a.obj", "got a shape", "fit")
+    photo.rename("a.foo")
+    check_refused(run("fit", "a.foo"), "a.foo", ".png", "shape", ".obj")
+
+
 def test_sound_comes_back_as_sound(run: Run) -> None:
     t = np.arange(4001) / 8000
     soundfile.write("tone.wav", 0.5 * np.sin(2 * np.pi * 220 * t), 8000, subtype="PCM_16")
@@ -548,7 +555,7 @@ def test_info_writes_values_as_people_do() -> None:
 def test_doctor(run: Run) -> None:
     outcome = run("doctor")
     assert outcome.code == 0
-    for word in ("torch", "cores", "kernels", "video", "ready"):
+    for word in ("torch", "cores", "kernels", "video", "mesh", "ready"):
         assert word in outcome.out
 
 
@@ -564,7 +571,7 @@ def test_the_list_of_options_is_frozen() -> None:
             [
                 *("--out", "--arch", "--params", "--steps", "--time", "--target-psnr", "--seed"),
                 *("--lr", "--threads", "--resume", "--force", "--json", "--log", "--tensorboard"),
-                *("--levels", *common),
+                *("--levels", "--quantity", "--truncation", *common),
             ]
         ),
         "render": sorted(

@@ -12,6 +12,7 @@ _EXTRAS = {
     "audio": ("soundfile",),
     "video": ("av",),
     "volume": ("nibabel", "tifffile", "imagecodecs"),
+    "mesh": ("trimesh", "scipy"),
     "plot": ("matplotlib",),
     "tensorboard": ("tensorboard",),
 }
@@ -20,6 +21,7 @@ _NEEDED_FOR = {
     "audio": "sound",
     "video": "video",
     "volume": "NIfTI and TIFF stacks",
+    "mesh": "STL and GLB, and points of a surface",
     "plot": "neurafield compare",
     "tensorboard": "neurafield fit --tensorboard",
 }

@@ -25,6 +25,8 @@ examples:
   neurafield render photo.field --out big.png --scale 4
   neurafield fit song.wav --time 60 --out song.field
   neurafield compare photo.jpg --archs siren fourier relu --out comparison
+  neurafield fit statue.ply                       a mesh or points, in statue.field
+  neurafield mesh statue.field --out clean.ply
 """
 
 
@@ -90,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line; the README and a test hold it to what it promises."""
     parser = _Parser(
         prog="neurafield",
-        description="Fit neural fields to pictures, sound, video and volumes, and draw them again.",
+        description="Fit neural fields to pictures, sound, video, volumes and shapes; draw them.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -347,7 +349,7 @@ def _add_solve(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser = _add_command(
         commands,
         "solve",
-        "solve a problem that is posed in derivatives: pictures from gradients, waves",
+        "solve a problem in derivatives: pictures from gradients, waves, shapes that move",
         "Leaves the field, a figure (solution, reference, error) and the errors as JSON.",
     )
     problems = parser.add_subparsers(dest="problem", required=True, metavar="PROBLEM")

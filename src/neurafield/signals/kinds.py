@@ -38,6 +38,11 @@ def load(path: str | Path) -> AbstractGridSignal[Any]:
     suffix = path.suffix.lower()
     if suffix in (".tif", ".tiff"):
         return Volume.load(path) if _num_pages(path) > 1 else Image.load(path)
+    if suffix in SHAPES:
+        raise SignalError(
+            f"{path}: expected a picture, sound, video or volume, got a shape. Shapes are for the "
+            "commands fit, evaluate and solve."
+        )
     if suffix not in _READERS:
         known = [".nii.gz" if name == ".gz" else name for name in (*_READERS, ".tif", ".tiff")]
         raise SignalError(
