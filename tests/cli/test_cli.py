@@ -514,7 +514,7 @@ def test_what_takes_pictures_and_sound_tells_of_shapes(run: Run, photo: Path) ->
     Path("a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     check_refused(run("compare", "a.obj", "--archs", "relu"), "a.obj", "got a shape", "fit")
     photo.rename("a.foo")
-    check_refused(run("fit", "a.foo"), "a.foo", ".png", "shape", ".obj")
+    check_refused(run("fit", "a.foo"), "a.foo", ".png", "Shapes", ".obj")
 
 
 def test_sound_comes_back_as_sound(run: Run) -> None:
