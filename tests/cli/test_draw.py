@@ -1,6 +1,8 @@
 """`neurafield render` of shapes: pictures, films, and what it refuses."""
 
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -11,6 +13,7 @@ from PIL import Image
 
 import neurafield
 from neurafield import Field, networks
+from neurafield.cli import draw as command
 from neurafield.shapes import Quantity, ShapeLayout
 
 from .test_cli import Outcome, check_refused, run
@@ -111,6 +114,20 @@ def test_nothing_in_view_is_told(run: Run, shape: Path) -> None:
         assert "nothing of its surface is in view" in found.err
 
 
+def test_an_end_from_outside_leaves_no_half_picture(
+    run: Run, shape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: object, **__: object) -> Iterator[torch.Tensor]:
+        yield torch.ones(4, 8, 3)
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield torch.ones(4, 8, 3)
+
+    monkeypatch.setattr(command, "draw", ended)
+    found = run("render", shape, "--out", "x.png", "--size", 8, 8)
+    assert (found.code, "interrupted" in found.err) == (130, True)
+    assert [path.name for path in Path().iterdir()] == [shape.name]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -120,6 +137,8 @@ def test_nothing_in_view_is_told(run: Run, shape: Path) -> None:
         (["--out", "x.wav"], ["x.wav", ".png"]),
         (["--out", "x.jpg", "--background", "transparent"], ["x.jpg", "alpha"]),
         (["--out", "x.png", "--frames", "3"], ["--frames", "--turntable"]),
+        (["--out", "x.obj"], ["x.obj", "neurafield mesh"]),
+        (["--out", "x.mp4"], ["x.mp4", "--turntable"]),
         (["--turntable", "x.gif"], ["x.gif", ".mp4"]),
         (["--turntable", "x.mp4", "--background", "transparent"], ["--background", "film"]),
         (["--out", "half.field"], ["half.field"]),
@@ -127,7 +146,7 @@ def test_nothing_in_view_is_told(run: Run, shape: Path) -> None:
         (["--out", "x.png", "--fov", "180"], ["--fov", "180"]),
         (["--out", "x.png", "--samples", "9"], ["--samples", "8"]),
         (["--out", "x.png", "--azimuth", "nan"], ["--azimuth", "finite"]),
-        ([], ["--out", "--help"]),
+        ([], ["--out", "--turntable", "--help"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -157,3 +176,9 @@ def test_a_file_that_says_nonsense_is_refused(run: Run) -> None:
     check_refused(run("render", "flat.field", "--out", "x.png"), "flat.field", "3 to 1")
     neurafield.save("odd.field", field, signal={"kind": "shape"})
     check_refused(run("render", "odd.field", "--out", "x.png"), "odd.field", "understood")
+
+
+def test_info_tells_a_truncation_where_there_is_one(run: Run) -> None:
+    for name, told in (("tsdf", True), ("sdf", False)):
+        half_space(Quantity(name), f"{name}.field")
+        assert ("truncation: 0.1" in run("info", f"{name}.field").out) == told

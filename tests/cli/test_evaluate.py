@@ -118,7 +118,11 @@ def test_what_cannot_be_measured(run: Run, tmp_path: Path) -> None:
     field, mesh = sphere_field(tmp_path / "a.field"), write_sphere(tmp_path / "a.ply", 0.6)
     (tmp_path / "a.xyz").write_bytes(make.xyz(np.random.default_rng(0).random((9, 3))))
     (tmp_path / "bad.ply").write_bytes(b"ply\n")
-    check_refused(run("evaluate", field, "--against", "a.xyz", *COARSE), "a.xyz", "points")
+    check_refused(run("evaluate", field, "--against", "a.xyz", *COARSE), "a.xyz", "fit")
+    (tmp_path / "a.foo").write_bytes(b"mine")
+    other = run("evaluate", field, "--against", "a.foo", *COARSE)
+    check_refused(other, "a.foo", "expected one of .ply")
+    assert ".xyz" not in other.err
     check_refused(run("evaluate", field, "--against", "bad.ply", *COARSE), "bad.ply")
     check_refused(run("evaluate", field, "--against", "none.ply", *COARSE), "none.ply", "no such")
     check_refused(run("evaluate", "none.field", "--against", mesh), "none.field")
@@ -132,5 +136,5 @@ def test_what_cannot_be_measured(run: Run, tmp_path: Path) -> None:
     save(tmp_path / "e.field", empty, signal=ShapeLayout().spec())
     check_refused(run("evaluate", "e.field", "--against", mesh, *COARSE), "no surface")
     finest = run("evaluate", field, "--against", mesh, "--resolution", 5000)
-    check_refused(finest, "resolution between 2 and 4096")
+    check_refused(finest, "--resolution", "2 to 4096")
     assert "no surface" not in finest.err

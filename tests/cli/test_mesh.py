@@ -8,7 +8,10 @@ import torch
 
 from neurafield import Field, networks, save
 from neurafield.cli.main import main
+from neurafield.cli.values import MOST_CELLS
+from neurafield.composition import Sphere, Union
 from neurafield.shapes import Frame, Mesh, Quantity, ShapeLayout, read_shape
+from neurafield.surfaces import meshing
 
 FRAME = Frame(centre=(10.0, 20.0, 30.0), scale=4.0)
 
@@ -79,9 +82,11 @@ def test_occupancy_is_turned_round_and_closed(mesh: Steps, tmp_path: Path) -> No
     [
         ("sdf", ("--level", "3"), "level 3, got -1.25 to 0.75, so there is no surface"),
         ("occupancy", ("--level", "3"), "level 3, got -1.25 to 0.75, so there is no surface"),
-        ("udf", (), "Give --level D, above 0"),
+        ("sdf", ("--level", "-3"), "or smaller than a cell: give a larger --resolution"),
+        ("udf", ("--level", "0"), "--level: expected more than 0"),
         ("sdf", ("--lod", "1"), "one level, 0"),
-        ("sdf", ("--resolution", "1"), "resolution between 2 and 4096"),
+        ("sdf", ("--resolution", "1"), "--resolution: expected 2 to 4096, got '1'"),
+        ("sdf", ("--resolution", "100000"), "--resolution: expected 2 to 4096"),
     ],
 )
 def test_refused_in_one_sentence(
@@ -111,3 +116,47 @@ def test_other_fields_and_existing_files_are_refused(mesh: Steps, tmp_path: Path
     assert mesh(path, "--out", out, "--resolution", 8, "--force")[0] == 0
     code, _, warned = mesh(path, "--out", tmp_path / "m.xyz", "--resolution", 8)
     assert (code, "expected one of .ply" in warned) == (2, True)
+
+
+def test_the_limit_is_that_of_extract() -> None:
+    assert MOST_CELLS == meshing.MOST
+
+
+def test_what_is_no_field_file_is_told_as_such(mesh: Steps, tmp_path: Path) -> None:
+    given, out = tmp_path / "spot.obj", tmp_path / "m.ply"
+    assert "spot.obj: no such file" in mesh(given, "--out", out)[2]
+    given.write_text("v 0 0 0\n")
+    assert "neurafield fit" in mesh(given, "--out", out)[2]
+
+
+def test_an_unsigned_distance_gives_a_shell_and_says_so(mesh: Steps, tmp_path: Path) -> None:
+    out = tmp_path / "m.ply"
+    code, _, warned = mesh(slab_field(tmp_path, "udf"), "--out", out, "--resolution", 8)
+    assert (code, "a shell" in warned) == (0, True)
+    read = read_shape(out)
+    assert isinstance(read, Mesh)
+    # x - 0.25 is 0.01 at x = 0.26.
+    assert (read.vertices[:, 0] - 11.04).abs().max() < 1e-5
+
+
+def test_a_composition_is_a_shape_as_it_is(mesh: Steps, tmp_path: Path) -> None:
+    path, out = tmp_path / "both.field", tmp_path / "m.ply"
+    save(path, Union(Sphere(radius=0.5), Sphere(radius=0.3)))
+    assert mesh(path, "--out", out, "--resolution", 16)[0] == 0
+    read = read_shape(out)
+    assert isinstance(read, Mesh)
+    assert (read.vertices.norm(dim=1) - 0.5).abs().max() < 1e-5
+    save(path, Union(Sphere(radius=0.5, in_dim=2), Sphere(radius=0.3, in_dim=2)))
+    assert "expected the field of a shape" in mesh(path, "--out", out, "--force")[2]
+
+
+@pytest.mark.parametrize(
+    ("far", "suffix", "told"), [(1e4, "stl", True), (1e4, "ply", False), (10.0, "stl", False)]
+)
+def test_the_loss_of_32_bits_is_told(
+    mesh: Steps, tmp_path: Path, far: float, suffix: str, told: bool
+) -> None:
+    path = tmp_path / "far.field"
+    save(path, Sphere(radius=0.5), signal=ShapeLayout(frame=Frame((far, 0.0, 0.0))).spec())
+    code, _, warned = mesh(path, "--out", tmp_path / f"m.{suffix}", "--resolution", 16)
+    assert (code, ".ply, .obj and .off" in warned) == (0, told)

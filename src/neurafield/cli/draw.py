@@ -17,11 +17,12 @@ from ..cameras import Camera
 from ..field_file import FieldFile
 from ..geometry import Grid
 from ..shapes import Quantity, ShapeLayout
+from ..shapes.writing import SUFFIXES as MESHES
 from ..surfaces import Scenery, draw
 from . import draw_options
 from .main import DONE
 from .progress import bar
-from .shape_layout import shape_layout, still_field
+from .shape_layout import shape_layout, still_field, surface_level
 
 AZIMUTH, ELEVATION, FOV, SIZE, FRAMES = 30.0, 20.0, 35.0, (512, 512), 72
 LEAST = 0.1
@@ -30,8 +31,6 @@ REACH = 0.2
 """How far above a place what darkens it is looked for."""
 RATE = 24
 """Frames per second."""
-UDF_LEVEL = 0.01
-"""What is drawn of an unsigned distance, whose zero has no inside and no normal."""
 
 Part = UInt8[np.ndarray, "rows columns c"]
 
@@ -106,6 +105,7 @@ def _layouts(
         raise ValueError(f"--size: expected H W for a shape, got {' '.join(map(str, size))}.")
     picture = film = None
     if arguments.out is not None:
+        _check_is_picture(arguments)
         picture = signals.ImageLayout(
             grid=Grid.centres(size),
             channels=4 if transparent else 3,
@@ -132,6 +132,20 @@ def _layouts(
     return picture, film
 
 
+def _check_is_picture(arguments: argparse.Namespace) -> None:
+    suffix = arguments.out.suffix.lower()
+    if suffix in MESHES:
+        raise ValueError(
+            f"{arguments.out}: expected a picture to write, got a mesh. That is neurafield mesh "
+            f"{arguments.field} --out {arguments.out}."
+        )
+    if suffix in signals.VideoLayout.suffixes:
+        raise ValueError(
+            f"{arguments.out}: expected a picture to write, got a film. That is --turntable "
+            f"{arguments.out}, in place of --out."
+        )
+
+
 def _sceneries(
     arguments: argparse.Namespace, file: FieldFile, layout: ShapeLayout
 ) -> Callable[[float], Scenery]:
@@ -155,8 +169,7 @@ def _scenery(
 ) -> Scenery:
     quantity: Quantity = layout.quantity
     rises = {"sdf": 1.0, "udf": 1.0, "tsdf": 1 / quantity.truncation}
-    if level is None:
-        level = UDF_LEVEL if quantity.name == "udf" else 0.0
+    level = surface_level(layout, level)
     # Occupancy is positive inside; turned round, its level is too.
     level = -level if quantity.name == "occupancy" else level
     return Scenery.of(

@@ -40,7 +40,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--level",
         type=finite,
         metavar="V",
-        help="draw where the field is V (default 0; 0.01 for unsigned distance)",
+        help="draw where the field is V, in the field's own value: of distances in coordinates "
+        "where the longest edge is 1.8 (default 0; 0.01 for unsigned distance)",
     )
     own("--at", type=finite, metavar="T", help="the time, for a shape that moves")
     own(

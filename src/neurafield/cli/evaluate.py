@@ -14,13 +14,15 @@ from torch import Tensor
 
 from .. import shapes, signals, surfaces
 from ..errors import SignalError
-from ..field_file import FieldFile, load
+from ..field_file import FieldFile
 from ..fit import metrics
-from ..shapes import Frame, Mesh, ShapeLayout, measures
+from ..shapes import Frame, Mesh, measures
+from ..shapes.writing import check_suffix
+from .field_input import load_field
 from .main import DONE
-from .mesh import shape_layout
 from .progress import bar
 from .render import file_layout
+from .shape_layout import is_shape, shape_layout
 
 RESOLUTION = 256
 AT_ONCE = 2**16
@@ -38,8 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         _refuse(arguments, ("resolution",), "a mesh")
         facts = _of_mesh(arguments, _read_mesh(arguments.given))
     else:
-        file = load(arguments.given)
-        if file.signal is not None and file.signal.get("kind") == ShapeLayout.kind:
+        file = load_field(arguments.given)
+        if is_shape(file):
             facts = _of_shape(arguments, file)
         else:
             _refuse(arguments, _SHAPE_OPTIONS, "a field of no shape")
@@ -139,9 +141,14 @@ def _of_signal(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]
 
 
 def _read_mesh(path: Path) -> Mesh:
+    if path.suffix.lower() != ".xyz":
+        check_suffix(path)
     shape = shapes.read_shape(path)
     if not isinstance(shape, Mesh):
-        raise SignalError(f"{path}: expected a mesh, got points, which have no triangles.")
+        raise SignalError(
+            f"{path}: a mesh is needed, and these are points. Fit a field to them, and mesh it: "
+            f"neurafield fit {path} --out F.field, then neurafield mesh F.field --out M.ply."
+        )
     return shape
 
 

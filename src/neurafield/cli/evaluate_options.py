@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .values import count, positive, seed, threads
+from .values import cells, count, positive, seed, threads
 
 SUMMARY = "measure how well a field, or a mesh, gives a shape or a signal"
 DETAILS = (
@@ -27,9 +27,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     option(
         "--resolution",
-        type=count,
+        type=cells,
         metavar="N",
-        help="cells along each axis, with which a field's surface is found (default 256)",
+        help="cells along each axis, with which a field's surface is found, 2 to 4096 (default "
+        "256)",
     )
     option(
         "--points",

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from .. import composition
-from ..field_file import FieldFile, architecture_spec, load
+from ..field_file import FieldFile, architecture_spec
+from .field_input import load_field
 from .main import DONE
 
 LABELS = {"levels": "each level trained"}
@@ -19,11 +20,19 @@ WIDTH = 80
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, verify, print."""
-    file = load(arguments.field)
+    file = load_field(arguments.field)
     facts = describe(file)
     facts = {"file": str(arguments.field), "bytes": arguments.field.stat().st_size, **facts}
-    print(json.dumps(facts) if arguments.json else "\n".join(_lines(facts)))
+    print(json.dumps(facts) if arguments.json else "\n".join(_lines(_without_idle(facts))))
     return DONE
+
+
+def _without_idle(facts: dict[str, Any]) -> dict[str, Any]:
+    """Without the truncation of what is not truncated."""
+    signal = facts["signal"] or {}
+    if signal.get("quantity") == "tsdf":
+        return facts
+    return {**facts, "signal": {k: v for k, v in signal.items() if k != "truncation"}}
 
 
 def describe(file: FieldFile) -> dict[str, Any]:

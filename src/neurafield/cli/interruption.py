@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish, so that what was reached is kept."""
+"""Ctrl-C and SIGTERM: as a wish, or as an end that leaves no half files."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -23,3 +23,13 @@ def interruption() -> Iterator[Callable[[], bool]]:
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+@contextmanager
+def ended_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, so that what is half written is removed."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

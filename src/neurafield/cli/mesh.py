@@ -13,27 +13,33 @@ from torch import Tensor
 
 from .. import surfaces
 from .._files import check_can_write
-from ..field_file import load
 from ..shapes import euler_number, is_closed, write_mesh
-from ..shapes.writing import check_suffix
+from ..shapes.writing import check_suffix, rounding
+from .field_input import load_field
+from .interruption import ended_as_interrupted
 from .main import DONE
 from .progress import bar
 from .render import at_lod
-from .shape_layout import shape_layout, still_field
+from .shape_layout import shape_layout, still_field, surface_level
+
+FINE = 1e-3
+"""Of a cell: what a vertex may move by when it is written in fewer digits."""
 
 
+@ended_as_interrupted()
 def run(arguments: argparse.Namespace) -> int:
     """Check everything, then find the surface and write it."""
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
-    file = load(arguments.field)
+    file = load_field(arguments.field)
     layout = shape_layout(arguments.field, file)
     if arguments.lod is not None:
         file = at_lod(arguments.field, file, arguments.lod)
-    if layout.quantity.name == "udf" and arguments.level <= 0:
+    level = surface_level(layout, arguments.level)
+    if layout.quantity.name == "udf" and level <= 0:
         raise ValueError(
-            f"{arguments.field}: its values are distances without a sign, which no surface parts "
-            "at level 0. Give --level D, above 0, for a shell at the distance D on both sides."
+            f"--level: expected more than 0 for {arguments.field}, got {level:g}: its distances "
+            "have no sign, and so no other side. Leave it out for a shell at 0.01 on both sides."
         )
     check_suffix(arguments.out)
     check_can_write(arguments.out, force=arguments.force, inputs=[arguments.field])
@@ -49,16 +55,18 @@ def run(arguments: argparse.Namespace) -> int:
             mesh = surfaces.extract(
                 field,
                 arguments.resolution,
-                sign * arguments.level,
+                sign * level,
                 lipschitz=surfaces.known_lipschitz(file.field),
                 closed=arguments.closed,
                 progress=advance,
             )
     except surfaces.NoSurfaceError as error:
         lowest, highest = sorted((sign * error.lowest, sign * error.highest))
+        empty = "The shape is empty, or smaller than a cell: give a larger --resolution. Or give"
         raise ValueError(
-            f"{arguments.field}: expected values on both sides of level {arguments.level:g}, got "
-            f"{lowest:.4g} to {highest:.4g}, so there is no surface. Give a --level between these."
+            f"{arguments.field}: expected values on both sides of level {level:g}, got "
+            f"{lowest:.4g} to {highest:.4g}, so there is no surface. "
+            f"{empty if error.lowest > sign * level else 'Give'} a --level between these."
         ) from error
     mesh = dataclasses.replace(mesh, vertices=layout.frame.to_user(mesh.vertices))
     seconds = time.perf_counter() - begun
@@ -71,6 +79,19 @@ def run(arguments: argparse.Namespace) -> int:
         "euler": euler_number(mesh),
         "watertight": is_closed(mesh),
     }
+    if layout.quantity.name == "udf":
+        print(
+            f"neurafield: {arguments.out}: a shell around the surface, {level:g} away on both "
+            f"sides ({level * layout.frame.scale:.3g} in the shape's units); --level sets it.",
+            file=sys.stderr,
+        )
+    cell = 2 * layout.frame.scale / arguments.resolution
+    if (moved := rounding(mesh, arguments.out)) > FINE * cell:
+        print(
+            f"neurafield: {arguments.out}: its 32 bits move vertices by up to {moved:.2g}, and a "
+            f"cell is {cell:.2g}; .ply, .obj and .off keep 64 bits.",
+            file=sys.stderr,
+        )
     if not found["watertight"]:
         print(
             f"neurafield: {arguments.out}: the surface meets the border of the box and is open "

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .values import count, finite, level, threads
+from .values import cells, finite, level, threads
 
 SUMMARY = "write the surface of a shape's field as a triangle mesh"
 DETAILS = (
@@ -19,17 +19,19 @@ def add(parser: argparse.ArgumentParser) -> None:
     own("--out", type=Path, required=True, metavar="M", help="the mesh to write")
     own(
         "--resolution",
-        type=count,
+        type=cells,
         default=512,
         metavar="N",
-        help="cells along each axis of the box, of which the shape fills 0.9 (default 512)",
+        help="cells along each axis of the box, of which the shape fills 0.9, 2 to 4096 (default "
+        "512)",
     )
     own(
         "--level",
         type=finite,
-        default=0.0,
         metavar="V",
-        help="the surface where the field is V (default 0; 0.01 for unsigned distance)",
+        help="the surface where the field is V, in the field's own value: of distances in "
+        "coordinates where the longest edge is 1.8 (default 0; for unsigned distance 0.01, a shell "
+        "on both sides)",
     )
     own("--at", type=finite, metavar="T", help="the time, for a shape that moves")
     own(

@@ -13,19 +13,25 @@ from rich.console import Console
 from .. import signals
 from .._files import check_can_write
 from ..errors import FieldFileError, SignalError
-from ..field_file import FieldFile, load
-from ..shapes import ShapeLayout
+from ..field_file import FieldFile
 from . import draw, draw_options
+from .field_input import load_field
+from .interruption import ended_as_interrupted
 from .main import DONE
 from .progress import bar
+from .shape_layout import is_shape
 
 
+@ended_as_interrupted()
 def run(arguments: argparse.Namespace) -> int:
     """Check everything, then evaluate and write."""
     if arguments.out is None and arguments.turntable is None:
-        raise ValueError("neurafield render: expected --out FILE. See neurafield render --help.")
-    file = load(arguments.field)
-    shape = file.signal is not None and file.signal.get("kind") == ShapeLayout.kind
+        raise ValueError(
+            "render: expected --out FILE, or, of a shape, --turntable M.mp4. See neurafield render "
+            "--help."
+        )
+    file = load_field(arguments.field)
+    shape = is_shape(file)
     if arguments.lod is not None:
         file = at_lod(arguments.field, file, arguments.lod)
     return draw.run(arguments, file) if shape else _write(arguments, file)
@@ -48,9 +54,10 @@ def file_layout(path: Path, file: FieldFile) -> signals.AbstractLayout:
     """The layout of the signal that a field file was fitted to."""
     if file.signal is None:
         raise FieldFileError(
-            f"{path}: holds a field that is not of a picture, sound, video or volume, so there is "
-            "no file to draw it to. In Python, neurafield.load(path).field(x) has its values; "
-            "fields fitted to a signal are saved with signal=signal.layout.spec()."
+            f"{path}: holds a field that is not of a picture, sound, video, volume or shape, so "
+            "there is no file to draw it to. In Python, neurafield.load(path).field(x) has its "
+            "values; fields fitted to a signal are saved with signal=signal.layout.spec(), those "
+            "of a shape with signal=shapes.ShapeLayout().spec()."
         )
     try:
         layout = signals.layout_from_spec(file.signal)

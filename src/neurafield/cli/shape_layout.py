@@ -5,22 +5,35 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..composition import AbstractComposition
 from ..errors import FieldFileError, SignalError
 from ..field_file import FieldFile
 from ..shapes import ShapeLayout
 
+UDF_LEVEL = 0.01
+"""What is drawn of an unsigned distance, whose zero has no inside and no normal."""
+
+
+def is_shape(file: FieldFile) -> bool:
+    """Whether a field file is of a shape, as each composition of places is."""
+    if file.signal is None:
+        return isinstance(file.field, AbstractComposition) and file.field.in_dim == 3
+    return file.signal.get("kind") == ShapeLayout.kind
+
 
 def shape_layout(path: Path, file: FieldFile) -> ShapeLayout:
-    """What a field file says of its shape.
+    """What a field file says of its shape; of a composition it may leave that to be said here.
 
     Raises:
         FieldFileError: If it is of no shape, or its field of other dimensions.
     """
-    if file.signal is None or file.signal.get("kind") != ShapeLayout.kind:
+    if not is_shape(file):
         raise FieldFileError(
             f"{path}: expected the field of a shape, got one of another kind. Its surface, in "
             "Python: neurafield.surfaces.extract(neurafield.load(path).field)."
         )
+    if file.signal is None:
+        return ShapeLayout()
     try:
         layout = ShapeLayout.from_spec(file.signal)
     except SignalError as error:
@@ -31,6 +44,13 @@ def shape_layout(path: Path, file: FieldFile) -> ShapeLayout:
             f"values, its shape {layout.in_dim} to {layout.channels}."
         )
     return layout
+
+
+def surface_level(layout: ShapeLayout, asked: float | None) -> float:
+    """The value at which a shape has its surface, unless another is asked for."""
+    if asked is not None:
+        return asked
+    return UDF_LEVEL if layout.quantity.name == "udf" else 0.0
 
 
 def still_field(

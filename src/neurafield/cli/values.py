@@ -11,6 +11,17 @@ def count(text: str) -> int:
     return value
 
 
+MOST_CELLS = 4096
+"""Of a box, along an axis."""
+
+
+def cells(text: str) -> int:
+    """A number of cells along an axis."""
+    if not (text.isascii() and text.isdigit() and 2 <= int(text) <= MOST_CELLS):
+        raise argparse.ArgumentTypeError(f"expected 2 to {MOST_CELLS}, got {text!r}")
+    return int(text)
+
+
 def threads(text: str) -> int:
     """A number of threads."""
     if count(text) > 1024:

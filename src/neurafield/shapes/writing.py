@@ -46,6 +46,13 @@ def check_suffix(path: Path) -> None:
         raise SignalError(f"{path}: expected one of {', '.join(_ENCODERS)}, got {path.suffix!r}.")
 
 
+def rounding(mesh: Mesh, path: Path) -> float:
+    """How far `write_mesh` moves a vertex at most, in the user's units: 0 in formats of 64 bits."""
+    if path.suffix.lower() not in (".stl", ".glb"):
+        return 0.0
+    return float((mesh.vertices - mesh.vertices.float().double()).abs().max())
+
+
 def _ply(mesh: Mesh, path: Path) -> bytes:
     names = ["x", "y", "z"] + ([] if mesh.normals is None else ["nx", "ny", "nz"])
     columns = mesh.vertices.numpy()
@@ -111,3 +118,6 @@ _ENCODERS: dict[str, Callable[[Mesh, Path], bytes]] = {
     ".off": _off,
     ".glb": _glb,
 }
+
+SUFFIXES = tuple(_ENCODERS)
+"""Of the meshes that are written."""
