@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 import neurafield
+from neurafield import Field, networks
 from neurafield.cli import combine as command
 from neurafield.cli import combine_options
 from neurafield.cli.main import main
@@ -108,8 +109,36 @@ def test_what_is_no_signed_distance_is_refused(
     moving = ShapeLayout(times=(0.0, 1.0)).spec()
     neurafield.save(Path(other), Sphere(radius=0.5, in_dim=4), signal=moving)
     assert "stands still" in refused(tmp_path, capsys, one, other)
-    neurafield.save(Path(other), Sphere(radius=0.5))
+    neurafield.save(Path(other), Field(networks.Linear(3, 1)))
     assert "field of a shape" in refused(tmp_path, capsys, one, other)
     (tmp_path / "c.field").write_bytes(b"mine")
     assert "--force" in refused(tmp_path, capsys, one, one)
     assert (tmp_path / "c.field").read_bytes() == b"mine"
+    with pytest.raises(SystemExit, match="2"):
+        main(["combine", one, one, "--with", "union", "--out", str(tmp_path / "c.ply")])
+    assert "ends in .field" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("operation", "far", "words"),
+    [
+        ("union", 1e4, "0.083 cells long"),
+        ("union", 2.0, ""),
+        ("intersection", 2.1, "intersection is empty"),
+        ("difference", 2.1, "cuts nothing off"),
+        ("intersection", 1.9, ""),
+    ],
+)
+def test_shapes_that_are_apart_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], operation: str, far: float, words: str
+) -> None:
+    # Without a layout of its own a composition is where its coordinates say.
+    neurafield.save(tmp_path / "a.field", Sphere(radius=0.8))
+    layout = ShapeLayout(frame=Frame((0.0, far, 0.0)))
+    neurafield.save(tmp_path / "b.field", Sphere(radius=0.8), signal=layout.spec())
+    names = [str(tmp_path / name) for name in ("a.field", "b.field", "c.field")]
+    with pytest.raises(SystemExit, match="0"):
+        main(["combine", *names[:2], "--with", operation, "--out", names[2]])
+    said = capsys.readouterr().err
+    assert words in said
+    assert bool(said) == bool(words)
