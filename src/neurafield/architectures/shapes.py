@@ -10,6 +10,7 @@ from .names import plan
 
 RESOLUTION = 128
 """Along each axis of the volume that a shape counts as."""
+_PARAMETERS = 250_000
 _STEPS = 1000
 
 
@@ -25,7 +26,7 @@ def plan_for_shape(
     Args:
         layout: Of the shape.
         arch: A name from `ARCHITECTURES`; None for a hash grid.
-        num_parameters: Size of the field; None for one that suits scanned statues.
+        num_parameters: Size of the field; None for 250,000, which suits scanned statues.
         seed: Of the initial parameters.
 
     Raises:
@@ -38,5 +39,5 @@ def plan_for_shape(
     """
     grid = Grid.centres((RESOLUTION,) * layout.in_dim)
     volume = VolumeLayout(grid=grid, channels=1, dtype="float32", low=-1.0, high=1.0)
-    found = plan(volume, arch or "hash", num_parameters=num_parameters, seed=seed)
+    found = plan(volume, arch or "hash", num_parameters=num_parameters or _PARAMETERS, seed=seed)
     return dataclasses.replace(found, steps=_STEPS)
