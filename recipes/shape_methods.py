@@ -51,7 +51,7 @@ def run(mesh: Mesh, arch: str, *, seconds: float, resolution: int) -> dict[str, 
     unit = Mesh(layout.frame.to_unit(mesh.vertices), mesh.faces)
     quality = compare_surfaces(surface, unit, generator=torch.Generator().manual_seed(0))
     return {
-        "iou": round(found["iou"], 4),
+        "iou": round(found.get("iou", 0.0), 4),
         "chamfer": round(quality.chamfer, 6),
         "normal_consistency": round(quality.normal_consistency, 4),
         "params": plan.field.num_parameters,
