@@ -40,12 +40,25 @@ def check_count(owner: object, *, low: int = 1, high: int = 2**20, **values: obj
 def check_positive(owner: object, **values: object) -> None:
     """Require finite numbers above zero."""
     for name, value in values.items():
-        if not isinstance(value, float | int | np.number) or isinstance(value, bool):
-            raise TypeError(f"{owner_name(owner)}: expected {name} to be a number, got {value!r}.")
-        if not (math.isfinite(value) and value > 0):
+        if not 0 < _number(owner, name, value) < math.inf:
             raise ValueError(
                 f"{owner_name(owner)}: expected {name} to be positive and finite, got {value}."
             )
+
+
+def check_not_negative(owner: object, **values: object) -> None:
+    """Require finite numbers from zero on."""
+    for name, value in values.items():
+        if not 0 <= _number(owner, name, value) < math.inf:
+            raise ValueError(
+                f"{owner_name(owner)}: expected {name} to be finite and not negative, got {value}."
+            )
+
+
+def _number(owner: object, name: str, value: object) -> float:
+    if not isinstance(value, float | int | np.number) or isinstance(value, bool):
+        raise TypeError(f"{owner_name(owner)}: expected {name} to be a number, got {value!r}.")
+    return float(value)
 
 
 def check_floating(owner: object, **tensors: Tensor) -> None:

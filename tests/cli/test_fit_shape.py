@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 from neurafield import load
 from neurafield.shapes import ShapeLayout
 
 from .test_cli import Run, check_refused
 from .test_cli import run as run
-
-trimesh = pytest.importorskip("trimesh")
 
 SMALL = ("--params", 9000, "--threads", 1)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import trimesh
 from torch import Tensor
 
 from neurafield import Field
@@ -17,8 +18,6 @@ from neurafield.problems import shapes as problems
 from neurafield.shapes import Frame, Mesh, PointCloud, PointDistance, Quantity, ShapeLayout
 from neurafield.signals import DistanceSamples
 from neurafield.signals.distances import shape_fingerprint
-
-trimesh = pytest.importorskip("trimesh")
 
 
 @pytest.fixture(autouse=True)
@@ -157,6 +156,8 @@ def test_losses_of_shapes_are_zero_at_the_truth_and_the_formula_elsewhere() -> N
     wrong = torch.cat([torch.full((7, 1), -0.2).double(), -3 * x], dim=1)
     assert OnSurface()(wrong, on) == pytest.approx(3e3 * 0.2 + 1e2 * 2 + 5e1 * 2)
     assert OffSurface()(wrong, on) == pytest.approx(1e2 * torch.tensor(-20.0).exp() + 5e1 * 2)
+    unturned = OnSurface(normal=0.0)(wrong, torch.zeros_like(on))
+    assert unturned == pytest.approx(3e3 * 0.2 + 5e1 * 2)
     assert OnSurface(value=1.0).__name__ != OnSurface().__name__
     with pytest.raises(ValueError, match="expected normal"):
         OnSurface(normal=-1.0)

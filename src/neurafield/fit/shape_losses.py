@@ -9,11 +9,23 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from .._checks import check_positive
+from .._checks import check_not_negative
+
+
+class _Weighted:
+    """A loss that its numbers say all of."""
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, **vars(self))
+
+    @property
+    def __name__(self) -> str:
+        """A run goes on with equal weights only."""
+        return repr(self)
 
 
 @dataclass(frozen=True)
-class OnSurface:
+class OnSurface(_Weighted):
     r"""$a\,|f| + b\,(1 - \cos(\nabla f, n)) + c\,\big|\|\nabla f\| - 1\big|$, mean over points.
 
     Args:
@@ -38,14 +50,6 @@ class OnSurface:
     normal: float = 1e2
     eikonal: float = 5e1
 
-    def __post_init__(self) -> None:
-        check_positive(self, value=self.value, normal=self.normal, eikonal=self.eikonal)
-
-    @property
-    def __name__(self) -> str:
-        """A run goes on with equal weights only."""
-        return repr(self)
-
     def __call__(
         self, prediction: Float[Tensor, "n 4"], target: Float[Tensor, "n 4"]
     ) -> Float[Tensor, ""]:
@@ -60,7 +64,7 @@ class OnSurface:
 
 
 @dataclass(frozen=True)
-class OffSurface:
+class OffSurface(_Weighted):
     r"""$a\,\exp(-s\,|f|) + c\,\big|\|\nabla f\| - 1\big|$, mean over points; the target is unused.
 
     Args:
@@ -69,7 +73,7 @@ class OffSurface:
         eikonal: c.
 
     Raises:
-        ValueError: If a weight is not positive.
+        ValueError: If a weight is negative.
 
     Example:
         >>> level = torch.tensor([[0.0, 0.0, 0.0, 1.0]])
@@ -83,14 +87,6 @@ class OffSurface:
     value: float = 1e2
     sharpness: float = 1e2
     eikonal: float = 5e1
-
-    def __post_init__(self) -> None:
-        check_positive(self, value=self.value, sharpness=self.sharpness, eikonal=self.eikonal)
-
-    @property
-    def __name__(self) -> str:
-        """A run goes on with equal weights only."""
-        return repr(self)
 
     def __call__(
         self, prediction: Float[Tensor, "n 4"], target: Float[Tensor, "n 4"]
