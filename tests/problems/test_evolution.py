@@ -12,11 +12,12 @@ from neurafield.derivatives import Local
 from neurafield.domains import Box
 from neurafield.errors import SignalError
 from neurafield.fit import Constraint, fit, gauss_newton
-from neurafield.problems import _level_sets, _moving, _near, evolution, mean_curvature, transport
+from neurafield.problems import _flow, _level_sets, _moving, _near, mean_curvature, transport
+from neurafield.problems._flow import constraints, morph_constraints
 from neurafield.problems._moving import Region, at_time, roundness
 from neurafield.problems._near import Near, near_start
 from neurafield.problems._velocities import AbstractVelocity, Rotation, Vortex
-from neurafield.problems.evolution import Plan, constraints, morph_constraints
+from neurafield.problems.evolution import Plan
 from neurafield.signals import Interior
 
 R = 0.7
@@ -232,7 +233,7 @@ def test_the_start_is_asked_near_the_surface() -> None:
 def test_what_a_solution_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_moving, "_CELLS", 16)
     monkeypatch.setattr(_near, "_KNOWN", 2000)
-    monkeypatch.setattr(evolution, "pictures", lambda *_: [])
+    monkeypatch.setattr(_flow, "pictures", lambda *_: [])
     found = mean_curvature(ball, plan=Plan(width=8, num_points=150, steps=3))
     assert found.signal is not None
     assert found.signal["times"] == [0.0, pytest.approx(0.75 * R**2 / 4, rel=0.02)]

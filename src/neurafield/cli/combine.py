@@ -7,12 +7,12 @@ from pathlib import Path
 
 from .. import composition
 from .._files import check_can_write
-from ..field_file import FieldFile, save
+from ..field_file import save
 from ..shapes import Frame, ShapeLayout
 from ..shapes.frame import FILLED
 from .field_input import load_field
 from .main import DONE
-from .shape_layout import shape_layout
+from .shape_layout import distance_layout
 
 OPERATIONS: dict[str, Callable[..., composition.AbstractComposition]] = {
     "union": composition.Union,
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     check_can_write(arguments.out, force=arguments.force, inputs=paths)
     files = [load_field(path) for path in paths]
-    frames = [_distances(path, file).frame for path, file in zip(paths, files, strict=True)]
+    frames = [distance_layout(path, file).frame for path, file in zip(paths, files, strict=True)]
     # What is not in the first is not in an intersection or a difference.
     union = arguments.operation == "union"
     frame = composition.common_frame(frames) if union else frames[0]
@@ -79,16 +79,3 @@ def _warn_apart(arguments: argparse.Namespace, frames: list[Frame]) -> None:
                 f"{arguments.operation} {means}.",
                 file=sys.stderr,
             )
-
-
-def _distances(path: Path, file: FieldFile) -> ShapeLayout:
-    """The layout of a still shape whose field is a signed distance."""
-    layout = shape_layout(path, file)
-    if layout.quantity.name != "sdf":
-        raise ValueError(
-            f"{path}: expected a field of signed distances, got {layout.quantity.name}. Fit it "
-            "with --quantity sdf."
-        )
-    if layout.times is not None:
-        raise ValueError(f"{path}: expected a shape that stands still, got one that moves.")
-    return layout

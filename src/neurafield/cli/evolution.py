@@ -6,55 +6,46 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from .. import composition
 from ..errors import SignalError
-from ..field_file import load
 from ..problems import Solution, mean_curvature, morph, transport
 from ..problems.evolution import Plan
 from ..shapes import Frame, Mesh, MeshDistance, read_shape
+from .field_input import load_field
 from .interruption import interruption
-from .shape_layout import shape_layout
+from .shape_layout import distance_layout
 
 Distance = Callable[[Tensor], Tensor]
 
 
 def solve_mean_curvature(arguments: argparse.Namespace, common: dict[str, Any]) -> Solution:
     """It becomes round and shrinks."""
-    (start,), frame = _shapes([arguments.input])
-    plan = _plan(arguments, common)
-    with interruption() as interrupted:
-        return mean_curvature(
-            start,
-            duration=arguments.duration,
-            frame=frame,
-            plan=plan,
-            should_stop=interrupted,
-            **common,
-        )
+    return _moved(mean_curvature, [arguments.input], arguments, common, duration=arguments.duration)
 
 
 def solve_transport(arguments: argparse.Namespace, common: dict[str, Any]) -> Solution:
     """A velocity carries it along."""
-    (start,), frame = _shapes([arguments.input])
-    plan = _plan(arguments, common)
-    with interruption() as interrupted:
-        return transport(
-            start,
-            velocity=arguments.field,
-            frame=frame,
-            plan=plan,
-            should_stop=interrupted,
-            **common,
-        )
+    return _moved(transport, [arguments.input], arguments, common, velocity=arguments.field)
 
 
 def solve_morph(arguments: argparse.Namespace, common: dict[str, Any]) -> Solution:
     """It becomes another."""
-    (first, second), frame = _shapes([arguments.input, arguments.second])
+    return _moved(morph, [arguments.input, arguments.second], arguments, common)
+
+
+def _moved(
+    flow: Callable[..., Solution],
+    paths: list[Path],
+    arguments: argparse.Namespace,
+    common: dict[str, Any],
+    **own: Any,
+) -> Solution:
+    shapes, frame = _shapes(paths)
     plan = _plan(arguments, common)
     with interruption() as interrupted:
-        return morph(first, second, frame=frame, plan=plan, should_stop=interrupted, **common)
+        return flow(*shapes, frame=frame, plan=plan, should_stop=interrupted, **own, **common)
 
 
 def _plan(arguments: argparse.Namespace, common: dict[str, Any]) -> Plan:
@@ -65,10 +56,13 @@ def _plan(arguments: argparse.Namespace, common: dict[str, Any]) -> Plan:
 
 def _shapes(paths: list[Path]) -> tuple[list[Distance], Frame]:
     """Distances in one frame: that of the first field, or else around all meshes."""
-    meshes, frame = {}, None
+    meshes: dict[Path, Mesh] = {}
+    fields: dict[Path, tuple[nn.Module, Frame]] = {}
     for path in paths:
         if path.suffix == ".field":
-            frame = frame or shape_layout(path, load(path)).frame
+            file = load_field(path)
+            own = distance_layout(path, file).frame
+            fields[path] = file.field.requires_grad_(False), own
             continue
         found = read_shape(path)
         if not isinstance(found, Mesh):
@@ -76,9 +70,14 @@ def _shapes(paths: list[Path]) -> tuple[list[Distance], Frame]:
                 f"{path}: expected a mesh, got points. Fit a field to them first: neurafield fit."
             )
         meshes[path] = found
-    frame = frame or Frame.around(torch.cat([mesh.vertices for mesh in meshes.values()]))
+    if fields:
+        frame = next(iter(fields.values()))[1]
+    else:
+        frame = Frame.around(torch.cat([mesh.vertices for mesh in meshes.values()]))
     return [
-        _mesh_distance(meshes[path], frame) if path in meshes else _field_distance(path, frame)
+        _mesh_distance(meshes[path], frame)
+        if path in meshes
+        else composition.in_frame(*fields[path], frame)
         for path in paths
     ], frame
 
@@ -86,24 +85,3 @@ def _shapes(paths: list[Path]) -> tuple[list[Distance], Frame]:
 def _mesh_distance(mesh: Mesh, frame: Frame) -> Distance:
     distance = MeshDistance.of(mesh, frame)
     return lambda x: distance.signed(x)[..., None]
-
-
-def _field_distance(path: Path, frame: Frame) -> Distance:
-    file = load(path)
-    layout = shape_layout(path, file)
-    if layout.times is not None or layout.quantity.name not in ("sdf", "tsdf"):
-        raise SignalError(
-            f"{path}: expected signed distances of a shape that stands still, got "
-            f"{'a moving shape' if layout.times else layout.quantity.name}."
-        )
-    steepness = 1 / layout.quantity.truncation if layout.quantity.name == "tsdf" else 1.0
-    field = file.field.requires_grad_(False)
-
-    def distance(x: Tensor) -> Tensor:
-        own = layout.frame.to_unit(frame.to_user(x)).to(x)
-        # Beyond its box a field knows nothing; there the way to the box is added.
-        inside = own.clamp(-1, 1)
-        away = (own - inside).norm(dim=-1, keepdim=True)
-        return (field(inside) / steepness + away) * (layout.frame.scale / frame.scale)
-
-    return distance

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ..errors import FieldFileError
 from ..field_file import FieldFile, load
-from ..shapes import SUFFIXES
+from ..shapes import SUFFIXES, ShapeLayout
+from ..signals import AbstractLayout
 
 
 def load_field(path: Path) -> FieldFile:
@@ -20,3 +21,16 @@ def load_field(path: Path) -> FieldFile:
             f"{path}: is a mesh or points, not a field; neurafield fit {path} makes one."
         )
     return load(path)
+
+
+def check_maps(path: Path, file: FieldFile, layout: AbstractLayout | ShapeLayout) -> None:
+    """Require a field of the dimensions that its file tells.
+
+    Raises:
+        FieldFileError: If it has others.
+    """
+    if (layout.in_dim, layout.channels) != (file.field.in_dim, file.field.out_dim):
+        raise FieldFileError(
+            f"{path}: the field maps {file.field.in_dim} coordinates to {file.field.out_dim} "
+            f"values, its {layout.kind} {layout.in_dim} to {layout.channels}."
+        )

@@ -15,7 +15,7 @@ from .._files import check_can_write
 from ..errors import FieldFileError, SignalError
 from ..field_file import FieldFile
 from . import draw, draw_options
-from .field_input import load_field
+from .field_input import check_maps, load_field
 from .interruption import ended_as_interrupted
 from .main import DONE
 from .progress import bar
@@ -63,11 +63,7 @@ def file_layout(path: Path, file: FieldFile) -> signals.AbstractLayout:
         layout = signals.layout_from_spec(file.signal)
     except SignalError as error:
         raise FieldFileError(f"{path}: {error}") from error
-    if (layout.in_dim, layout.channels) != (file.field.in_dim, file.field.out_dim):
-        raise FieldFileError(
-            f"{path}: the field maps {file.field.in_dim} coordinates to {file.field.out_dim} "
-            f"values, its signal {layout.in_dim} to {layout.channels}."
-        )
+    check_maps(path, file, layout)
     return layout
 
 

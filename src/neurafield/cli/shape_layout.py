@@ -9,6 +9,7 @@ from ..composition import AbstractComposition
 from ..errors import FieldFileError, SignalError
 from ..field_file import FieldFile
 from ..shapes import ShapeLayout
+from .field_input import check_maps
 
 UDF_LEVEL = 0.01
 """What is drawn of an unsigned distance, whose zero has no inside and no normal."""
@@ -38,10 +39,27 @@ def shape_layout(path: Path, file: FieldFile) -> ShapeLayout:
         layout = ShapeLayout.from_spec(file.signal)
     except SignalError as error:
         raise FieldFileError(f"{path}: {error}") from error
-    if (layout.in_dim, layout.channels) != (file.field.in_dim, file.field.out_dim):
-        raise FieldFileError(
-            f"{path}: the field maps {file.field.in_dim} coordinates to {file.field.out_dim} "
-            f"values, its shape {layout.in_dim} to {layout.channels}."
+    check_maps(path, file, layout)
+    return layout
+
+
+def distance_layout(path: Path, file: FieldFile) -> ShapeLayout:
+    """The layout of a still shape whose field is a signed distance.
+
+    Raises:
+        FieldFileError: If it is of no shape.
+        ValueError: If it is of another quantity, or moves.
+    """
+    layout = shape_layout(path, file)
+    if layout.quantity.name != "sdf":
+        raise ValueError(
+            f"{path}: expected a field of signed distances, got {layout.quantity.name}. Fit it "
+            "with --quantity sdf."
+        )
+    if layout.times is not None:
+        raise ValueError(
+            f"{path}: expected a shape that stands still, got a moving shape. Mesh it at a time "
+            "with neurafield mesh --at T, and fit that."
         )
     return layout
 

@@ -6,84 +6,26 @@ $(1 - s) f_s = |\nabla f| (g - f)$ makes it the zero level of g. Coordinates are
 each in [-1, 1]; s from 0 to 1 is the part of the time that is done.
 """
 
-import time as clock
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from .._checks import check_count, check_positive
-from ..derivatives import Local
+from .._checks import check_positive
 from ..derivatives.operators import Function
-from ..domains import Box
-from ..errors import SignalError
-from ..field import Field
-from ..fit import Constraint, Result, fit, gauss_newton
 from ..fit.progress import Callback
-from ..maps import Residual
-from ..networks import Siren
 from ..shapes import Frame, ShapeLayout
-from ..signals import Interior
 from . import _level_sets
-from ._moving import Region, at_time, pictures, roundness
-from ._near import Near, near_blend, near_start
+from ._flow import PLAN, constraints, morph_constraints, region, solve, times
+from ._flow import Plan as Plan
+from ._flow import body as body_of
+from ._moving import Region
 from ._solution import Solution
 from ._velocities import AbstractVelocity, Rotation, Vortex
 
-SPREAD = 0.15
-"""Of the layer around the surface in which most points lie."""
 VELOCITIES = ("rotation", "vortex")
 UNIT = Frame()
 """The coordinates are the user's."""
-_START = 300.0
-"""Weight of the beginning: an error there is one at all times."""
-_HOLD = 10
-"""Steps that share their points."""
-_MEASURED = 9
-"""Times at which the shape is measured."""
-_SHOWN = (-1.0, -0.5, 0.0, 0.5, 1.0)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a flow is fitted: a small network of sines, by Gauss-Newton, whose steps are few.
-
-    Args:
-        width: Hidden units in each of the two layers. A step takes of the order of width^4
-            operations a point.
-        num_points: Where the equation is asked for, a step.
-        steps: Of the fit.
-        omega: Frequency factors of the sines.
-    """
-
-    width: int = 40
-    num_points: int = 2500
-    steps: int = 40
-    omega: float = 3.0
-
-    def __post_init__(self) -> None:
-        check_count(self, width=self.width, num_points=self.num_points, steps=self.steps)
-        check_positive(self, omega=self.omega)
-
-    def field(self, dim: int, seed: int) -> Field:
-        """Over space and time."""
-        return Field(
-            Siren(
-                dim + 1,
-                1,
-                width=self.width,
-                depth=2,
-                omega_0=self.omega,
-                omega=self.omega,
-                generator=torch.Generator().manual_seed(seed),
-            )
-        )
-
-
-PLAN = Plan()
-"""What suits a body without fine parts."""
 
 
 def mean_curvature(
@@ -135,21 +77,21 @@ def mean_curvature(
         trained network and take thousands of steps of Adam with points on the whole; ours follow
         the surface.
     """
-    body = _body("mean_curvature", start)
+    body = body_of("mean_curvature", start)
     if duration is None:
         radius = (3 * body.volume / (4 * torch.pi)) ** (1 / 3)
         duration = 0.75 * radius**2 / 4 * frame.scale**2
     check_positive("mean_curvature", duration=duration)
     residual = _level_sets.mean_curvature_residual(duration / frame.scale**2)
     field = plan.field(3, seed)
-    return _solve(
+    return solve(
         field,
         constraints(field, start, residual, plan),
         ShapeLayout(frame=frame, times=(0.0, duration)),
         plan,
         seed=seed,
         bounds={"time": time, "callbacks": callbacks, "should_stop": should_stop},
-        measure=lambda: {"start_iou": _region(field, -1.0).overlap(body)},
+        measure=lambda: {"start_iou": region(field, -1.0).overlap(body)},
         settings={"duration": duration},
     )
 
@@ -205,17 +147,17 @@ def transport(
     if isinstance(velocity, str):
         velocity = Rotation(axes=(2, 0)) if velocity == "rotation" else Vortex()
     carried = velocity
-    _body("transport", start)
+    body_of("transport", start)
     field = plan.field(3, seed)
 
     def measure() -> dict[str, Any]:
         ious = []
-        for tau in _times():
+        for tau in times():
             moved = _carried(start, carried, (tau + 1) / 2)
-            ious.append(_region(field, tau).overlap(Region.of(moved)))
+            ious.append(region(field, tau).overlap(Region.of(moved)))
         return {"least_iou": min(ious), "ious": ious}
 
-    return _solve(
+    return solve(
         field,
         constraints(field, start, _level_sets.transport_residual(carried), plan),
         ShapeLayout(frame=frame, times=(0.0, 1.0)),
@@ -275,18 +217,18 @@ def morph(
         Novello et al. 2023, section 4.3; the end at a finite time, and the constraint there, are
         ours.
     """
-    ends = _body("morph", first), _body("morph", second)
+    ends = body_of("morph", first), body_of("morph", second)
     field = plan.field(3, seed)
 
     def measure() -> dict[str, Any]:
-        blends = [Region.of(_blended(first, second, (tau + 1) / 2)) for tau in _times()]
+        blends = [Region.of(_blended(first, second, (tau + 1) / 2)) for tau in times()]
         return {
-            "start_iou": _region(field, -1.0).overlap(ends[0]),
-            "end_iou": _region(field, 1.0).overlap(ends[1]),
+            "start_iou": region(field, -1.0).overlap(ends[0]),
+            "end_iou": region(field, 1.0).overlap(ends[1]),
             "blend_volumes": [frame.scale**3 * blend.volume for blend in blends],
         }
 
-    return _solve(
+    return solve(
         field,
         morph_constraints(first, second, 3, plan),
         ShapeLayout(frame=frame, times=(0.0, 1.0)),
@@ -298,93 +240,6 @@ def morph(
     )
 
 
-def constraints(
-    field: Field, start: Function, residual: Callable[[Local, Tensor], Tensor], plan: Plan
-) -> list[Constraint]:
-    """The equation inside, most of all near the surface; the shape at the beginning."""
-    dim = field.in_dim - 1
-    return [
-        Constraint(
-            signal=Near(Interior(Box.cube(dim + 1)), field, SPREAD, hold=_HOLD),
-            map=Residual(residual),
-            batch_size=plan.num_points,
-            name="equation",
-        ),
-        Constraint(
-            signal=near_start(start, dim, spread=2 * SPREAD),
-            weight=_START,
-            batch_size=plan.num_points // 2,
-            name="start",
-        ),
-    ]
-
-
-def morph_constraints(first: Function, second: Function, dim: int, plan: Plan) -> list[Constraint]:
-    """The equation, most of all near the blend of both; a shape at either end."""
-    ends = {"start": (first, -1.0), "end": (second, 1.0)}
-    return [
-        Constraint(
-            signal=near_blend(first, second, dim, spread=SPREAD),
-            map=_level_sets.Towards(),
-            batch_size=plan.num_points,
-            name="equation",
-        ),
-        *(
-            Constraint(
-                signal=near_start(shape, dim, spread=2 * SPREAD, at=at),
-                weight=_START,
-                batch_size=plan.num_points // 2,
-                name=name,
-            )
-            for name, (shape, at) in ends.items()
-        ),
-    ]
-
-
-def _solve(
-    field: Field,
-    problem: list[Constraint],
-    layout: ShapeLayout,
-    plan: Plan,
-    *,
-    seed: int,
-    bounds: dict[str, Any],
-    measure: Callable[[], dict[str, Any]],
-    settings: dict[str, Any],
-) -> Solution:
-    started = clock.perf_counter()
-    result: Result = fit(
-        field, problem, steps=plan.steps, seed=seed, optimizer=gauss_newton, **bounds
-    )
-    if result.status == "diverged":
-        raise SignalError(f"evolution: {result.message}.")
-    assert layout.times is not None
-    begin, end = layout.times
-    scale = layout.frame.scale
-    regions = [_region(field, tau) for tau in _times()]
-    volumes, areas = [r.volume for r in regions], [r.area for r in regions]
-    figures = {
-        "volume_drift": max(abs(v / volumes[0] - 1) for v in volumes) if volumes[0] else None,
-        **measure(),
-        "times": [begin + (end - begin) * (tau + 1) / 2 for tau in _times()],
-        "volumes": [scale**3 * volume for volume in volumes],
-        "areas": [scale**2 * area for area in areas],
-        "roundness": [roundness(v, a) for v, a in zip(volumes, areas, strict=True)],
-        "loss": result.loss,
-        "status": result.status,
-        "steps": result.step,
-        "seconds": round(clock.perf_counter() - started, 2),
-    }
-    titles = [f"t = {begin + (end - begin) * (tau + 1) / 2:.3g}" for tau in _SHOWN]
-    return Solution(
-        field=field,
-        figures=figures,
-        panels=pictures(field, _SHOWN, titles),
-        signal=layout.spec(),
-        settings={"seed": seed, "width": plan.width, "points": plan.num_points, **settings},
-    )
-
-
 def _carried(start: Function, velocity: AbstractVelocity, s: float) -> Function:
     """Where a shape is at a time, by following every place back to the beginning."""
     return lambda x: start(velocity.origin(x, s))
@@ -393,21 +248,3 @@ def _carried(start: Function, velocity: AbstractVelocity, s: float) -> Function:
 def _blended(first: Function, second: Function, s: float) -> Function:
     """Between two distances."""
     return lambda x: (1 - s) * first(x) + s * second(x)
-
-
-def _times() -> list[float]:
-    return torch.linspace(-1, 1, _MEASURED, dtype=torch.float64).tolist()
-
-
-def _region(field: Field, tau: float) -> Region:
-    return Region.of(at_time(field, tau))
-
-
-def _body(owner: str, shape: Function) -> Region:
-    region = Region.of(shape)
-    if not bool((region.values < 0).any()):
-        raise SignalError(
-            f"{owner}: expected a shape with an inside, got values of at least "
-            f"{float(region.values.min()):.3g} everywhere in [-1, 1]."
-        )
-    return region
