@@ -2,7 +2,8 @@
 
 `python -m benchmarks.meshing F.field [RESOLUTION ...]`; without a field, a torus in closed form.
 Each mesh is made in a process of its own, whose largest memory is taken. The whole grid is asked
-and meshed by scikit-image where it is small enough.
+and meshed by scikit-image where it is small enough; how far both surfaces are apart is the largest
+distance from a vertex of either one to the triangles of the other, in cells.
 """
 
 import json
@@ -18,13 +19,13 @@ import torch
 from torch import Tensor
 
 from neurafield import load
-from neurafield.shapes import ShapeLayout, euler_number, is_closed
+from neurafield.shapes import Mesh, MeshDistance, ShapeLayout, euler_number, is_closed
 from neurafield.surfaces import extract
 
 from .harness import write_result
 
 RESOLUTIONS = (128, 256, 512, 1024)
-DENSE_UP_TO = 256
+DENSE_UP_TO = 512
 
 
 def torus(x: Tensor) -> Tensor:
@@ -66,6 +67,7 @@ def sparse(name: str, resolution: int) -> dict[str, object]:
         "vertices": len(mesh.vertices),
         "euler": euler_number(mesh),
         "closed": is_closed(mesh),
+        "memory_gb": memory(),
     }
 
 
@@ -81,12 +83,29 @@ def dense(name: str, resolution: int) -> dict[str, object]:
             places = torch.stack([torch.full_like(y, float(x)), y, z], -1).reshape(-1, 3)
             parts = [field(part) for part in places.split(16_384)]
             values[row] = torch.cat(parts).reshape(y.shape).numpy()
-    vertices, *_ = skimage.measure.marching_cubes(values, 0.0)
-    return {
+    vertices, faces, *_ = skimage.measure.marching_cubes(values, 0.0)
+    figures = {
         "wall_s": round(time.perf_counter() - wall, 2),
         "cpu_s": round(time.process_time() - own, 2),
         "vertices": len(vertices),
+        "memory_gb": memory(),
     }
+    cell = 2 / resolution
+    places = torch.from_numpy(vertices.astype(np.float64)) * cell - 1
+    whole = Mesh(places, torch.from_numpy(faces.astype(np.int64)))
+    return {**figures, "apart_cells": round(apart(extract(field, resolution), whole) / cell, 3)}
+
+
+def memory() -> float:
+    """The largest this process has had, in GB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+
+
+def apart(one: Mesh, other: Mesh) -> float:
+    """The largest distance from a vertex of either mesh to the other's triangles."""
+    there = MeshDistance.of(other).unsigned(one.vertices.double())
+    back = MeshDistance.of(one).unsigned(other.vertices.double())
+    return float(max(there.max(), back.max()))
 
 
 def in_child(way: str, name: str, resolution: int) -> dict[str, object]:
@@ -100,9 +119,7 @@ def main(arguments: list[str]) -> None:
     """Run and write."""
     if arguments[:1] == ["--child"]:
         way, name, given = arguments[1:]
-        found = (sparse if way == "sparse" else dense)(name, int(given))
-        largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(json.dumps({**found, "memory_gb": round(largest / 1e6, 2)}))
+        print(json.dumps((sparse if way == "sparse" else dense)(name, int(given))))
         return
     name = arguments[0] if arguments else "torus"
     figures = {}

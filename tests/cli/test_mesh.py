@@ -52,8 +52,8 @@ def test_it_comes_back_in_the_units_of_the_shape(mesh: Steps, tmp_path: Path, su
     code, said, warned = mesh(slab_field(tmp_path), "--out", out, "--resolution", 8, "--json")
     assert code == 0
     assert "--closed" in warned
-    found = json.loads(said.splitlines()[-1])
-    keys = ["vertices", "faces", "evaluations", "seconds", "euler", "watertight"]
+    found = json.loads(said)
+    keys = ["vertices", "faces", "evaluations", "seconds", "euler", "watertight", "bytes", "file"]
     assert list(found) == keys
     assert not found["watertight"]
     assert found["euler"] == 1
@@ -69,7 +69,7 @@ def test_occupancy_is_turned_round_and_closed(mesh: Steps, tmp_path: Path) -> No
     options = ("--out", out, "--resolution", 8, "--closed", "--level", 0.5, "--json")
     code, said, warned = mesh(path, *options)
     assert (code, "border" in warned) == (0, False)
-    assert json.loads(said.splitlines()[-1])["watertight"]
+    assert json.loads(said)["watertight"]
     read = read_shape(out)
     assert isinstance(read, Mesh)
     # 0.25 - x is 0.5 at x = -0.25; what is on the smaller side of that is inside.

@@ -100,10 +100,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(
         f"{arguments.out}: {len(mesh.vertices):,} vertices, {len(mesh.faces):,} triangles, "
-        f"{arguments.out.stat().st_size:,} bytes"
+        f"{arguments.out.stat().st_size:,} bytes",
+        file=sys.stderr if arguments.json else sys.stdout,
     )
     if arguments.json:
-        print(json.dumps(found))
+        facts = {"bytes": arguments.out.stat().st_size, "file": str(arguments.out)}
+        print(json.dumps(found | facts))
     return DONE
 
 
