@@ -2,13 +2,15 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .. import activations
 from .._checks import check_last_axis
+from .._component import build
 from ..activations import AbstractActivation
 from ..derivatives import Jet, rules
 from ..kernels import fused_mlp as value_kernel
@@ -96,6 +98,18 @@ class AbstractPerceptron(AbstractNetwork):
                 factor = 1.0
             scales.append(factor)
         return weights, biases, scales
+
+
+def chosen_activation(given: AbstractActivation | dict[str, Any] | str) -> AbstractActivation:
+    """An instance as it is, or one from its class name or its description."""
+    if isinstance(given, str):
+        given = {"type": given, "hyperparams": {}}
+    return build(activations, AbstractActivation, given)
+
+
+def shortest(spec: dict[str, Any]) -> dict[str, Any] | str:
+    """The description of an activation, or its class name if it has nothing to say but that."""
+    return spec if spec["hyperparams"] else spec["type"]
 
 
 def activate(x: Jet, activation: AbstractActivation) -> Jet:

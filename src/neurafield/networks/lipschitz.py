@@ -9,15 +9,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from .. import activations
 from .._checks import check_count, check_last_axis
-from .._component import build, spec_of
+from .._component import spec_of
 from ..activations import AbstractActivation
 from ..derivatives import Jet
 from ..kernels import fused_mlp as value_kernel
 from ..kernels import fused_mlp_jet as jet_kernel
 from ._base import AbstractNetwork
-from ._perceptron import initial_layers
+from ._perceptron import chosen_activation, initial_layers, shortest
 
 STEEPEST = {
     "Tanh": 1.0,
@@ -87,9 +86,7 @@ class Lipschitz(AbstractNetwork):
         check_count(self, in_dim=in_dim, out_dim=out_dim, width=width, high=2**16)
         check_count(self, depth=depth, high=256)
         self.in_dim, self.out_dim, self.width, self.depth = in_dim, out_dim, width, depth
-        if isinstance(activation, str):
-            activation = {"type": activation, "hyperparams": {}}
-        f: AbstractActivation = build(activations, AbstractActivation, activation)
+        f = chosen_activation(activation)
         self._kernel, self._factor = _known(f)
         self._activation_spec = copy.deepcopy(spec_of(f))
         self.layers = initial_layers(
@@ -124,13 +121,12 @@ class Lipschitz(AbstractNetwork):
         return float(self.bound().detach())
 
     def hyperparams(self) -> dict[str, Any]:
-        spec = self._activation_spec
         return {
             "in_dim": self.in_dim,
             "out_dim": self.out_dim,
             "width": self.width,
             "depth": self.depth,
-            "activation": spec["type"] if not spec["hyperparams"] else spec,
+            "activation": shortest(self._activation_spec),
         }
 
     def _affine(self) -> tuple[list[Tensor], list[Tensor], list[float]]:

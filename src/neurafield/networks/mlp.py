@@ -6,11 +6,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import activations
 from .._checks import check_count
-from .._component import build, spec_of
+from .._component import spec_of
 from ..activations import AbstractActivation
-from ._perceptron import AbstractPerceptron, initial_layers
+from ._perceptron import AbstractPerceptron, chosen_activation, initial_layers, shortest
 
 
 class MLP(AbstractPerceptron):
@@ -62,9 +61,7 @@ class MLP(AbstractPerceptron):
         check_count(self, in_dim=in_dim, out_dim=out_dim, width=width, high=2**16)
         check_count(self, depth=depth, high=256)
         self.in_dim, self.out_dim, self.width, self.depth = in_dim, out_dim, width, depth
-        if isinstance(activation, str):
-            activation = {"type": activation, "hyperparams": {}}
-        f: AbstractActivation = build(activations, AbstractActivation, activation)
+        f = chosen_activation(activation)
         # Kept, for layers and activations may be replaced.
         self._activation_spec = spec_of(f)
         trained = any(True for _ in f.parameters())
@@ -77,11 +74,10 @@ class MLP(AbstractPerceptron):
         )
 
     def hyperparams(self) -> dict[str, Any]:
-        spec = self._activation_spec
         return {
             "in_dim": self.in_dim,
             "out_dim": self.out_dim,
             "width": self.width,
             "depth": self.depth,
-            "activation": spec["type"] if not spec["hyperparams"] else spec,
+            "activation": shortest(self._activation_spec),
         }
