@@ -91,6 +91,7 @@ NETWORKS: dict[str, Build] = {
     "Bacon": lambda: networks.Bacon(2, 3, bandwidths=[16, 16, 32, 64]),
     "Finer": lambda: networks.Finer(2, 3),
     "Linear": lambda: networks.Linear(32, 3),
+    "Lipschitz": lambda: networks.Lipschitz(3, 1, width=64, depth=4),
     "MLP": lambda: networks.MLP(32, 3, width=64, depth=2),
     "Siren": lambda: networks.Siren(2, 3),
     "Wire": lambda: networks.Wire(2, 3),
