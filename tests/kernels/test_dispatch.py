@@ -10,6 +10,7 @@ import torch
 
 from neurafield.errors import KernelNotice, NeurafieldError
 from neurafield.kernels import dispatch
+from neurafield.kernels.grid import make_levels
 from neurafield.networks import Siren
 
 from .levels import LEVELS, needs_native
@@ -96,6 +97,25 @@ def test_the_sanitized_build_is_tested_where_it_is_meant() -> None:
 
 
 @needs_native
+def test_tensors_are_handed_over_as_they_are() -> None:
+    levels = make_levels([[2]], max_rows=None).columns
+    table, x = torch.tensor([[0.0], [10.0], [30.0]], requires_grad=True), torch.tensor([[0.5], [0]])
+    y = torch.zeros(2, 1)
+    dispatch.call("grid_forward", levels, False, 1, table, x, y)
+    assert y.flatten().tolist() == [20, 10]
+
+    refused = {
+        "float64": (table.double(), x, y),
+        "strided": (table, x, torch.zeros(2, 2)[:, :1]),
+        "too few rows": (table[:2], x, y),
+        "too wide": (table, x, torch.zeros(2, 2)),
+    }
+    for arguments in refused.values():
+        with pytest.raises((TypeError, ValueError)):
+            dispatch.call("grid_forward", levels, False, 1, *arguments)
+
+
+@needs_native
 def test_many_python_threads_at_once() -> None:
     net = Siren(2, 1, width=32, depth=2)
     x = torch.rand(3000, 2)
@@ -126,6 +146,7 @@ def test_a_forked_child_can_work(own_pool: bool) -> None:
 import os, torch
 from neurafield.networks import Siren
 from neurafield.kernels import dispatch
+from neurafield.kernels.grid import make_levels
 dispatch.native().use_own_threads({own_pool})
 torch.set_num_threads(2)
 net, x = Siren(2, 1, width=16, depth=2), torch.rand(5000, 2)

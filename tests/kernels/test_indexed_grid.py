@@ -198,13 +198,12 @@ def test_an_index_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(dispatch.VARIABLE, raising=False)
     made = []
 
-    class Library:
-        def __getattr__(self, name: str) -> object:
-            if name == "GridIndex":
-                made.append(name)
-            return getattr(dispatch.native(), name)
+    def watched(name: str, *arguments: object) -> object:
+        if name == "GridIndex":
+            made.append(name)
+        return dispatch.call(name, *arguments)
 
-    monkeypatch.setattr(native, "native", lambda: Library())
+    monkeypatch.setattr(native, "call", watched)
     problem = Problem(2)
     for count in (3, 1, 2, 3):
         table = problem.table.clone().requires_grad_()

@@ -9,9 +9,11 @@ import importlib
 import os
 import warnings
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.dlpack import to_dlpack
 
 from ..errors import KernelNotice, NeurafieldError
 
@@ -36,6 +38,23 @@ def native() -> ModuleType:
     """The compiled library; only for callers to whom `use_native` said yes."""
     assert _native is not None
     return _native
+
+
+def call(name: str, *arguments: Any) -> Any:
+    """Call something of the compiled library; only for callers to whom `use_native` said yes.
+
+    Tensors, alone or in lists, go as DLPack capsules. A tensor that is given as it is would be
+    asked for one by a method in Python, and that takes longer than a kernel on few points.
+    """
+    return getattr(native(), name)(*map(_handed_over, arguments))
+
+
+def _handed_over(argument: Any) -> Any:
+    if isinstance(argument, Tensor):
+        return to_dlpack(argument)
+    if isinstance(argument, list) and argument and isinstance(argument[0], Tensor):
+        return list(map(to_dlpack, argument))
+    return argument
 
 
 def requested() -> str:
@@ -106,23 +125,24 @@ def describe() -> str:
 
 def transformed(tensors: tuple[Tensor, ...]) -> str:
     """Why only torch's own operations can serve, or "": transforms see through nothing else."""
-    if any(t.device.type != "cpu" for t in tensors):
+    if not all(t.is_cpu for t in tensors):
         return "the compiled kernels are for the CPU"
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return "torch is tracing"
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    functorch = torch._C._functorch
+    if functorch.peek_interpreter_stack() is not None:
         return "a torch.func transform is running"
     if torch.autograd.forward_ad._current_level >= 0:
         return "forward-mode derivatives are taken"
     if torch.utils._python_dispatch._get_current_dispatch_mode() is not None:
         return "a torch dispatch mode is watching"
-    functorch = torch._C._functorch
-    if any(functorch.is_batchedtensor(t) or functorch.is_legacy_batchedtensor(t) for t in tensors):
-        return "gradients are taken in batches"
-    if any(t.is_neg() for t in tensors):
-        return "a tensor is stored negated"
-    if any(type(t) not in (Tensor, torch.nn.Parameter) for t in tensors):
-        return "a subclass of Tensor is among the inputs"
+    for t in tensors:
+        if functorch.is_batchedtensor(t) or functorch.is_legacy_batchedtensor(t):
+            return "gradients are taken in batches"
+        if t.is_neg():
+            return "a tensor is stored negated"
+        if type(t) not in (Tensor, torch.nn.Parameter):
+            return "a subclass of Tensor is among the inputs"
     return ""
 
 

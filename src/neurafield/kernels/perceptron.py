@@ -65,9 +65,9 @@ def beyond_compiled(weights: Sequence[Tensor]) -> str:
 
 
 def split(parameters: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """Weights and biases of a list that has first the ones, then the others; without gradients."""
-    detached = [parameter.detach() for parameter in parameters]
-    return detached[: len(detached) // 2], detached[len(detached) // 2 :]
+    """Weights and biases of a list that has first the ones, then the others."""
+    middle = len(parameters) // 2
+    return list(parameters[:middle]), list(parameters[middle:])
 
 
 def kept_memory(size: int) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..dispatch import native
+from ..dispatch import call
 
 
 def adam_step(
@@ -22,7 +22,8 @@ def adam_step(
     row_size = 1 if rows is None else grad[:1].numel()
     if grad.numel() == 0:
         return
-    native().adam_step(
+    call(
+        "adam_step",
         parameter,
         grad.contiguous(),
         rows,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..differentiable import gradients_by_reference
-from ..dispatch import native, transformed
+from ..dispatch import call, transformed
 from ..perceptron import asked_for, kept_memory, split
 from . import reference
 
@@ -43,8 +43,17 @@ def _forward(
     weights, biases = split(parameters)
     y = x.new_empty(len(x), len(biases[-1]))
     threads = torch.get_num_threads()
-    native().mlp_forward(
-        x.detach(), weights, biases, scales, _INDEX[activation], bfloat16, threads, y, saved
+    call(
+        "mlp_forward",
+        x,
+        weights,
+        biases,
+        scales,
+        _INDEX[activation],
+        bfloat16,
+        threads,
+        y,
+        saved,
     )
     return y
 
@@ -60,9 +69,7 @@ class _FusedMlp(torch.autograd.Function):
         *parameters: Tensor,
     ) -> Tensor:
         weights, biases = split(parameters)
-        saved = kept_memory(
-            native().mlp_saved_size(x.detach(), weights, biases, scales, _INDEX[activation])
-        )
+        saved = kept_memory(call("mlp_saved_size", x, weights, biases, scales, _INDEX[activation]))
         ctx.activation, ctx.scales, ctx.bfloat16 = activation, scales, bfloat16
         ctx.save_for_backward(x, saved, *parameters)
         return _forward(x, parameters, activation, scales, bfloat16, saved)
@@ -102,15 +109,16 @@ class _Gradient(torch.autograd.Function):
         ctx.activation, ctx.scales = activation, scales
         ctx.save_for_backward(x, grad_y, saved, pulled, *parameters)
         grad_x = torch.empty_like(x)
-        native().mlp_backward(
-            x.detach(),
+        call(
+            "mlp_backward",
+            x,
             *split(parameters),
             scales,
             _INDEX[activation],
             False,
             torch.get_num_threads(),
             saved,
-            grad_y.detach(),
+            grad_y,
             grad_x,
             [],
             [],
@@ -145,15 +153,16 @@ def _gradient_backward(
     grad_x = torch.empty_like(x) if wanted[0] else None
     grad_grad_y = torch.empty_like(grad_y) if wanted[1] else None
     grads = [torch.empty_like(p) for p in parameters] if any(wanted[2:]) else []
-    native().mlp_gradient_backward(
-        x.detach(),
+    call(
+        "mlp_gradient_backward",
+        x,
         *split(parameters),
         ctx.scales,
         _INDEX[ctx.activation],
         torch.get_num_threads(),
         saved,
         pulled,
-        grad_y.detach(),
+        grad_y,
         gbar.contiguous(),
         grad_x,
         grad_grad_y,
@@ -176,8 +185,9 @@ def _backward(
     weights, biases = split(parameters)
     grad_x = torch.empty_like(x) if wanted[0] else None
     grads = [torch.empty_like(p) for p in (*weights, *biases)] if any(wanted[1:]) else []
-    native().mlp_backward(
-        x.detach(),
+    call(
+        "mlp_backward",
+        x,
         weights,
         biases,
         ctx.scales,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..differentiable import gradients_by_reference
-from ..dispatch import native, transformed
+from ..dispatch import call, transformed
 from ..perceptron import asked_for, kept_memory, split
 from . import reference
 
@@ -44,9 +44,10 @@ def _forward(
 ) -> Tensor:
     weights, biases = split(parameters)
     y = streams.new_empty(*streams.shape[:-1], len(biases[-1]))
-    native().mlp_jet_forward(
-        streams.detach(),
-        mix.detach(),
+    call(
+        "mlp_jet_forward",
+        streams,
+        mix,
         weights,
         biases,
         scales,
@@ -70,8 +71,14 @@ class _FusedMlpJet(torch.autograd.Function):
     ) -> Tensor:
         weights, biases = split(parameters)
         saved = kept_memory(
-            native().mlp_jet_saved_size(
-                streams.detach(), mix.detach(), weights, biases, scales, _INDEX[activation]
+            call(
+                "mlp_jet_saved_size",
+                streams,
+                mix,
+                weights,
+                biases,
+                scales,
+                _INDEX[activation],
             )
         )
         ctx.activation, ctx.scales = activation, scales
@@ -110,9 +117,10 @@ def _backward(
 ) -> list[Tensor | None]:
     grad_streams = torch.empty_like(streams) if wanted[0] else None
     grads = [torch.empty_like(p) for p in parameters] if any(wanted[1:]) else []
-    native().mlp_jet_backward(
-        streams.detach(),
-        mix.detach(),
+    call(
+        "mlp_jet_backward",
+        streams,
+        mix,
         *split(parameters),
         ctx.scales,
         _INDEX[ctx.activation],

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..differentiable import gradients_by_reference
-from ..dispatch import native, transformed
+from ..dispatch import call, native, transformed
 from . import reference
 from .levels import Levels
 
@@ -54,11 +54,11 @@ def _index(levels: Levels, keys: Tensor | None) -> Any:
     assert keys is not None
     if keys.is_inference():
         # No version tells whether they have changed.
-        return native().GridIndex(levels.columns, levels.dim, keys.contiguous())
+        return call("GridIndex", levels.columns, levels.dim, keys.contiguous())
     version, of, index = _indices.get(keys, (-1, (), None))
     # That of all levels serves for the first of them too.
     if version != keys._version or of[: len(levels.levels)] != levels.levels:
-        index = native().GridIndex(levels.columns, levels.dim, keys.contiguous())
+        index = call("GridIndex", levels.columns, levels.dim, keys.contiguous())
         _indices[keys] = keys._version, levels.levels, index
     return index
 
@@ -72,9 +72,15 @@ def _forward(
     added: bool,
 ) -> Tensor:
     y = _kept(len(x), (1 if added else len(levels.levels)) * table.shape[1])
-    rows = table.detach()[: levels.num_rows]
-    native().grid_forward(
-        *_grid(levels, interpolation), rows, x.detach(), y, _index(levels, keys), added
+    rows = table[: levels.num_rows]
+    call(
+        "grid_forward",
+        *_grid(levels, interpolation),
+        rows,
+        x,
+        y,
+        _index(levels, keys),
+        added,
     )
     return y
 
@@ -123,18 +129,17 @@ def _backward(
     wanted: tuple[bool, bool],
 ) -> list[Tensor | None]:
     grid = _grid(ctx.levels, ctx.interpolation)
-    x, table, grad_y = x.detach(), table.detach(), grad_y.detach()
     num_rows, index = ctx.levels.num_rows, _index(ctx.levels, keys)
     grad_x = grad_table = None
     if wanted[0]:
         grad_x = _kept(*x.shape)
-        native().grid_backward_coords(*grid, table[:num_rows], x, grad_y, grad_x, index, ctx.added)
+        call("grid_backward_coords", *grid, table[:num_rows], x, grad_y, grad_x, index, ctx.added)
     if wanted[1] and ctx.sparse:
         grad_table = _touched_rows(ctx, grid, x, table, grad_y, index)
     elif wanted[1]:
         grad_table = _kept(*table.shape)
         grad_table[num_rows:] = 0
-        native().grid_backward_table(*grid, x, grad_y, grad_table[:num_rows], index, ctx.added)
+        call("grid_backward_table", *grid, x, grad_y, grad_table[:num_rows], index, ctx.added)
     return [grad_x, grad_table]
 
 
@@ -145,7 +150,7 @@ def _touched_rows(
     corners = len(x) << x.shape[1]
     most = sum(min(corners, level.size) for level in ctx.levels.levels)
     rows, grad_rows = torch.empty(most, dtype=torch.int64), table.new_empty(most, table.shape[1])
-    count = native().grid_backward_touched(*grid, x, grad_y, rows, grad_rows, index, ctx.added)
+    count = call("grid_backward_touched", *grid, x, grad_y, rows, grad_rows, index, ctx.added)
     return torch.sparse_coo_tensor(
         rows[:count].unsqueeze(0),
         grad_rows[:count],
