@@ -61,6 +61,13 @@ def test_a_mesh_becomes_a_field_of_its_distance(run: Run, ring: Path) -> None:
     assert told["fit"]["arch"] == "hash"
 
 
+@pytest.mark.parametrize(("steps", "poor"), [(2, True), (500, False)])
+def test_a_poor_fit_is_told(run: Run, ring: Path, steps: int, poor: bool) -> None:
+    outcome = run("fit", ring, "--steps", steps, "--json", *SMALL)
+    assert (outcome.json["iou"] < 0.9) == poor
+    assert ("More --steps or --params help" in outcome.err) == poor
+
+
 @pytest.mark.parametrize("quantity", ["tsdf", "occupancy", "udf"])
 def test_every_quantity_by_name(run: Run, ring: Path, quantity: str) -> None:
     outcome = run("fit", ring, "--quantity", quantity, "--steps", 3, "--json", *SMALL)

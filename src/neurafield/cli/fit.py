@@ -226,6 +226,8 @@ def _tell(
     figures |= {"params": about.get("params"), "bytes": out.stat().st_size, "file": str(out)}
     figures = {name: value for name, value in figures.items() if value is not None}
     print(_summary(task, figures), file=sys.stderr if as_json else sys.stdout)
+    if doubt := task.doubt(figures):
+        print(f"neurafield: {out}: {doubt}", file=sys.stderr)
     if target_psnr is not None and (about["psnr"] or math.inf) < target_psnr:
         print(
             f"neurafield: stopped before {target_psnr:g} dB; allow more with --steps or --time.",

@@ -26,6 +26,9 @@ from ..signals.distances import shape_fingerprint
 from .fit_signal import at_every_level
 from .fit_task import AbstractTask, Advance, Settings
 
+GOOD_IOU = 0.9
+"""Below it a mesh of the field is another shape to the eye."""
+
 
 class ShapeTask(AbstractTask):
     """A mesh or points, read from a file."""
@@ -112,3 +115,11 @@ class ShapeTask(AbstractTask):
         if "iou" in figures:
             parts.append(f"IoU {figures['iou']:.4f}")
         return parts
+
+    def doubt(self, figures: dict[str, Any]) -> str:
+        if figures.get("iou", 1.0) >= GOOD_IOU:
+            return ""
+        return (
+            f"the field and the shape share {figures['iou']:.0%} of their volume: parts may be "
+            "missing, or float beside it. More --steps or --params help."
+        )

@@ -66,3 +66,7 @@ class AbstractTask(ABC):
     @abstractmethod
     def summary(self, figures: dict[str, Any]) -> list[str]:
         """The measured figures in words."""
+
+    def doubt(self, figures: dict[str, Any]) -> str:
+        """What the user should know of figures that are poor, and what helps; or ""."""
+        return ""
