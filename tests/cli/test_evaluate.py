@@ -105,6 +105,27 @@ def test_two_meshes(run: Run, tmp_path: Path) -> None:
     assert run("evaluate", half, "--against", one, *FEW, "--json").json["iou"] is None
 
 
+@pytest.mark.parametrize("normals", [True, False])
+def test_against_points(run: Run, tmp_path: Path, normals: bool) -> None:
+    field, mesh = sphere_field(tmp_path / "a.field"), write_sphere(tmp_path / "a.ply", 0.6)
+    outward = np.random.default_rng(0).normal(size=(500, 3))
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    places = 0.75 * FRAME.scale * outward + FRAME.centre
+    columns = np.concatenate([places, outward], 1) if normals else places
+    np.savetxt(tmp_path / "scan.xyz", columns)
+    options = ("--against", "scan.xyz", "--threads", 1, "--json")
+    for given in ((field, "--resolution", 32), (mesh,)):
+        found = run("evaluate", *given, *options).json
+        assert list(found) == ["completeness", "normal_consistency", "recall"]
+        assert found["completeness"] == pytest.approx(0.15 / 1.5, rel=0.03)
+        if normals:
+            assert found["normal_consistency"] > 0.98
+        else:
+            assert found["normal_consistency"] is None
+        assert found["recall"] == 0
+        assert run("evaluate", *given, *options, "--distance", 0.11).json["recall"] == 1
+
+
 def test_a_picture(run: Run, photo: Path) -> None:
     fitted = run("fit", photo, "--steps", 3, "--json", "--threads", 1).json
     found = run("evaluate", "photo.field", "--against", photo, "--json", "--threads", 1).json
@@ -118,7 +139,8 @@ def test_what_cannot_be_measured(run: Run, tmp_path: Path) -> None:
     field, mesh = sphere_field(tmp_path / "a.field"), write_sphere(tmp_path / "a.ply", 0.6)
     (tmp_path / "a.xyz").write_bytes(make.xyz(np.random.default_rng(0).random((9, 3))))
     (tmp_path / "bad.ply").write_bytes(b"ply\n")
-    check_refused(run("evaluate", field, "--against", "a.xyz", *COARSE), "a.xyz", "fit")
+    check_refused(run("evaluate", field, "--against", "a.xyz", *COARSE), "--points", "all of")
+    check_refused(run("evaluate", "a.xyz", "--against", mesh), "a.xyz", "fit")
     (tmp_path / "a.foo").write_bytes(b"mine")
     other = run("evaluate", field, "--against", "a.foo", *COARSE)
     check_refused(other, "a.foo", "expected one of .ply")

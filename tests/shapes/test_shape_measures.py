@@ -10,8 +10,10 @@ from scipy.spatial import cKDTree
 
 from neurafield.shapes import (
     Mesh,
+    PointCloud,
     SurfaceQuality,
     compare_surfaces,
+    compare_to_points,
     has_inside,
     inside_of,
     volumetric_iou,
@@ -76,6 +78,25 @@ def test_two_squares_side_by_side() -> None:
     assert found.normal_consistency == pytest.approx(1, abs=1e-12)
     assert compare(one, other, fscore_distance=0.34).fscore == 1
     assert compare(one, other, fscore_distance=0.33).fscore == 0
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e6])
+def test_points_above_a_square(scale: float) -> None:
+    square = Mesh(
+        scale * torch.tensor([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]).double(),
+        torch.tensor([[0, 1, 2], [0, 2, 3]]),
+    )
+    places = scale * torch.tensor([[0.5, 0.5, 0.1], [0.2, 0.2, 0], [0.4, 1.3, 0.4]]).double()
+    normals = torch.tensor([[0, 0, -1.0], [1, 0, 0], [0, 0.6, 0.8]]).double()
+    # The box of the points has edges of 0.3, 1.1 and 0.4; the last is 0.5 from the border.
+    found = compare_to_points(square, PointCloud(places, normals), fscore_distance=0.1)
+    assert found.completeness == pytest.approx((0.1 + 0 + 0.5) / 3 / 1.1)
+    assert found.normal_consistency == pytest.approx((1 + 0 + 0.8) / 3)
+    assert found.recall == pytest.approx(2 / 3)
+    bare = compare_to_points(square, PointCloud(places), fscore_distance=0.09)
+    assert (bare.normal_consistency, bare.recall) == (None, pytest.approx(1 / 3))
+    with pytest.raises(ValueError, match="of some extent"):
+        compare_to_points(square, PointCloud(places[:1]))
 
 
 def test_a_part_of_a_square() -> None:
@@ -174,7 +195,7 @@ def test_shapes_without_extent() -> None:
     point = Mesh(torch.ones(3, 3).double(), torch.tensor([[0, 1, 2]]))
     empty = Mesh(torch.zeros(0, 3).double(), torch.zeros(0, 3).long())
     for bad in (point, empty):
-        with pytest.raises(ValueError, match="expected a mesh"):
+        with pytest.raises(ValueError, match="of some extent"):
             compare(sphere(1.0), bad)
         with pytest.raises(ValueError, match="expected a mesh"):
             compare(bad, sphere(1.0))

@@ -16,7 +16,7 @@ from .. import shapes, signals, surfaces
 from ..errors import SignalError
 from ..field_file import FieldFile
 from ..fit import metrics
-from ..shapes import Frame, Mesh, measures
+from ..shapes import Frame, Mesh, PointCloud, measures
 from ..shapes.writing import check_suffix
 from .field_input import load_field
 from .main import DONE
@@ -54,7 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _of_mesh(arguments: argparse.Namespace, mesh: Mesh) -> dict[str, Any]:
-    reference = _read_mesh(arguments.against)
+    reference = _read_truth(arguments)
+    if not isinstance(reference, Mesh):
+        return _against_points(arguments, mesh, reference)
     generator = _generator(arguments)
     inside = no_inside = None
     if shapes.has_inside(mesh, generator=generator):
@@ -71,7 +73,7 @@ def _of_shape(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]:
             f"{arguments.given}: expected a shape that stands still, got one that moves. Mesh it "
             "at a time, and evaluate that mesh."
         )
-    reference = _read_mesh(arguments.against)
+    reference = _read_truth(arguments)
     implicit = layout.quantity.implicit(file.field)
     resolution = arguments.resolution or RESOLUTION
     unsigned = layout.quantity.name == "udf"
@@ -84,6 +86,8 @@ def _of_shape(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]:
         raise SignalError(f"{arguments.given}: its field has no surface. {error}") from error
     vertices = _drawn_in(implicit, found.vertices) if unsigned else found.vertices
     surface = Mesh(layout.frame.to_user(vertices), found.faces)
+    if not isinstance(reference, Mesh):
+        return _against_points(arguments, surface, reference)
     inside = None if unsigned else _inside_of_field(implicit, layout.frame)
     no_inside = "an unsigned distance has no inside" if unsigned else None
     return _measured(arguments, surface, reference, inside, no_inside, _generator(arguments))
@@ -125,6 +129,13 @@ def _measured(
     }
 
 
+def _against_points(
+    arguments: argparse.Namespace, surface: Mesh, points: PointCloud
+) -> dict[str, Any]:
+    distance = arguments.distance or measures.FSCORE_DISTANCE
+    return dataclasses.asdict(measures.compare_to_points(surface, points, fscore_distance=distance))
+
+
 def _of_signal(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]:
     layout = file_layout(arguments.given, file)
     signal = signals.load(arguments.against)
@@ -140,16 +151,27 @@ def _of_signal(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]
     return {"psnr": quality.psnr if math.isfinite(quality.psnr) else None, "ssim": quality.ssim}
 
 
+def _read_truth(arguments: argparse.Namespace) -> Mesh | PointCloud:
+    shape = _read_shape(arguments.against)
+    if not isinstance(shape, Mesh):
+        _refuse(arguments, ("points", "seed"), "points, all of which are taken")
+    return shape
+
+
 def _read_mesh(path: Path) -> Mesh:
-    if path.suffix.lower() != ".xyz":
-        check_suffix(path)
-    shape = shapes.read_shape(path)
+    shape = _read_shape(path)
     if not isinstance(shape, Mesh):
         raise SignalError(
             f"{path}: a mesh is needed, and these are points. Fit a field to them, and mesh it: "
             f"neurafield fit {path} --out F.field, then neurafield mesh F.field --out M.ply."
         )
     return shape
+
+
+def _read_shape(path: Path) -> Mesh | PointCloud:
+    if path.suffix.lower() != ".xyz":
+        check_suffix(path)
+    return shapes.read_shape(path)
 
 
 def _inside_of_field(implicit: Function, frame: Frame) -> measures.Inside:

@@ -9,8 +9,9 @@ SUMMARY = "measure how well a field, or a mesh, gives a shape or a signal"
 DETAILS = (
     "Of shapes: Chamfer-L1 (the mean of the mean distances to and from the reference), normal "
     "consistency, IoU of the insides and the F-score; distances are fractions of the largest edge "
-    "of the reference's box. IoU is null where there is no inside. Of pictures, sound, video and "
-    "volumes: PSNR and, for pictures and video, SSIM."
+    "of the reference's box. IoU is null where there is no inside. Against points: the mean "
+    "distance from them, normal consistency if they have normals, and the part that is near. Of "
+    "pictures, sound, video and volumes: PSNR and, for pictures and video, SSIM."
 )
 
 
@@ -23,7 +24,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="TRUTH",
-        help="a mesh in the same units; for a field of a picture, ... the file it was fitted to",
+        help="a mesh or points in the same units; for a field of a picture, ... the file it was "
+        "fitted to",
     )
     option(
         "--resolution",

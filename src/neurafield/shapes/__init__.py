@@ -9,8 +9,10 @@ from .files import SUFFIXES as SUFFIXES
 from .files import read_shape as read_shape
 from .frame import Frame as Frame
 from .layout import ShapeLayout as ShapeLayout
+from .measures import PointQuality as PointQuality
 from .measures import SurfaceQuality as SurfaceQuality
 from .measures import compare_surfaces as compare_surfaces
+from .measures import compare_to_points as compare_to_points
 from .measures import has_inside as has_inside
 from .measures import inside_of as inside_of
 from .measures import volumetric_iou as volumetric_iou

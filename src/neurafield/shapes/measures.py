@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .distance import MeshDistance
 from .mesh import Mesh
+from .points import PointCloud
 from .sampling import sample_surface
 
 NUM_POINTS = 100_000
@@ -88,7 +89,7 @@ def compare_surfaces(
         Tatarchenko et al., What Do Single-view 3D Reconstruction Networks Learn?, CVPR 2019,
         section 5: the F-score, at 1 % of the volume's side.
     """
-    size = largest_edge(reference)
+    size = largest_edge(reference.vertices)
     to_reference, straight = _gaps(surface, reference, num_points, generator)
     to_surface, back = _gaps(reference, surface, num_points, generator)
     accuracy, completeness = float(to_reference.mean()) / size, float(to_surface.mean()) / size
@@ -110,11 +111,69 @@ def _gaps(
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
     """From points of one mesh to the nearest of another: distances, and cosines of normals."""
     cloud = sample_surface(begin, num_points, generator)
-    nearest, numbers = MeshDistance.of(end).closest(cloud.points)
-    vectors = end.face_vectors[numbers]
-    normals = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-300)
+    nearest, normals = _nearest(end, cloud.points)
     assert cloud.normals is not None
     return (cloud.points - nearest).norm(dim=1), (cloud.normals * normals).sum(1).abs()
+
+
+def _nearest(
+    mesh: Mesh, points: Float[Tensor, "n 3"]
+) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+    """The nearest points of a mesh, and the normals there."""
+    nearest, numbers = MeshDistance.of(mesh).closest(points)
+    vectors = mesh.face_vectors[numbers]
+    return nearest, vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-300)
+
+
+@dataclass(frozen=True)
+class PointQuality:
+    """How near a surface is to points of the truth; distances are fractions of the points' size.
+
+    Args:
+        completeness: Mean distance from the points to the surface.
+        normal_consistency: Mean |cosine| between normals at nearest points, in [0, 1]; None where
+            the points have none.
+        recall: Part of the points that is within the F-score's distance of the surface.
+    """
+
+    completeness: float
+    normal_consistency: float | None
+    recall: float
+
+
+def compare_to_points(
+    surface: Mesh, points: PointCloud, *, fscore_distance: float = FSCORE_DISTANCE
+) -> PointQuality:
+    """Measure a surface against points, of which nobody knows what is between them.
+
+    So this is the half of `compare_surfaces` that tells whether something is missing; what the
+    surface has too much is not seen.
+
+    Args:
+        surface: What is judged, in the points' units.
+        points: Of the truth.
+        fscore_distance: Within which a point counts as found, as a fraction of the largest edge of
+            the points' box.
+
+    Raises:
+        ValueError: If the mesh has no triangle, or the points no extent.
+
+    Example:
+        >>> corner = Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]]))
+        >>> compare_to_points(corner, PointCloud(torch.eye(3, dtype=torch.float64))).recall
+        1.0
+    """
+    size = largest_edge(points.points)
+    nearest, normals = _nearest(surface, points.points)
+    distance = (points.points - nearest).norm(dim=1)
+    straight = None
+    if points.normals is not None:
+        straight = float((points.normals * normals).sum(1).abs().mean())
+    return PointQuality(
+        completeness=float(distance.mean()) / size,
+        normal_consistency=straight,
+        recall=float((distance < fscore_distance * size).double().mean()),
+    )
 
 
 def volumetric_iou(
@@ -196,15 +255,15 @@ def padded_box(*meshes: Mesh) -> tuple[Float[Tensor, " 3"], Float[Tensor, " 3"]]
     return low - margin, high + margin
 
 
-def largest_edge(mesh: Mesh) -> float:
-    """Of the box around a mesh.
+def largest_edge(places: Float[Tensor, "n 3"]) -> float:
+    """Of the box around places.
 
     Raises:
-        ValueError: If the mesh has no extent.
+        ValueError: If they have no extent.
     """
-    if not len(mesh.vertices):
-        raise ValueError("measures: expected a mesh with vertices, got none.")
-    size = float((mesh.vertices.amax(0) - mesh.vertices.amin(0)).max())
+    if not len(places):
+        raise ValueError("measures: expected a shape of some extent, got no vertices.")
+    size = float((places.amax(0) - places.amin(0)).max())
     if not size > 0:
-        raise ValueError("measures: expected a mesh of some extent, got one place.")
+        raise ValueError("measures: expected a shape of some extent, got one place.")
     return size
