@@ -72,7 +72,7 @@ def sparse(name: str, resolution: int) -> dict[str, object]:
 
 
 def dense(name: str, resolution: int) -> dict[str, object]:
-    """All grid points, then scikit-image's marching cubes: no normals, linear vertices."""
+    """All grid points, then scikit-image's marching cubes, which takes values for linear."""
     field = open_field(name)
     wall, own = time.perf_counter(), time.process_time()
     axis = torch.linspace(-1, 1, resolution + 1)

@@ -30,7 +30,7 @@ def command(*words: object) -> tuple[dict[str, Any], float]:
     """What a command says as JSON, and its seconds."""
     started = time.perf_counter()
     line = [sys.executable, "-m", "neurafield", *map(str, words), "--json"]
-    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout), round(time.perf_counter() - started, 1)
 
 
@@ -45,6 +45,8 @@ def fitted(shape: Path, mesh: Path, field: Path) -> dict[str, Any]:
 def main() -> None:
     """A row an input."""
     figures: dict[str, Any] = {}
+    if not sys.argv[1:]:
+        raise SystemExit("shapes: expected meshes, got none.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path in map(Path, sys.argv[1:]):
@@ -64,7 +66,8 @@ def main() -> None:
             options = ("--out", folder / "out.ply", "--resolution", RESOLUTION, "--force")
             found, seconds = command("mesh", folder / "mesh.field", *options)
             fewer = round((RESOLUTION + 1) ** 3 / found["evaluations"], 1)
-            row = found | {"seconds": seconds, "fewer": fewer}
+            row = {name: value for name, value in found.items() if name != "file"}
+            row |= {"seconds": seconds, "fewer": fewer}
             figures[f"{path.stem}, meshed at {RESOLUTION}"] = row
             print(path.stem, "meshed", row, flush=True)
             for file in folder.glob("*.field"):

@@ -102,9 +102,10 @@ void add_to_level(const GridTableGradient& job, int l) {
 }
 
 // A level is a task of its own, so that each row's terms are added up in the order of the points.
-// (Sharing one level's rows among two threads was no faster, whether each finds all points' corners or
-// points are first sorted into the bands of rows that they touch. A table for each share of the points made one level of 2-D a fifth faster and 3-D no faster,
-// and bytes would depend on the number of threads.)
+// (Sharing one level's rows among two threads was no faster, whether each finds all points' corners
+// or points are first sorted into the bands of rows that they touch. A table for each share of the
+// points made one level of 2-D a fifth faster and 3-D no faster, and bytes would depend on the number
+// of threads.)
 template <int D, int F>
 void table_gradient_task(void* context, std::int64_t task) {
   const GridTableGradient& job = *static_cast<GridTableGradient*>(context);

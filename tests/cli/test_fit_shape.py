@@ -65,7 +65,7 @@ def test_a_mesh_becomes_a_field_of_its_distance(run: Run, ring: Path) -> None:
 def test_a_poor_fit_is_told(run: Run, ring: Path, steps: int, poor: bool) -> None:
     outcome = run("fit", ring, "--steps", steps, "--json", *SMALL)
     assert (outcome.json["iou"] < 0.9) == poor
-    assert ("More --steps or --params help" in outcome.err) == poor
+    assert ("More --steps, --time or --params help" in outcome.err) == poor
 
 
 @pytest.mark.parametrize("quantity", ["tsdf", "occupancy", "udf"])

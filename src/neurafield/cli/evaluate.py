@@ -17,7 +17,6 @@ from ..errors import SignalError
 from ..field_file import FieldFile
 from ..fit import metrics
 from ..shapes import Frame, Mesh, PointCloud, measures
-from ..shapes.writing import check_suffix
 from .field_input import load_field
 from .main import DONE
 from .progress import bar
@@ -152,26 +151,20 @@ def _of_signal(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]
 
 
 def _read_truth(arguments: argparse.Namespace) -> Mesh | PointCloud:
-    shape = _read_shape(arguments.against)
+    shape = shapes.read_shape(arguments.against)
     if not isinstance(shape, Mesh):
         _refuse(arguments, ("points", "seed"), "points, all of which are taken")
     return shape
 
 
 def _read_mesh(path: Path) -> Mesh:
-    shape = _read_shape(path)
+    shape = shapes.read_shape(path)
     if not isinstance(shape, Mesh):
         raise SignalError(
             f"{path}: a mesh is needed, and these are points. Fit a field to them, and mesh it: "
             f"neurafield fit {path} --out F.field, then neurafield mesh F.field --out M.ply."
         )
     return shape
-
-
-def _read_shape(path: Path) -> Mesh | PointCloud:
-    if path.suffix.lower() != ".xyz":
-        check_suffix(path)
-    return shapes.read_shape(path)
 
 
 def _inside_of_field(implicit: Function, frame: Frame) -> measures.Inside:

@@ -38,13 +38,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--points",
         type=count,
         metavar="N",
-        help="drawn on each surface, and in the box for IoU (default 100,000)",
+        help="drawn on each surface, and in the box for IoU (default 100,000); not against points",
     )
     option(
         "--distance",
         type=positive,
         metavar="D",
-        help="within which a point counts for the F-score (default 0.01)",
+        help="within which a point counts for the F-score and recall (default 0.01)",
     )
     option("--seed", type=seed, metavar="K", help="of the points (default 0)")
     option("--threads", type=threads, metavar="T", help="processor threads (default: all cores)")

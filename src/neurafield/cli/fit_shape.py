@@ -120,6 +120,7 @@ class ShapeTask(AbstractTask):
         if figures.get("iou", 1.0) >= GOOD_IOU:
             return ""
         return (
-            f"the field and the shape share {figures['iou']:.0%} of their volume: parts may be "
-            "missing, or float beside it. More --steps or --params help."
+            f"the field and the shape share {figures['iou']:.1%} of the volume of both: parts may "
+            "be missing or float beside it, or the shape is thin. More --steps, --time or --params "
+            "help; sheets ask for --quantity udf."
         )

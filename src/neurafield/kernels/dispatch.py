@@ -46,7 +46,19 @@ def call(name: str, *arguments: Any) -> Any:
     Tensors, alone or in lists, go as DLPack capsules. A tensor that is given as it is would be
     asked for one by a method in Python, and that takes longer than a kernel on few points.
     """
-    return getattr(native(), name)(*map(_handed_over, arguments))
+    try:
+        return getattr(native(), name)(*map(_handed_over, arguments))
+    except (TypeError, BufferError) as error:
+        # Its own message knows capsules only.
+        tensors = ", ".join(
+            f"{str(t.dtype).removeprefix('torch.')} {tuple(t.shape)} of strides {t.stride()}"
+            for argument in arguments
+            for t in (argument if isinstance(argument, list) else [argument])
+            if isinstance(t, Tensor)
+        )
+        raise TypeError(
+            f"{name}: expected contiguous tensors of the types that it is made for, got {tensors}."
+        ) from error
 
 
 def _handed_over(argument: Any) -> Any:

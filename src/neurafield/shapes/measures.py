@@ -262,7 +262,7 @@ def largest_edge(places: Float[Tensor, "n 3"]) -> float:
         ValueError: If they have no extent.
     """
     if not len(places):
-        raise ValueError("measures: expected a shape of some extent, got no vertices.")
+        raise ValueError("measures: expected a shape of some extent, got no places.")
     size = float((places.amax(0) - places.amin(0)).max())
     if not size > 0:
         raise ValueError("measures: expected a shape of some extent, got one place.")

@@ -47,6 +47,8 @@ def closest_points(
 
     A point that is not finite has the nearest point NaN, of triangle -1.
 
+    Neither result has a gradient.
+
     Args:
         triangles: At least one; those without area count as the segments that they are.
         x: Points, float64.
@@ -74,6 +76,8 @@ def winding_numbers(
 
     1 inside a closed mesh whose faces go round counterclockwise from outside, 0 outside. NaN for a
     point that is not finite.
+
+    The result has no gradient.
 
     Args:
         triangles: At least one.
@@ -107,6 +111,7 @@ FAR = 1e6
 
 
 def _nearer(x: Tensor) -> Tensor:
+    x = x.detach()
     return x * (FAR / x.abs().amax(1, keepdim=True).clamp(min=FAR))
 
 
