@@ -248,6 +248,18 @@ def test_xyz_with_any_sign_between(tmp_path, sign) -> None:
     assert cloud.points.tolist() == rows
 
 
+def test_colours_from_0_to_1_are_no_normals(tmp_path) -> None:
+    points, colours = np.random.default_rng(0).random((2, 50, 3))
+    assert read(tmp_path, "a.xyz", make.xyz(points, colours)).normals is None
+    # Into one octant, rounded as files are.
+    normals = (colours / np.linalg.norm(colours, axis=1, keepdims=True)).round(2)
+    cloud = read(tmp_path, "a.xyz", make.xyz(points, np.c_[colours, normals]))
+    assert (cloud.normals * torch.from_numpy(normals)).sum(1).min() > 0.99
+    assert read(tmp_path, "a.xyz", make.xyz(points, normals)).normals is not None
+    # Of any length where one is negative.
+    assert read(tmp_path, "a.xyz", make.xyz(points, colours - 0.5)).normals is not None
+
+
 def test_colours_are_no_normals(tmp_path) -> None:
     points = make.sphere(rows=5)[0]
     colours = np.random.default_rng(0).integers(0, 256, points.shape)

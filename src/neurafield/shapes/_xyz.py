@@ -7,6 +7,8 @@ import numpy as np
 from ._contents import Contents
 
 _MOST_COLOURS = 255
+_ROUNDED = 0.05
+"""How far a normal's length can be from 1 in a file."""
 
 
 def read_xyz(data: bytes) -> Contents:
@@ -14,7 +16,7 @@ def read_xyz(data: bytes) -> Contents:
 
     Columns are apart by spaces, tabs, commas or semicolons; `#` and `//` begin a comment; a first
     line of words names the columns. Three columns of whole numbers from 0 to 255, some above 1, are
-    colours, not normals.
+    colours, not normals; so are numbers from 0 to 1 that are not of unit length by three.
 
     Raises:
         ValueError: If a line has another number of columns than the first, or words.
@@ -44,5 +46,9 @@ def _is_numbers(line: str) -> bool:
 
 
 def _are_colours(block: np.ndarray) -> bool:
-    within = (block >= 0) & (block <= _MOST_COLOURS) & (block == np.rint(block))
-    return bool(within.all() and (block > 1).any())
+    if not (block >= 0).all():
+        return False
+    if (block > 1).any():
+        return bool(((block <= _MOST_COLOURS) & (block == np.rint(block))).all())
+    lengths = np.linalg.norm(block, axis=1)
+    return bool(np.median(abs(lengths - 1)) > _ROUNDED)
