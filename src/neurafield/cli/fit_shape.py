@@ -122,5 +122,5 @@ class ShapeTask(AbstractTask):
         return (
             f"the field and the shape share {figures['iou']:.1%} of the volume of both: parts may "
             "be missing or float beside it, or the shape is thin. More --steps, --time or --params "
-            "help; sheets ask for --quantity udf."
+            "help."
         )
