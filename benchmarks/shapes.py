@@ -45,11 +45,12 @@ def fitted(shape: Path, mesh: Path, field: Path) -> dict[str, Any]:
 def main() -> None:
     """A row an input."""
     figures: dict[str, Any] = {}
-    if not sys.argv[1:]:
-        raise SystemExit("shapes: expected meshes, got none.")
+    paths = [Path(given) for given in sys.argv[1:]]
+    if not paths or len({path.stem for path in paths}) < len(paths):
+        raise SystemExit(f"shapes: expected meshes of different names, got {sys.argv[1:]}.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for path in map(Path, sys.argv[1:]):
+        for path in paths:
             mesh = read_shape(path)
             if not isinstance(mesh, Mesh):
                 raise SystemExit(f"{path}: expected a mesh, got points.")

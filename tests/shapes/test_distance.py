@@ -1,10 +1,10 @@
 """Distances to meshes: closed forms, libigl on real meshes, and all that goes wrong with meshes."""
 
 import math
-from pathlib import Path
 
 import igl
 import pytest
+import shape_files as make
 import torch
 import trimesh
 from torch import Tensor
@@ -12,7 +12,6 @@ from torch import Tensor
 from neurafield.kernels import dispatch
 from neurafield.shapes import Frame, Mesh, MeshDistance
 
-MESHES = Path(__file__).parents[3] / "shared/data/meshes"
 REAL = ("spot", "armadillo", "bunny_hr", "mountain")
 
 
@@ -129,9 +128,7 @@ def test_units() -> None:
 
 
 def real(name: str) -> tuple[Tensor, Tensor]:
-    path = MESHES / f"{name}.obj"
-    if not path.exists():
-        pytest.skip(f"{name}.obj is not on this machine")
+    path = make.shared_mesh(f"{name}.obj")
     vertices, faces = parts(trimesh.load(path, process=False, force="mesh"))
     return Frame.around(vertices).to_unit(vertices), faces
 

@@ -40,22 +40,17 @@ def _forward(
     bfloat16: bool,
     saved: Tensor | None,
 ) -> Tensor:
-    weights, biases = split(parameters)
-    y = x.new_empty(len(x), len(biases[-1]))
-    threads = torch.get_num_threads()
-    call(
-        "mlp_forward",
-        x,
-        weights,
-        biases,
-        scales,
-        _INDEX[activation],
-        bfloat16,
-        threads,
-        y,
-        saved,
-    )
+    y = x.new_empty(len(x), len(parameters[-1]))
+    given = _given(x, parameters, activation, scales)
+    call("mlp_forward", *given, bfloat16, torch.get_num_threads(), y, saved)
     return y
+
+
+def _given(
+    x: Tensor, parameters: Sequence[Tensor], activation: str, scales: list[float]
+) -> tuple[Any, ...]:
+    """The arguments that every call begins with."""
+    return x, *split(parameters), scales, _INDEX[activation]
 
 
 class _FusedMlp(torch.autograd.Function):
@@ -68,8 +63,7 @@ class _FusedMlp(torch.autograd.Function):
         bfloat16: bool,
         *parameters: Tensor,
     ) -> Tensor:
-        weights, biases = split(parameters)
-        saved = kept_memory(call("mlp_saved_size", x, weights, biases, scales, _INDEX[activation]))
+        saved = kept_memory(call("mlp_saved_size", *_given(x, parameters, activation, scales)))
         ctx.activation, ctx.scales, ctx.bfloat16 = activation, scales, bfloat16
         ctx.save_for_backward(x, saved, *parameters)
         return _forward(x, parameters, activation, scales, bfloat16, saved)
@@ -111,10 +105,7 @@ class _Gradient(torch.autograd.Function):
         grad_x = torch.empty_like(x)
         call(
             "mlp_backward",
-            x,
-            *split(parameters),
-            scales,
-            _INDEX[activation],
+            *_given(x, parameters, activation, scales),
             False,
             torch.get_num_threads(),
             saved,
@@ -155,10 +146,7 @@ def _gradient_backward(
     grads = [torch.empty_like(p) for p in parameters] if any(wanted[2:]) else []
     call(
         "mlp_gradient_backward",
-        x,
-        *split(parameters),
-        ctx.scales,
-        _INDEX[ctx.activation],
+        *_given(x, parameters, ctx.activation, ctx.scales),
         torch.get_num_threads(),
         saved,
         pulled,
@@ -182,16 +170,11 @@ def _backward(
     grad_y: Tensor,
     wanted: list[bool],
 ) -> list[Tensor | None]:
-    weights, biases = split(parameters)
     grad_x = torch.empty_like(x) if wanted[0] else None
-    grads = [torch.empty_like(p) for p in (*weights, *biases)] if any(wanted[1:]) else []
+    grads = [torch.empty_like(p) for p in parameters] if any(wanted[1:]) else []
     call(
         "mlp_backward",
-        x,
-        weights,
-        biases,
-        ctx.scales,
-        _INDEX[ctx.activation],
+        *_given(x, parameters, ctx.activation, ctx.scales),
         ctx.bfloat16,
         torch.get_num_threads(),
         saved,

@@ -42,21 +42,17 @@ def _forward(
     scales: list[float],
     saved: Tensor | None,
 ) -> Tensor:
-    weights, biases = split(parameters)
-    y = streams.new_empty(*streams.shape[:-1], len(biases[-1]))
-    call(
-        "mlp_jet_forward",
-        streams,
-        mix,
-        weights,
-        biases,
-        scales,
-        _INDEX[activation],
-        torch.get_num_threads(),
-        y,
-        saved,
-    )
+    y = streams.new_empty(*streams.shape[:-1], len(parameters[-1]))
+    given = _given(streams, mix, parameters, activation, scales)
+    call("mlp_jet_forward", *given, torch.get_num_threads(), y, saved)
     return y
+
+
+def _given(
+    streams: Tensor, mix: Tensor, parameters: Sequence[Tensor], activation: str, scales: list[float]
+) -> tuple[Any, ...]:
+    """The arguments that every call begins with."""
+    return streams, mix, *split(parameters), scales, _INDEX[activation]
 
 
 class _FusedMlpJet(torch.autograd.Function):
@@ -69,18 +65,8 @@ class _FusedMlpJet(torch.autograd.Function):
         scales: list[float],
         *parameters: Tensor,
     ) -> Tensor:
-        weights, biases = split(parameters)
-        saved = kept_memory(
-            call(
-                "mlp_jet_saved_size",
-                streams,
-                mix,
-                weights,
-                biases,
-                scales,
-                _INDEX[activation],
-            )
-        )
+        given = _given(streams, mix, parameters, activation, scales)
+        saved = kept_memory(call("mlp_jet_saved_size", *given))
         ctx.activation, ctx.scales = activation, scales
         ctx.save_for_backward(streams, mix, saved, *parameters)
         return _forward(streams, mix, parameters, activation, scales, saved)
@@ -119,11 +105,7 @@ def _backward(
     grads = [torch.empty_like(p) for p in parameters] if any(wanted[1:]) else []
     call(
         "mlp_jet_backward",
-        streams,
-        mix,
-        *split(parameters),
-        ctx.scales,
-        _INDEX[ctx.activation],
+        *_given(streams, mix, parameters, ctx.activation, ctx.scales),
         torch.get_num_threads(),
         saved,
         grad_y.contiguous(),
