@@ -19,7 +19,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neurafield.shapes import Frame, Mesh, MeshDistance, read_shape
+from neurafield.geometry import Frame
+from neurafield.shapes import Mesh, MeshDistance, read_shape
 
 from .harness import alternate, write_result
 

@@ -22,8 +22,8 @@ import scipy.sparse.linalg
 import torch
 from torch import Tensor, nn
 
-from neurafield import Anchored, Field
-from neurafield.derivatives import Local
+from neurafield import Field, HardBoundary
+from neurafield.derivatives import Derivatives
 from neurafield.domains import Box
 from neurafield.fit import Constraint, Progress, fit, gauss_newton
 from neurafield.maps import Residual
@@ -129,7 +129,7 @@ def our_square(seed: int, watch: Watch) -> None:
     u = Field(MLP(2, 1, width=32, depth=2, activation="Tanh", generator=generator))
     square = Box.cube(2)
 
-    def equation(u: Local, x: Tensor) -> Tensor:
+    def equation(u: Derivatives, x: Tensor) -> Tensor:
         return u.laplacian + 2 * torch.pi**2 * torch.sin(torch.pi * x).prod(1, keepdim=True)
 
     problem = [
@@ -163,7 +163,7 @@ def our_burgers(seed: int, watch: Watch) -> None:
     """Boundary values built in; every 20 steps new points where the residual is large."""
     torch.set_default_dtype(torch.float32)
     generator = torch.Generator().manual_seed(seed)
-    u = Anchored(
+    u = HardBoundary(
         Field(MLP(2, 1, width=20, depth=3, activation="Tanh", generator=generator)),
         factor=lambda x: x[..., 0] * (1 - x[..., 1].square()),
         values=lambda x: -torch.sin(torch.pi * x[..., 1:]),

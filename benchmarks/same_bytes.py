@@ -164,7 +164,7 @@ def disc(optimizer: Callable[[nn.Module], torch.optim.Optimizer], steps: int) ->
     domain = nf.domains.Ball((0.0, 0.0), 1.0)
     generator = torch.Generator().manual_seed(0)
     network = nf.networks.MLP(2, 1, width=16, depth=2, activation="Tanh", generator=generator)
-    u = nf.Anchored(nf.Field(network), factor=domain.distance_factor)
+    u = nf.HardBoundary(nf.Field(network), factor=domain.distance_factor)
     equation = nf.maps.Residual(lambda u, x: u.laplacian + 4.0)
     points = nf.signals.Interior(domain, num_points=300)
     problem = nf.fit.Constraint(signal=points, map=equation)

@@ -12,8 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from neurafield import Placed, Scene, activations, combinations, encodings, networks
+from neurafield import Placed, Scene, activations, encodings, networks
 from neurafield._component import registry
+from neurafield.fields import overlap
 
 PAGE = Path(__file__).with_suffix(".md")
 
@@ -27,9 +28,9 @@ ROOMS: list[tuple[str, ModuleType, type]] = [
 PLACES: list[Callable[..., Any]] = [
     Placed,
     Scene,
-    combinations.Union,
-    combinations.Sum,
-    combinations.Mean,
+    overlap.Minimum,
+    overlap.Sum,
+    overlap.Mean,
     encodings.Octree,
 ]
 

@@ -32,7 +32,7 @@ def truth(t: Tensor, x: Tensor) -> Tensor:
 domain = Box((0.0, -1.0), (1.0, 1.0))
 generator = torch.Generator().manual_seed(0)
 network = nf.networks.MLP(2, 1, width=24, depth=2, activation="Tanh", generator=generator)
-u = nf.Anchored(
+u = nf.HardBoundary(
     nf.Field(network),
     factor=lambda x: x[..., 0] * (1 - x[..., 1].square()),
     values=lambda x: beginning(x[..., 1:]),

@@ -31,7 +31,7 @@ def truth(t: np.ndarray, x: np.ndarray) -> np.ndarray:
 domain = Box((0.0, -1.0), (1.0, 1.0))
 generator = torch.Generator().manual_seed(0)
 network = nf.networks.MLP(2, 1, width=20, depth=3, activation="Tanh", generator=generator)
-u = nf.Anchored(
+u = nf.HardBoundary(
     nf.Field(network),
     factor=lambda x: x[..., 0] * (1 - x[..., 1].square()),
     values=lambda x: -torch.sin(torch.pi * x[..., 1:]),

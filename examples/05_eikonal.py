@@ -29,7 +29,7 @@ def on_shape(x: torch.Tensor) -> torch.Tensor:
 # the distance; from any beginning it may end in another of the many functions.
 generator = torch.Generator().manual_seed(0)
 network = nf.networks.MLP(2, 1, width=16, depth=2, activation="Tanh", generator=generator)
-u = nf.Anchored(
+u = nf.HardBoundary(
     nf.Field(network),
     factor=lambda x: torch.full_like(x[..., 0], 0.3),
     values=lambda x: (x.square().sum(-1, keepdim=True) + 0.1).sqrt() - 0.5,
@@ -40,11 +40,11 @@ Constraint, Residual = nf.fit.Constraint, nf.maps.Residual
 surface = nf.signals.Boundary(domain, where=on_shape, num_points=200)
 
 
-def slope(u: nf.derivatives.Local, x: torch.Tensor) -> torch.Tensor:
+def slope(u: nf.derivatives.Derivatives, x: torch.Tensor) -> torch.Tensor:
     return u.gradient.square().sum(-1, keepdim=True) - 1 - VISCOSITY * u.laplacian
 
 
-def direction(u: nf.derivatives.Local, x: torch.Tensor) -> torch.Tensor:
+def direction(u: nf.derivatives.Derivatives, x: torch.Tensor) -> torch.Tensor:
     return (u.gradient * shape.normal(x)).sum(-1, keepdim=True) - 1
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from neurafield import Field
-from neurafield.composition import At, Box, Offset
+from neurafield.composition import Box, FixedInputs, Offset
 from neurafield.derivatives import operators
 from neurafield.fit import Adam, Constraint, ProgressBar, fit, lipschitz_penalty
 from neurafield.networks import MLP, Lipschitz
@@ -88,7 +88,7 @@ def measured(field: Field, shapes: tuple[nn.Module, nn.Module]) -> dict[str, Any
     axis = torch.linspace(-1, 1, 48)
     x = torch.cartesian_prod(axis, axis, axis)
     with torch.no_grad():
-        values = torch.stack([At(field, (code,))(x)[:, 0] for code in CODES])
+        values = torch.stack([FixedInputs(field, (code,))(x)[:, 0] for code in CODES])
         truth = torch.stack([shape(x)[:, 0] for shape in shapes])
     inside = values < 0
     volumes = 8 * inside.double().mean(1)
@@ -136,7 +136,7 @@ def draw(fields: dict[str, Field], path: Path) -> None:
     for (name, field), row in zip(fields.items(), rows, strict=True):
         for code, axes in zip(chosen, row, strict=True):
             with torch.no_grad():
-                values: Tensor = At(field, (code,))(x)[..., 0]
+                values: Tensor = FixedInputs(field, (code,))(x)[..., 0]
             axes.contourf(axis, axis, values, levels=[-9, 0, 9], colors=["#37648c", "#f4f1ea"])
             axes.set(xticks=[], yticks=[], aspect="equal")
             if row is rows[0]:

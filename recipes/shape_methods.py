@@ -17,8 +17,9 @@ import torch
 
 from neurafield import architectures, surfaces
 from neurafield.fit import ProgressBar, fit
+from neurafield.geometry import Frame
 from neurafield.problems.shapes import accuracy, distance_constraint
-from neurafield.shapes import Frame, Mesh, ShapeLayout, read_shape
+from neurafield.shapes import Mesh, ShapeLayout, read_shape
 from neurafield.shapes.measures import compare_surfaces
 
 from .report import write_report

@@ -24,10 +24,11 @@ from neurafield import Field, save, surfaces
 from neurafield.domains import Box
 from neurafield.fit import Constraint, ProgressBar, fit, losses, schedule
 from neurafield.fit.shape_losses import OffSurface, OnSurface
+from neurafield.geometry import Frame
 from neurafield.maps import ValueAndGradient
 from neurafield.networks import Siren
 from neurafield.problems.shapes import accuracy
-from neurafield.shapes import Frame, Mesh, PointCloud, ShapeLayout, read_shape, sample_surface
+from neurafield.shapes import Mesh, PointCloud, ShapeLayout, read_shape, sample_surface
 from neurafield.shapes.measures import compare_surfaces
 from neurafield.signals import Interior, Samples
 

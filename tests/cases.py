@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from neurafield import Field, Placed, Scene, activations, composition
 from neurafield._component import registry
-from neurafield.combinations import Mean, Union
 from neurafield.encodings import (
     CodebookGrid,
     Composite,
@@ -39,6 +38,7 @@ from neurafield.encodings import (
     VMFactors,
     triangulated_box,
 )
+from neurafield.fields.overlap import Mean, Minimum
 from neurafield.networks import MLP, Bacon, Finer, Linear, Lipschitz, Siren, Wire
 
 
@@ -300,9 +300,9 @@ def _scene(g: torch.Generator) -> Scene:
 def _distances(g: torch.Generator) -> Scene:
     """Signed distances, a scene in a scene."""
     fields = [Field(Siren(3, 1, width=7, depth=1, generator=g)) for _ in range(2)]
-    inner = Scene([Placed(field, (0.2, 0, 0), scale=0.7) for field in fields[:1]], Union())
+    inner = Scene([Placed(field, (0.2, 0, 0), scale=0.7) for field in fields[:1]], Minimum())
     places = [Placed(inner, (-0.4, 0.1, 0), (0.5, -0.5, 0.1, 0.7), 0.5)]
-    return Scene([*places, Placed(fields[1], (0.4, 0, 0.1), scale=0.4)], Union())
+    return Scene([*places, Placed(fields[1], (0.4, 0, 0.1), scale=0.4)], Minimum())
 
 
 def _distance(g: torch.Generator, in_dim: int = 3) -> Field:
@@ -337,21 +337,27 @@ COMPOSITION_CASES = [
     Case("complement", lambda g: composition.Complement(_distance(g, 2)), 2, 1),
     Case("offset", lambda g: composition.Offset(_distance(g, 5), distance=-0.1), 5, 1),
     Case("shell", lambda g: composition.Shell(_distance(g), thickness=0.1), 3, 1),
-    Case("mix", lambda g: composition.Mix(_distance(g, 2), _distance(g, 2), share=0.3), 2, 1),
+    Case(
+        "mix", lambda g: composition.Interpolated(_distance(g, 2), _distance(g, 2), share=0.3), 2, 1
+    ),
     Case(
         "moved",
-        lambda g: composition.Moved(_distance(g), (0.1, 0.2, 0.3), (0.5, -0.5, 0.1, 0.7), 0.4),
+        lambda g: composition.Transformed(
+            _distance(g), (0.1, 0.2, 0.3), (0.5, -0.5, 0.1, 0.7), 0.4
+        ),
         3,
         1,
     ),
-    Case("bounded", lambda g: composition.Bounded(_distance(g)), 3, 1),
+    Case("bounded", lambda g: composition.ExtendedBeyondBox(_distance(g)), 3, 1),
     Case(
         "bounded-beyond",
-        lambda g: composition.Moved(composition.Bounded(_distance(g)), (0.2, 0, 0), None, 0.3),
+        lambda g: composition.Transformed(
+            composition.ExtendedBeyondBox(_distance(g)), (0.2, 0, 0), None, 0.3
+        ),
         3,
         1,
     ),
-    Case("at", lambda g: composition.At(_distance(g, 5), (0.3, -0.2)), 3, 1),
+    Case("at", lambda g: composition.FixedInputs(_distance(g, 5), (0.3, -0.2)), 3, 1),
     Case("mirrored", lambda g: composition.Mirrored(_distance(g), axis=1), 3, 1),
 ]
 

@@ -12,7 +12,6 @@ import safetensors.torch
 import torch
 
 from neurafield import Field, FieldFileError, activations, load, save
-from neurafield.combinations import Mean
 from neurafield.container import read_sealed, write_sealed
 from neurafield.encodings import (
     AbstractEncoding,
@@ -26,9 +25,10 @@ from neurafield.encodings import (
     SparseGrid,
     triangulated_box,
 )
+from neurafield.fields.overlap import Mean
+from neurafield.fields.placed import Placed
+from neurafield.fields.scene import Scene
 from neurafield.networks import MLP, Siren
-from neurafield.placement import Placed
-from neurafield.scene import Scene
 
 from .cases import FIELD_CASES, Case
 
@@ -140,8 +140,8 @@ def test_a_name_means_one_class_only(tmp_path: Path) -> None:
     for components in ([other], [Mine, type("Mine", (Siren,), {})]):
         with pytest.raises(ValueError, match="name that is not taken"):
             load(tmp_path / "x.field", components=components)
-    for what in (Field, AbstractEncoding):
-        with pytest.raises(TypeError, match="concrete classes of encodings"):
+    for what in (torch.nn.Linear, AbstractEncoding):
+        with pytest.raises(TypeError, match="concrete classes of fields"):
             load(tmp_path / "x.field", components=[what])
     # And each file is read for itself.
     load(tmp_path / "x.field", components=[Mine])
@@ -200,7 +200,9 @@ def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
 
 def test_other_programs_can_read_the_tensors(saved: Path) -> None:
     tensors = safetensors.torch.load_file(saved)
-    assert torch.equal(tensors["network.layers.0.weight"], small_field().network.layers[0].weight)
+    assert torch.equal(
+        tensors["field.network.layers.0.weight"], small_field().network.layers[0].weight
+    )
 
 
 def test_the_seal_is_as_documented(saved: Path) -> None:
@@ -279,6 +281,7 @@ def nested(depth: int) -> bytes:
     return raw_header(len(body), body)
 
 
+COMPONENTS = ("network", "encoding")
 HUGE = 2**1500
 """No float holds it."""
 
@@ -287,14 +290,20 @@ SIREN = {"in_dim": 2, "out_dim": 1, "width": 5, "depth": 1, "omega_0": 30.0, "om
 
 def sealed_with(**changes: object) -> dict[str, object]:
     header = {
-        "format": 1,
+        "format": 2,
         "kind": "field",
-        "encoding": None,
-        "network": {"type": "Siren", "hyperparams": SIREN},
+        "field": {
+            "type": "Field",
+            "hyperparams": {
+                "encoding": None,
+                "network": {"type": "Siren", "hyperparams": SIREN},
+                **{name: value for name, value in changes.items() if name in COMPONENTS},
+            },
+        },
         "signal": None,
         "fit": {},
     }
-    return {**header, **changes}
+    return {**header, **{k: v for k, v in changes.items() if k not in COMPONENTS}}
 
 
 def network(kind: object = "Siren", **changes: object) -> dict[str, object]:
@@ -355,10 +364,42 @@ HOSTILE_HEADERS = {
         }
     },
     "a number that no float holds": {"network": network(omega=HUGE)},
-    "a list for a field of a scene": {"scene": {"fields": [[]]}},
-    "a newer format": {"format": 2},
+    "a list for a field of a scene": {"field": {"type": "Scene", "hyperparams": {}, "parts": [[]]}},
+    "a newer format": {"format": 3},
+    "an older format": {"format": 1},
+    "an older kind": {"kind": "scene"},
+    "text for a field": {"field": "Field"},
+    "an unknown field": {"field": {"type": "Evil", "hyperparams": {}}},
+    "an abstract field": {"field": {"type": "AbstractField", "hyperparams": {}}},
+    "a field that cannot be saved": {"field": {"type": "ModuleField", "hyperparams": {}}},
+    "parts of a field that has none": {
+        "field": {
+            "type": "Field",
+            "hyperparams": {"network": {"type": "Siren", "hyperparams": SIREN}},
+            "parts": [{"type": "Sphere", "hyperparams": {"radius": 1.0}}],
+        }
+    },
+    "a number for parts": {"field": {"type": "Union", "hyperparams": {}, "parts": 3}},
+    "a function for a boundary": {
+        "field": {
+            "type": "HardBoundary",
+            "hyperparams": {"factor": {"function": "print"}, "values": 0.0},
+            "parts": [{"type": "Sphere", "hyperparams": {"radius": 1.0}}],
+        }
+    },
+    "a domain that is none": {
+        "field": {
+            "type": "HardBoundary",
+            "hyperparams": {"factor": {"domain": {"type": "os", "hyperparams": {}}}},
+            "parts": [{"type": "Sphere", "hyperparams": {"radius": 1.0}}],
+        }
+    },
     "a checkpoint": {"kind": "checkpoint"},
 }
+
+
+def prefixed(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"field.{name}": tensor for name, tensor in tensors.items()}
 
 
 def write_hostile(
@@ -366,7 +407,7 @@ def write_hostile(
 ) -> None:
     """A file with a valid seal, whatever its header says."""
     text = json.dumps({**header, "sha256": "0" * 64}, sort_keys=True)
-    tensors = small_field().state_dict() if tensors is None else tensors
+    tensors = prefixed(small_field().state_dict()) if tensors is None else tensors
     tensors = {k: v.contiguous() for k, v in tensors.items()}
     data = safetensors.torch.save(tensors, metadata={"neurafield": text})
     digest = hashlib.sha256(data).hexdigest()
@@ -393,8 +434,8 @@ def read_again(
     save(path, field)
     _, header = read_sealed(path)
     if place:
-        header["scene"]["places"][0].update(place)
-    write_hostile(path, header, {**field.state_dict(), **tensors})
+        header["field"]["hyperparams"]["places"][0].update(place)
+    write_hostile(path, header, prefixed({**field.state_dict(), **tensors}))
     return load(path).field
 
 
@@ -532,7 +573,7 @@ def test_a_field_with_a_replaced_activation_is_not_saved(
 
 
 def test_nesting_is_bounded_before_anything_recurses(tmp_path: Path) -> None:
-    for levels, message in ((10, "width"), (300, "at most 32 levels")):
+    for levels, message in ((10, "width"), (300, "at most 96 levels")):
         write_hostile(tmp_path / "x.field", sealed_with(network=inside_itself(levels)))
         with pytest.raises(FieldFileError, match=message):
             load(tmp_path / "x.field")

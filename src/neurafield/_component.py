@@ -3,7 +3,7 @@
 import difflib
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
@@ -122,20 +122,57 @@ class UnknownNameError(ValueError):
     """A description names a class that nobody knows."""
 
 
-_own: ContextVar[Sequence[type]] = ContextVar("own", default=())
+_own: ContextVar[Sequence[Callable[..., Any]]] = ContextVar("own", default=())
 
 
 @contextmanager
-def also_known(classes: Sequence[type]) -> Iterator[None]:
-    """Let descriptions name these classes too, beside those of the rooms, while it lasts.
+def also_known(own: Sequence[Callable[..., Any]]) -> Iterator[None]:
+    """Let descriptions name these classes and functions too while it lasts.
 
     Not an argument of `build`, since components build their parts in their constructors.
     """
-    token = _own.set(classes)
+    token = _own.set(own)
     try:
         yield
     finally:
         _own.reset(token)
+
+
+def own_classes(base: type) -> dict[str, type]:
+    """The classes of `also_known` that derive from `base`, by their names."""
+    return {
+        cls.__name__: cls for cls in _own.get() if inspect.isclass(cls) and issubclass(cls, base)
+    }
+
+
+def own_function(name: object) -> Callable[..., Any]:
+    """The function of `also_known` with a name.
+
+    Raises:
+        UnknownNameError: If there is none.
+    """
+    known = {function_name(f): f for f in _own.get() if not inspect.isclass(f)}
+    if not isinstance(name, str) or name not in known:
+        raise UnknownNameError(
+            f"function: expected one of {', '.join(known) or 'those given, which are none'}, got "
+            f"{name!r}."
+        )
+    return known[name]
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """The name by which a file refers to a function.
+
+    Raises:
+        ValueError: If it has none of its own.
+    """
+    name = getattr(function, "__name__", "<unnamed>")
+    if not name.isidentifier():
+        raise ValueError(
+            f"expected a function with a name, got {name}. Define it with `def`, so that a file "
+            "can refer to it."
+        )
+    return str(name)
 
 
 def build(room: ModuleType, base: type, spec: object) -> Any:
@@ -174,7 +211,7 @@ def build(room: ModuleType, base: type, spec: object) -> Any:
             f"{', '.join(map(repr, spec)) or 'none'}."
         )
     check_nesting(owner, spec)
-    own = {cls.__name__: cls for cls in _own.get() if issubclass(cls, base)}
+    own = own_classes(base)
     known = {**own, **registry(room, base)}
     name = spec.get("type")
     if not isinstance(name, str) or name not in known:
@@ -187,8 +224,11 @@ def build(room: ModuleType, base: type, spec: object) -> Any:
 
 def check_nesting(owner: str, value: object, levels: int = MAX_NESTING) -> None:
     """Require lists and objects in one another to some depth only, before anything recurses."""
-    if isinstance(value, dict | list):
-        if not levels:
-            raise ValueError(f"{owner}: expected at most {MAX_NESTING} levels of lists, got more.")
-        for item in value.values() if isinstance(value, dict) else value:
-            check_nesting(owner, item, levels - 1)
+    pending = [(value, 0)]
+    while pending:
+        item, depth = pending.pop()
+        if isinstance(item, dict | list):
+            if depth == levels:
+                raise ValueError(f"{owner}: expected at most {levels} levels of lists, got more.")
+            inside = item.values() if isinstance(item, dict) else item
+            pending += [(part, depth + 1) for part in inside]

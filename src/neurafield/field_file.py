@@ -1,53 +1,51 @@
 """`NAME.field`: a field in a file that builds it again without running anything from it."""
 
+import dataclasses
 import inspect
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from . import activations, combinations, composition, encodings, networks
-from ._checks import check_count
+from . import activations, composition, encodings, fields, networks
 from ._component import (
     MAX_NESTING,
     AbstractComponent,
     UnknownNameError,
     also_known,
-    build,
     check_nesting,
+    function_name,
+    own_classes,
     registry,
     spec_of,
 )
-from .composition import AbstractComposition
 from .container import FLOATING, read_sealed, state_shapes, write_sealed
 from .errors import FieldFileError
-from .field import Field
-from .placement import Placed
-from .scene import Scene
+from .fields import AbstractField
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-PARTS = (AbstractComponent, activations.AbstractActivation)
-"""What a file names."""
+NAMED = (AbstractComponent, activations.AbstractActivation, AbstractField)
+"""Modules that a file describes by name and hyper-parameters."""
 
 LIBRARY = {
     **registry(encodings, encodings.AbstractEncoding),
     **registry(networks, networks.AbstractNetwork),
     **registry(activations, activations.AbstractActivation),
+    **registry(fields, AbstractField),
+    **registry(composition, AbstractField),
 }
-"""The names that are taken."""
-
-Whole = Field | Scene | AbstractComposition
-"""What a file is of."""
-
-_KINDS = {Field: "field", Scene: "scene", AbstractComposition: "composition"}
+"""The library's own classes of these, by name."""
 
 MAX_PARTS_NESTING = 3 * MAX_NESTING
-"""Of lists and objects in a scene or a composition: as many of these in one another."""
+"""Levels of lists and objects inside one another in the description of a field."""
+
+_FIELD, _UNKNOWNS = "field.", "unknowns."
+"""Prefixes of the tensors' names."""
 
 _DAMAGE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError)
 """What constructors raise when a file says nonsense."""
@@ -71,11 +69,13 @@ class FieldFile:
         signal: What is needed to write the signal back (`signals.layout_from_spec` takes it),
             or None for a field that was not fitted to a file.
         fit: How it was fitted: settings and figures, for information.
+        unknowns: What was trained beside the field, by name, such as a coefficient of an equation.
     """
 
-    field: Whole
+    field: AbstractField
     signal: dict[str, Any] | None
     fit: dict[str, Any]
+    unknowns: dict[str, Tensor] = dataclasses.field(default_factory=dict)
 
 
 def save(
@@ -84,16 +84,17 @@ def save(
     *,
     signal: Mapping[str, Any] | None = None,
     fit: Mapping[str, Any] | None = None,
+    unknowns: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a field to a file, all or nothing. Equal content gives equal bytes.
 
     Args:
         path: Where to, by convention with the suffix `.field`. An existing file is replaced.
-        field: What to save, a `Field`, or a `Scene` or composition of such. Components of your own
-            go by their class names, and their classes have to be given to `load`; that their
-            `hyperparams` build them again is tried here.
+        field: The field. Classes and functions of your own go by their names, and have to be given
+            to `load`; that their `hyperparams` build the field again is tried here.
         signal: JSON values that describe the signal's file, from `signal.layout.spec()`.
         fit: JSON values that tell how it was fitted.
+        unknowns: What was trained beside the field, from `Result.unknowns`.
 
     Raises:
         FieldFileError: If a parameter is NaN or infinite, it is not a field, or the file would
@@ -106,11 +107,10 @@ def save(
         >>> load(folder / "small.field").field(torch.zeros(1, 2)).shape
         torch.Size([1, 1])
     """
-    if not isinstance(field, Whole):
+    if not isinstance(field, AbstractField):
         raise FieldFileError(
-            f"{path}: expected a Field, a Scene or a composition, got {type(field).__name__}. Of "
-            "what wraps a field, save the field itself, its attribute `.field`, and wrap it again "
-            "once it is loaded."
+            f"{path}: expected a field, got {type(field).__name__}. Save a network as a field: "
+            "Field(network). Derive a class of your own from neurafield.fields.AbstractField."
         )
     for name, part in field.named_modules():
         if isinstance(part, AbstractComponent) and part.lod < part.num_lods - 1:
@@ -118,85 +118,93 @@ def save(
                 f"{path}: expected the whole field, got {name} at level of detail {part.lod}. Save "
                 f"the field itself, and call at_lod({part.lod}) once it is loaded."
             )
+    path = Path(path)
+    try:
+        description = field_spec(field)
+    except (TypeError, ValueError) as error:
+        raise FieldFileError(f"{path}: {error}") from error
     header = {
         "format": FORMAT_VERSION,
-        "kind": next(kind for cls, kind in _KINDS.items() if isinstance(field, cls)),
-        **architecture_spec(field),
+        "kind": "field",
+        "field": description,
         "signal": None if signal is None else dict(signal),
         "fit": dict(fit or {}),
     }
-    _check_builds_again(Path(path), field, header)
-    tensors = field.state_dict()
-    if not isinstance(field, Field):
+    _check_builds_again(path, field, header)
+    tensors = {_FIELD + name: tensor for name, tensor in field.state_dict().items()}
+    tensors |= {_UNKNOWNS + name: tensor for name, tensor in (unknowns or {}).items()}
+    if field.parts:
         # A field may stand in a scene and in a scene inside it; a file holds each by itself.
         tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    write_sealed(Path(path), tensors, header)
+    write_sealed(path, tensors, header)
 
 
-def load(path: str | Path, *, components: Sequence[type] = ()) -> FieldFile:
+def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> FieldFile:
     """Read a field file.
 
     Args:
         path: The file.
-        components: Classes of your own that it may name: encodings, networks or activations,
-            built with what the file says as keyword arguments.
+        components: Classes of your own that it may name: fields, encodings, networks or
+            activations, built with what the file says as keyword arguments; and functions, such as
+            the boundary values of a `HardBoundary`.
 
     Raises:
-        FieldFileError: If it is missing, damaged, made by a newer version, or names
+        FieldFileError: If it is missing, damaged, made by another version, or names
             components or sizes that neither this library nor you have.
-        TypeError: If one of `components` is not such a class.
+        TypeError: If one of `components` is not such a class or function.
         ValueError: If one has a name that is taken.
     """
     path = Path(path)
-    own = _own_classes(components)
+    own = _own(components)
     tensors, header = read_sealed(path)
-    if header.get("kind") not in _KINDS.values():
-        raise FieldFileError(f"{path}: expected a field file, got a {header.get('kind')!r} file.")
-    if header.get("format") != FORMAT_VERSION:
+    if header.get("kind") != "field":
+        older = " of an older version" if header.get("kind") in ("scene", "composition") else ""
         raise FieldFileError(
-            f"{path}: expected format {FORMAT_VERSION}, got {header.get('format')!r}. "
-            "A newer neurafield wrote it; upgrade with pip install -U neurafield."
+            f"{path}: expected a field file, got a {header.get('kind')!r} file{older}."
+        )
+    number = header.get("format")
+    if number != FORMAT_VERSION:
+        older = isinstance(number, int) and number < FORMAT_VERSION
+        raise FieldFileError(
+            f"{path}: expected format {FORMAT_VERSION}, got {number!r}. "
+            + (
+                "It was written before the first release; fit it again."
+                if older
+                else "A newer neurafield wrote it; upgrade with pip install -U neurafield."
+            )
         )
     signal, fit = header.get("signal"), header.get("fit")
     if not (signal is None or isinstance(signal, dict)) or not isinstance(fit, dict):
         raise FieldFileError(f"{path}: expected objects under 'signal' and 'fit'.")
     with also_known(own):
-        field = build_field(path, header)
-    _assign(path, field, tensors)
-    return FieldFile(field, signal, fit)
+        field = build_field(path, header.get("field"))
+    parts: dict[str, dict[str, Tensor]] = {_FIELD: {}, _UNKNOWNS: {}}
+    for name, tensor in tensors.items():
+        prefix, dot, rest = name.partition(".")
+        if prefix + dot not in parts:
+            raise FieldFileError(f"{path}: expected tensors of a field, got {name!r}.")
+        parts[prefix + dot][rest] = tensor
+    _assign(path, field, parts[_FIELD])
+    return FieldFile(field, signal, fit, parts[_UNKNOWNS])
 
 
-def architecture_spec(field: nn.Module) -> dict[str, Any]:
-    """Names and hyper-parameters of a field's components: all that builds it but the numbers.
+def field_spec(field: AbstractField) -> dict[str, Any]:
+    """Describes a field without its parameters: its class, hyper-parameters and parts, all the way.
 
     Raises:
-        FieldFileError: If it is neither a field nor made of fields.
+        TypeError: If a part cannot be described, such as a `ModuleField`.
+        ValueError: If a function without a name is part of it.
     """
-    if isinstance(field, AbstractComposition):
-        parts = [architecture_spec(own) for own in field.fields]
-        return {"composition": {**spec_of(field), "fields": parts}}
-    if isinstance(field, Scene):
-        scene = {
-            "combination": spec_of(field.combination),
-            "fields": [architecture_spec(own) for own in field.fields],
-            "places": field.places,
-        }
-        return {"scene": scene}
-    if not isinstance(field, Field):
-        raise FieldFileError(
-            f"Expected a Field in a scene or a composition, got {type(field).__name__}."
-        )
-    encoding = None if field.encoding is None else spec_of(field.encoding)
-    return {"encoding": encoding, "network": spec_of(field.network)}
+    parts = [field_spec(part) for part in field.parts]
+    return {**spec_of(field), **({"parts": parts} if parts else {})}
 
 
-def build_field(path: Path, spec: Mapping[str, Any]) -> Whole:
+def build_field(path: Path, spec: object) -> AbstractField:
     """Build the field that a header describes, on the meta device: shapes, no memory yet."""
     with torch.device("meta"):
         try:
-            for kind in ("scene", "composition"):
-                check_nesting(kind, spec.get(kind), MAX_PARTS_NESTING)
-            return _build_any(spec)
+            check_nesting("field", spec, MAX_PARTS_NESTING)
+            return _build(spec)
         except UnknownNameError as error:
             raise FieldFileError(f"{path}: {error}{_OWN_HINT}") from error
         except _DAMAGE as error:
@@ -204,52 +212,33 @@ def build_field(path: Path, spec: Mapping[str, Any]) -> Whole:
             raise FieldFileError(f"{path}: {error}{hint}") from error
 
 
-def _build_any(spec: Mapping[str, Any]) -> Whole:
-    if "scene" in spec:
-        return _build_scene(spec["scene"])
-    if "composition" in spec:
-        return _build_composition(spec["composition"])
-    return _build_field(spec)
+def _build(spec: object) -> AbstractField:
+    if not isinstance(spec, dict) or not isinstance(spec.get("hyperparams"), dict):
+        raise ValueError("field: expected a type and hyperparams for each field.")
+    known = {
+        **own_classes(AbstractField),
+        **{name: cls for name, cls in LIBRARY.items() if issubclass(cls, AbstractField)},
+    }
+    name = spec.get("type")
+    if not isinstance(name, str) or name not in known:
+        raise UnknownNameError(f"field: expected one of {', '.join(known)}, got {name!r}.")
+    parts = [_build(part) for part in spec.get("parts", [])]
+    built: AbstractField = known[name].from_parts(parts, **spec["hyperparams"])
+    return built
 
 
-def _build_field(spec: Mapping[str, Any]) -> Field:
-    network = build(networks, networks.AbstractNetwork, spec.get("network"))
-    encoding = spec.get("encoding")
-    if encoding is not None:
-        encoding = build(encodings, encodings.AbstractEncoding, encoding)
-    return Field(network, encoding=encoding)
-
-
-def _build_scene(spec: Mapping[str, Any]) -> Scene:
-    fields = [_build_any(own) for own in spec["fields"]]
-    parts = []
-    for place in spec["places"]:
-        check_count("scene", low=0, high=len(fields) - 1, field=place["field"])
-        parts.append(Placed(**{**place, "field": fields[place["field"]]}))
-    base = combinations.AbstractCombination
-    return Scene(parts, build(combinations, base, spec["combination"]))
-
-
-def _build_composition(spec: Mapping[str, Any]) -> AbstractComposition:
-    known = registry(composition, AbstractComposition)
-    if spec.get("type") not in known:
-        raise UnknownNameError(
-            f"composition: expected one of {', '.join(known)}, got {spec.get('type')!r}."
-        )
-    fields = [_build_any(own) for own in spec["fields"]]
-    made: AbstractComposition = known[spec["type"]](*fields, **spec["hyperparams"])
-    return made
-
-
-def _own_classes(classes: Iterable[type]) -> list[type]:
-    """Classes that are not the library's: checked, so that a name means one of them only."""
-    own: dict[str, type] = {}
-    for cls in classes:
-        if not (inspect.isclass(cls) and issubclass(cls, PARTS)) or inspect.isabstract(cls):
+def _own(given: Iterable[Callable[..., Any]]) -> list[Callable[..., Any]]:
+    """Classes and functions that are not the library's, each with a name of its own."""
+    own: dict[str, Callable[..., Any]] = {}
+    for cls in given:
+        known = issubclass(cls, NAMED) if inspect.isclass(cls) else callable(cls)
+        if not known or inspect.isabstract(cls) or isinstance(cls, nn.Module):
             raise TypeError(
-                f"components: expected concrete classes of encodings, networks or activations, "
-                f"got {cls!r}."
+                "components: expected concrete classes of fields, encodings, networks or "
+                f"activations, or functions, got {cls!r}."
             )
+        if not inspect.isclass(cls):
+            function_name(cls)
         if own.setdefault(cls.__name__, cls) is not cls or cls.__name__ in LIBRARY:
             raise ValueError(
                 f"components: expected a name that is not taken, got another {cls.__name__}. "
@@ -259,13 +248,15 @@ def _own_classes(classes: Iterable[type]) -> list[type]:
 
 
 def _check_builds_again(path: Path, field: nn.Module, header: Mapping[str, Any]) -> None:
-    parts = [part for part in field.modules() if isinstance(part, PARTS)]
+    parts = [part for part in field.modules() if isinstance(part, NAMED)]
+    named: list[Callable[..., Any]] = [
+        type(part) for part in parts if LIBRARY.get(type(part).__name__) is not type(part)
+    ]
+    named += [f for part in parts if isinstance(part, AbstractField) for f in part.functions()]
     try:
-        own = _own_classes(
-            type(part) for part in parts if LIBRARY.get(type(part).__name__) is not type(part)
-        )
-        with also_known(own):
-            again = build_field(path, json.loads(json.dumps(header, allow_nan=False)))
+        with also_known(_own(named)):
+            text = json.dumps(header, allow_nan=False)
+            again = build_field(path, json.loads(text)["field"])
     except FieldFileError:
         raise
     except (TypeError, ValueError) as error:
@@ -281,7 +272,7 @@ def _check_builds_again(path: Path, field: nn.Module, header: Mapping[str, Any])
 
 
 def _description(part: nn.Module | None) -> tuple[type, str]:
-    return type(part), json.dumps(spec_of(part)) if isinstance(part, PARTS) else ""
+    return type(part), json.dumps(spec_of(part)) if isinstance(part, NAMED) else ""
 
 
 def _check_fits(path: Path, field: nn.Module, tensors: dict[str, torch.Tensor]) -> None:

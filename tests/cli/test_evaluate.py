@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from neurafield import Field, encodings, networks, save
-from neurafield.shapes import Frame, Mesh, Quantity, ShapeLayout, write_mesh
+from neurafield.geometry import Frame
+from neurafield.shapes import Mesh, Quantity, ShapeLayout, write_mesh
 
 from .test_cli import Run, check_refused
 from .test_cli import photo as photo

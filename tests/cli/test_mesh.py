@@ -10,7 +10,8 @@ from neurafield import Field, networks, save
 from neurafield.cli.main import main
 from neurafield.cli.values import MOST_CELLS
 from neurafield.composition import Sphere, Union
-from neurafield.shapes import Frame, Mesh, Quantity, ShapeLayout, read_shape
+from neurafield.geometry import Frame
+from neurafield.shapes import Mesh, Quantity, ShapeLayout, read_shape
 from neurafield.surfaces import meshing
 
 FRAME = Frame(centre=(10.0, 20.0, 30.0), scale=4.0)

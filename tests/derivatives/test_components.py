@@ -61,7 +61,7 @@ def check_jet(case: Case, weights: Tensor | None, *, at_root: bool) -> None:
     second = vmap(hessian(whole))(x).diagonal(dim1=-2, dim2=-1)
     assert_close(got.value, whole(x))
     assert_close(got.jacobian, vmap(jacrev(whole))(x))
-    assert_close(got.second, second @ root.weights.mT)
+    assert_close(got.weighted_hessian, second @ root.weights.mT)
     if weights is None:
         assert_close(got.laplacian, second.sum(-1))
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from neurafield import Field, maps, networks
-from neurafield.derivatives import Jet, Local, operators
+from neurafield.derivatives import Derivatives, Jet, operators
 
 X = 2 * torch.rand(7, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 1
 
@@ -38,7 +38,7 @@ class Watched(torch.nn.Module):
 
 def test_each_derivative() -> None:
     field = siren()
-    u = Local(field, X)
+    u = Derivatives(field, X)
     hessian = operators.hessian(field, X)
     assert_close(u.value, field(X))
     assert_close(u.gradient, operators.gradient(field, X))
@@ -51,7 +51,7 @@ def test_each_derivative() -> None:
     assert_close(u.d(), field(X))
     signed = u.sum_of_second([1, -4, -4])
     assert_close(signed, hessian[..., 0, 0] - 4 * hessian[..., 1, 1] - 4 * hessian[..., 2, 2])
-    vector = Local(siren(3), X)
+    vector = Derivatives(siren(3), X)
     assert_close(vector.curl, operators.curl(siren(3), X))
     assert_close(vector.divergence, operators.divergence(siren(3), X))
 
@@ -73,7 +73,7 @@ def test_a_residual_takes_one_pass(function, passes: list[str]) -> None:
     residual = maps.Residual(function)
     first = residual(field, X)
     assert field.passes == passes
-    assert_close(first, function(Local(siren(), X), X))
+    assert_close(first, function(Derivatives(siren(), X), X))
     assert torch.equal(residual(field, X), first)
     assert field.passes == 2 * passes
 

@@ -64,7 +64,7 @@ def check_rule(name: str) -> None:
     assert_close(got.value, f(x))
     assert_close(got.jacobian, vmap(jacrev(f))(x))
     second = vmap(hessian(f))(x).diagonal(dim1=-2, dim2=-1)
-    assert_close(got.second, second @ WEIGHTS.mT)
+    assert_close(got.weighted_hessian, second @ WEIGHTS.mT)
 
 
 @pytest.mark.parametrize("name", [name for name in RULES if name != "wrong"])

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from neurafield import Field
-from neurafield.anchored import Anchored
 from neurafield.domains import Box
+from neurafield.fields import HardBoundary
 from neurafield.fit import Constraint, GaussNewton, fit, gauss_newton, lbfgs, losses
 from neurafield.fit.gauss_newton import residuals, tangent
 from neurafield.fit.step import Objective
@@ -100,7 +100,7 @@ def test_the_tangent_is_that_of_autograd() -> None:
 def test_the_tangent_of_any_residual(function: Callable, anchored: bool) -> None:
     field: nn.Module = network()
     if anchored:
-        field = Anchored(field, SQUARE.distance_factor, lambda x: x.square()[..., :1]).double()
+        field = HardBoundary(field, SQUARE.distance_factor, lambda x: x.square()[..., :1]).double()
     problem = [Constraint(signal=Interior(SQUARE, num_points=60), map=Residual(function))]
     found = tangent(objective(field, problem), list(field.parameters()))
     check_tangent(field, found, problem)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from neurafield import Anchored, Field, maps
-from neurafield.derivatives import Local
+from neurafield import Field, HardBoundary, maps
+from neurafield.derivatives import Derivatives
 from neurafield.domains import Box
 from neurafield.encodings import HashGrid, RandomFourier
 from neurafield.fit import Constraint, NormalEquations, losses, solve_last_layer
@@ -64,7 +64,7 @@ def interior(out_dim: int) -> Interior:
     )
 
 
-def stretched(u: Local, x: Tensor) -> Tensor:
+def stretched(u: Derivatives, x: Tensor) -> Tensor:
     """Every affine kind at once: variable coefficients, mixed derivatives, channels coupled."""
     a = u.d(0, 0) + x[:, :1] * u.d(0, 1) + (1 + x[:, 1:] ** 2) * u.d(1, 1)
     b = u.d(1).flip(-1) + 2 * u.value - x
@@ -127,7 +127,7 @@ def test_a_linear_equation_is_solved_without_any_steps() -> None:
     assert float((field(x) - truth(x)).detach().abs().max()) < 1e-4
 
 
-NOT_AFFINE: dict[str, Callable[[Local, Tensor], Tensor]] = {
+NOT_AFFINE: dict[str, Callable[[Derivatives, Tensor], Tensor]] = {
     "square": lambda u, x: u.value**2,
     "product of derivatives": lambda u, x: u.d(0) * u.d(1),
     "kink": lambda u, x: u.laplacian.abs(),
@@ -179,8 +179,8 @@ def test_it_refuses_maps_that_bend_only_where_the_solution_lies() -> None:
 
 
 def test_it_refuses_fields_without_a_network() -> None:
-    field = Anchored(small_field(), Box.cube(2).distance_factor)
-    with pytest.raises(ValueError, match=r"expected a Field, .* got Anchored"):
+    field = HardBoundary(small_field(), Box.cube(2).distance_factor)
+    with pytest.raises(ValueError, match=r"expected a Field, .* got HardBoundary"):
         solve_last_layer(field, Constraint(signal=interior(1)))
 
 

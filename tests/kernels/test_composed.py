@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from neurafield import Field, encodings, networks
-from neurafield.derivatives import Jet, Local, operators
+from neurafield.derivatives import Derivatives, Jet, operators
 
 from .levels import level, needs_native  # noqa: F401
 
@@ -62,7 +62,7 @@ ASKED: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
     "laplacian of the square": lambda f, x: operators.laplacian(lambda x: f(x) ** 2, x),
     "hessian of the square": lambda f, x: operators.hessian(lambda x: f(x) ** 2, x, way="reverse"),
     "third of the square": lambda f, x: operators.partial(lambda x: f(x) ** 2, x, [0, 1, 0]),
-    "local of the square": lambda f, x: Local(lambda x: f(x) ** 2, x).d(0, 0),
+    "local of the square": lambda f, x: Derivatives(lambda x: f(x) ** 2, x).d(0, 0),
     "laplacian of f of f": lambda f, x: operators.laplacian(lambda x: f(f(x)), x),
     "hessian of f of f": lambda f, x: operators.hessian(lambda x: f(f(x)), x, way="reverse"),
     "laplacian of jet of jet": lambda f, x: f.jet(f.jet(Jet.root(x))).laplacian,

@@ -8,17 +8,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from neurafield.derivatives import Local
+from neurafield.derivatives import Derivatives
 from neurafield.domains import Box
 from neurafield.errors import SignalError
 from neurafield.fit import Constraint, fit, gauss_newton
-from neurafield.problems import _flow, _level_sets, _moving, _near, mean_curvature, transport
+from neurafield.maps import level_set
+from neurafield.problems import _flow, _moving, mean_curvature, transport
 from neurafield.problems._flow import constraints, morph_constraints
 from neurafield.problems._moving import Region, at_time, roundness
-from neurafield.problems._near import Near, near_start
 from neurafield.problems._velocities import AbstractVelocity, Rotation, Vortex
 from neurafield.problems.evolution import Plan
-from neurafield.signals import Interior
+from neurafield.signals import Interior, near_surface
+from neurafield.signals.near_surface import Near, near_start
 
 R = 0.7
 
@@ -70,7 +71,7 @@ def radius_errors(field: Callable[[Tensor], Tensor], dim: int) -> list[float]:
 def shrunk(dim: int, plan: Plan) -> float:
     duration = R**2 * 8 / 9 / (2 * (dim - 1))
     field = plan.field(dim, 0)
-    problem = constraints(field, ball, _level_sets.mean_curvature_residual(duration), plan)
+    problem = constraints(field, ball, level_set.mean_curvature_residual(duration), plan)
     fit(field, problem, steps=plan.steps, optimizer=gauss_newton)
     return max(radius_errors(field, dim))
 
@@ -104,15 +105,15 @@ def test_mean_curvature_is_that_of_the_definition(dim: int) -> None:
         torch.autograd.grad(normal[:, i].sum(), x, retain_graph=True)[0][:, i] for i in range(dim)
     )
     expected = 2 * slope[:, -1] - 0.3 * slope[:, :dim].norm(dim=1) * divergence
-    found = _level_sets.mean_curvature_residual(0.3)(Local(bumpy, x), x)[:, 0]
+    found = level_set.mean_curvature_residual(0.3)(Derivatives(bumpy, x), x)[:, 0]
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_the_shrinking_ball_obeys_the_equation() -> None:
     x = points(50, 4)
     for speed, holds in ((4 * 0.1, True), (2 * 0.1, False)):
-        residual = _level_sets.mean_curvature_residual(0.1)
-        left = residual(Local(shrinking(3, speed), x), x).abs().max()
+        residual = level_set.mean_curvature_residual(0.1)
+        left = residual(Derivatives(shrinking(3, speed), x), x).abs().max()
         assert bool(left < 2e-3) == holds
 
 
@@ -147,9 +148,9 @@ def test_what_is_carried_obeys_the_transport() -> None:
 
         return field
 
-    residual = _level_sets.transport_residual(turned)
-    assert residual(Local(carried(1.0), x), x).abs().max() < 1e-9
-    assert residual(Local(carried(-1.0), x), x).abs().max() > 0.1
+    residual = level_set.transport_residual(turned)
+    assert residual(Derivatives(carried(1.0), x), x).abs().max() < 1e-9
+    assert residual(Derivatives(carried(-1.0), x), x).abs().max() > 0.1
 
 
 def solved(problem: list[Constraint], field: torch.nn.Module, steps: int) -> None:
@@ -159,7 +160,7 @@ def solved(problem: list[Constraint], field: torch.nn.Module, steps: int) -> Non
 def test_a_turned_body_keeps_its_volume() -> None:
     plan = Plan(width=20, num_points=800)
     field, velocity = plan.field(2, 0), Rotation()
-    solved(constraints(field, egg, _level_sets.transport_residual(velocity), plan), field, 20)
+    solved(constraints(field, egg, level_set.transport_residual(velocity), plan), field, 20)
     whole = Region.of(egg, 2).volume
     for tau in (-1.0, 0.0, 1.0):
         found = Region.of(at_time(field, tau), 2)
@@ -186,8 +187,8 @@ def test_between_planes_the_morph_is_the_blend() -> None:
 
     x = points(9, 4)
     query = torch.cat([x, x[:, :1] - 0.5], dim=1)
-    assert _level_sets.Towards()(moving(1), query).abs().max() < 1e-4
-    assert _level_sets.Towards()(moving(2), query).abs().max() > 0.05
+    assert level_set.Towards()(moving(1), query).abs().max() < 1e-4
+    assert level_set.Towards()(moving(2), query).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("dim", [2, 3])
@@ -232,7 +233,7 @@ def test_the_start_is_asked_near_the_surface() -> None:
 
 def test_what_a_solution_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_moving, "_CELLS", 16)
-    monkeypatch.setattr(_near, "_KNOWN", 2000)
+    monkeypatch.setattr(near_surface, "_KNOWN", 2000)
     monkeypatch.setattr(_flow, "pictures", lambda *_: [])
     found = mean_curvature(ball, plan=Plan(width=8, num_points=150, steps=3))
     assert found.signal is not None

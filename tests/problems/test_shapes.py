@@ -12,10 +12,11 @@ from neurafield import Field
 from neurafield.encodings import HashGrid
 from neurafield.fit import fit, losses
 from neurafield.fit.shape_losses import OffSurface, OnSurface
+from neurafield.geometry import Frame
 from neurafield.maps import ValueAndGradient
 from neurafield.networks import MLP, Siren
 from neurafield.problems import shapes as problems
-from neurafield.shapes import Frame, Mesh, PointCloud, PointDistance, Quantity, ShapeLayout
+from neurafield.shapes import Mesh, PointCloud, PointDistance, Quantity, ShapeLayout
 from neurafield.signals import DistanceSamples
 from neurafield.signals.distances import shape_fingerprint
 

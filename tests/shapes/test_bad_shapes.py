@@ -13,7 +13,8 @@ import shape_files as make
 import torch
 
 from neurafield import SignalError
-from neurafield.shapes import Frame, Mesh, MeshDistance, PointCloud, estimate_normals, read_shape
+from neurafield.geometry import Frame
+from neurafield.shapes import Mesh, MeshDistance, PointCloud, estimate_normals, read_shape
 
 HERE = Path(__file__).parent
 NAN = float("nan")

@@ -9,8 +9,9 @@ import torch
 import trimesh
 from torch import Tensor
 
+from neurafield.geometry import Frame
 from neurafield.kernels import dispatch
-from neurafield.shapes import Frame, Mesh, MeshDistance
+from neurafield.shapes import Mesh, MeshDistance
 
 REAL = ("spot", "armadillo", "bunny_hr", "mountain")
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from neurafield import SignalError
-from neurafield.shapes import Frame, Quantity, ShapeLayout
+from neurafield.geometry import Frame
+from neurafield.shapes import Quantity, ShapeLayout
 
 LAYOUT = ShapeLayout(
     frame=Frame((1.0, -2.0, 3e6), 7.0), quantity=Quantity("tsdf", 0.2), times=(3.0, 1.0)

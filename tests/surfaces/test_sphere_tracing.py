@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.testing import assert_close
 
-from neurafield.cameras import Camera, Rays
-from neurafield.surfaces import Clearance, attached_depth, measured_slope, trace
+from neurafield.geometry import Camera, Rays
+from neurafield.surfaces import DistanceGrid, attached_depth, measured_slope, trace
 from neurafield.surfaces.sphere_tracing import Hits
 
 Function = Callable[[Tensor], Tensor]
@@ -220,7 +220,7 @@ def test_nan_is_nothing() -> None:
 @pytest.mark.parametrize("distance", [1e4, 1e6])
 def test_from_afar_places_are_as_exact(distance: float) -> None:
     rays = Rays(torch.tensor([[0.25, 0.0, -distance]]), torch.tensor([[0.0, 0.0, 1.0]]))
-    for clearance in (None, Clearance.of(ball, slope=1.0)):
+    for clearance in (None, DistanceGrid.of(ball, slope=1.0)):
         hits = trace(ball, rays, slope=1.0, clearance=clearance)
         assert_close(hits.points, torch.tensor([[0.25, 0.0, -math.sqrt(0.7**2 - 0.25**2)]]))
         assert_close(hits.depth, distance + hits.points[:, 2])
@@ -236,7 +236,7 @@ def test_settings_are_checked() -> None:
         with pytest.raises(ValueError, match="expected"):
             trace(ball, some_rays(3), **wrong)
     with pytest.raises(ValueError, match="cells"):
-        Clearance.of(ball, slope=1.0, cells=0)
+        DistanceGrid.of(ball, slope=1.0, cells=0)
 
 
 # ---- What is free of the surface
@@ -253,7 +253,7 @@ def test_free_cells_change_nothing_but_the_cost(function: Function) -> None:
     rays = some_rays()
     plain = trace(counted, rays, slope=1.2)
     cost, asked[0] = asked[0], 0
-    clearance = Clearance.of(function, slope=1.2, dtype=torch.float64)
+    clearance = DistanceGrid.of(function, slope=1.2, dtype=torch.float64)
     hits = trace(counted, rays, slope=1.2, clearance=clearance)
     assert asked[0] < 0.8 * cost
     assert hits.hit.equal(plain.hit)
@@ -262,14 +262,14 @@ def test_free_cells_change_nothing_but_the_cost(function: Function) -> None:
 
 def test_a_wrong_clearance_would_be_seen() -> None:
     rays = some_rays()
-    wrong = Clearance(Clearance.of(ball, slope=1.0).free.double() + 0.3)
+    wrong = DistanceGrid(DistanceGrid.of(ball, slope=1.0).free.double() + 0.3)
     assert not trace(ball, rays, slope=1.0, clearance=wrong).hit.equal(trace(ball, rays).hit)
 
 
 def test_the_ball_around_the_surface() -> None:
-    assert 0.7 <= Clearance.of(ball, slope=1.0).radius < 0.77
-    assert 0.85 <= Clearance.of(torus, slope=1.0).radius < 0.92
-    assert Clearance.of(lambda x: ball(x) + 9, slope=1.0).radius == 0
+    assert 0.7 <= DistanceGrid.of(ball, slope=1.0).radius < 0.77
+    assert 0.85 <= DistanceGrid.of(torus, slope=1.0).radius < 0.92
+    assert DistanceGrid.of(lambda x: ball(x) + 9, slope=1.0).radius == 0
 
 
 def rough(x: Tensor) -> Tensor:

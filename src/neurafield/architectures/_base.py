@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..field import Field
+from ..fields.field import Field
 from ..signals import AbstractGridSignal, AbstractLayout
 
 Build = Callable[[AbstractLayout, Any, torch.Generator | None], Field]

@@ -15,7 +15,7 @@ from ..encodings import (
     SuperGaussianEmbedding,
     TriangleWave,
 )
-from ..field import Field
+from ..fields.field import Field
 from ..networks import MLP
 from ..signals import AbstractLayout
 from ._base import Architecture

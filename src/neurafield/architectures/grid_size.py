@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from ..field import Field
+from ..fields.field import Field
 from ..signals import AbstractLayout
 from ._base import Build, described
 

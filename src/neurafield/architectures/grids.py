@@ -16,7 +16,7 @@ from ..encodings import (
     TriPlane,
     VMFactors,
 )
-from ..field import Field
+from ..fields.field import Field
 from ..networks import MLP, Linear
 from ..signals import AbstractLayout
 from . import hash_size

@@ -11,19 +11,19 @@ from typing import Any
 import torch
 
 from .._checks import check_count
-from ..field import Field
+from ..fields.field import Field
 from ..signals import AbstractGridSignal, AbstractLayout
 from ._base import Architecture, Plan
-from .anchored import ANCHORED
 from .encodings import ENCODINGS
 from .grids import GRIDS
 from .networks import NETWORKS
+from .scattered import SCATTERED
 
 ARCHITECTURES: dict[str, Architecture] = {
     **NETWORKS,
     **ENCODINGS,
     **GRIDS,
-    **ANCHORED,
+    **SCATTERED,
 }
 """All that `--arch` knows."""
 

@@ -6,7 +6,7 @@ import torch
 
 from .. import activations
 from ..activations import AbstractActivation
-from ..field import Field
+from ..fields.field import Field
 from ..networks import MLP, AbstractNetwork, Bacon, Finer, Lipschitz, Siren, Wire
 from ..signals import AbstractLayout
 from ._base import Architecture, Build, described

@@ -8,8 +8,9 @@ from pathlib import Path
 from .. import composition
 from .._files import check_can_write
 from ..field_file import save
-from ..shapes import Frame, ShapeLayout
-from ..shapes.frame import FILLED
+from ..geometry import Frame
+from ..geometry.frame import FILLED
+from ..shapes import ShapeLayout
 from .field_input import load_field
 from .main import DONE
 from .shape_layout import distance_layout

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from .. import architectures, signals, system
 from .._files import write_atomically
-from ..field import Field
 from ..field_file import save
+from ..fields.field import Field
 from .compare_page import page
 from .comparison import Bounds, Entry, compare_one, shown_part, view
 from .fit_signal import measured_part

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from .. import signals
 from ..architectures import ARCHITECTURES, Plan
-from ..field import Field
+from ..fields.field import Field
 from ..fit import Constraint, Progress, ProgressBar, fit, metrics
 from .fit_signal import measured_part
 
@@ -153,7 +153,7 @@ def compare_one(
         bounds: When a run ends.
         lr: Instead of the architecture's own.
         tune: Whether a small search around it comes first, with the first seed.
-        should_stop: Asked after each step.
+        should_stop: Requested after each step.
         keep: Told the first seed's field, once it is measured.
 
     Returns:

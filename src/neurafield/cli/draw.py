@@ -13,12 +13,11 @@ from rich.console import Console
 
 from .. import signals
 from .._files import check_can_write
-from ..cameras import Camera
 from ..field_file import FieldFile
-from ..geometry import Grid
+from ..geometry import Camera, Grid
 from ..shapes import Quantity, ShapeLayout
 from ..shapes.writing import SUFFIXES as MESHES
-from ..surfaces import Scenery, draw
+from ..surfaces import RenderSurface, draw
 from . import draw_options
 from .main import DONE
 from .progress import bar
@@ -148,7 +147,7 @@ def _check_is_picture(arguments: argparse.Namespace) -> None:
 
 def _sceneries(
     arguments: argparse.Namespace, file: FieldFile, layout: ShapeLayout
-) -> Callable[[float], Scenery]:
+) -> Callable[[float], RenderSurface]:
     """What is drawn, by how much of the turn is done: a moving shape goes through its times."""
     if layout.times is None or arguments.at is not None or arguments.out is not None:
         still = still_field(arguments.field, file, layout, arguments.at)
@@ -156,7 +155,7 @@ def _sceneries(
         return lambda turn: scenery
     begin, end = layout.times
 
-    def moving(turn: float) -> Scenery:
+    def moving(turn: float) -> RenderSurface:
         return _scenery(
             layout.at(file.field, begin + (end - begin) * turn), layout, arguments.level
         )
@@ -166,13 +165,13 @@ def _sceneries(
 
 def _scenery(
     field: Callable[[torch.Tensor], torch.Tensor], layout: ShapeLayout, level: float | None
-) -> Scenery:
+) -> RenderSurface:
     quantity: Quantity = layout.quantity
     rises = {"sdf": 1.0, "udf": 1.0, "tsdf": 1 / quantity.truncation}
     level = surface_level(layout, level)
     # Occupancy is positive inside; turned round, its level is too.
     level = -level if quantity.name == "occupancy" else level
-    return Scenery.of(
+    return RenderSurface.of(
         quantity.implicit(field),
         level=level,
         rise=rises.get(quantity.name),

@@ -16,7 +16,8 @@ from .. import shapes, signals, surfaces
 from ..errors import SignalError
 from ..field_file import FieldFile
 from ..fit import metrics
-from ..shapes import Frame, Mesh, PointCloud, measures
+from ..geometry import Frame
+from ..shapes import Mesh, PointCloud, measures
 from .field_input import load_field
 from .main import DONE
 from .progress import bar

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from .. import composition
 from ..errors import SignalError
+from ..geometry import Frame
 from ..problems import Solution, mean_curvature, morph, transport
 from ..problems.evolution import Plan
-from ..shapes import Frame, Mesh, MeshDistance, read_shape
+from ..shapes import Mesh, MeshDistance, read_shape
 from .field_input import load_field
 from .interruption import interruption
 from .shape_layout import distance_layout

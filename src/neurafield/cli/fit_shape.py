@@ -11,9 +11,9 @@ from torch import nn
 
 from .. import architectures
 from ..fit import Problem
+from ..geometry import Frame
 from ..problems import shapes as problems
 from ..shapes import (
-    Frame,
     Mesh,
     PointCloud,
     Quantity,

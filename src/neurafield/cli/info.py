@@ -5,8 +5,7 @@ import itertools
 import json
 from typing import Any
 
-from .. import composition
-from ..field_file import FieldFile, architecture_spec
+from ..field_file import FieldFile, field_spec
 from .field_input import load_field
 from .main import DONE
 
@@ -42,8 +41,8 @@ def describe(file: FieldFile) -> dict[str, Any]:
         "in_dim": file.field.in_dim,
         "out_dim": file.field.out_dim,
         "num_lods": file.field.num_lods,
-        "lipschitz_bound": composition.lipschitz_bound(file.field),
-        **architecture_spec(file.field),
+        "lipschitz_bound": file.field.lipschitz_bound(),
+        "field": field_spec(file.field),
         "signal": file.signal,
         "fit": file.fit,
     }
@@ -55,8 +54,9 @@ def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
         if value in (None, "", [], {}):
             continue
         start, deeper = f"{indent}{LABELS.get(name, name)}:", indent + "  "
-        if isinstance(value, dict) and set(value) == {"type", "hyperparams"}:
-            lines += [f"{start} {value['type']}", *_lines(value["hyperparams"], deeper)]
+        if isinstance(value, dict) and {"type", "hyperparams"} <= set(value):
+            inner = {**value["hyperparams"], "part": value.get("parts")}
+            lines += [f"{start} {value['type']}", *_lines(inner, deeper)]
         elif isinstance(value, dict):
             lines += [start, *_lines(value, deeper)]
         elif isinstance(value, list) and isinstance(value[0], dict):

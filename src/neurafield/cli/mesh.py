@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
                 field,
                 arguments.resolution,
                 sign * level,
-                lipschitz=surfaces.known_lipschitz(file.field),
+                lipschitz=file.field.lipschitz_bound(),
                 closed=arguments.closed,
                 progress=advance,
             )

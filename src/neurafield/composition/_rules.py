@@ -70,12 +70,12 @@ def length(x: Jet) -> Jet:
     divisor = torch.linalg.vector_norm(torch.where(zero, 1.0, x.value), dim=-1, keepdim=True)
     value = torch.where(zero, 0.0, divisor)
     unit = x.value / divisor
-    slopes = (unit * x.slopes).sum(-1, keepdim=True)
+    slopes = (unit * x.first).sum(-1, keepdim=True)
     parts = [value[None], slopes]
     if len(x.weights):
-        across = (x.slopes.square().sum(-1, keepdim=True) - slopes.square()) / divisor
+        across = (x.first.square().sum(-1, keepdim=True) - slopes.square()) / divisor
         bent = torch.tensordot(x.weights, across, dims=1)
-        parts.append((unit * x.sums).sum(-1, keepdim=True) + bent)
+        parts.append((unit * x.second).sum(-1, keepdim=True) + bent)
     return Jet(torch.cat(parts), x.weights)
 
 

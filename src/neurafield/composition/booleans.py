@@ -3,18 +3,17 @@
 import functools
 from typing import Any
 
-from torch import nn
-
 from .._checks import check_positive
 from ..derivatives import Jet
-from ._base import AbstractComposition, ask
+from ..fields._base import AbstractField, evaluate_after
+from ._base import AbstractComposition
 from ._rules import least, negative
 
 
 class _AbstractBoolean(AbstractComposition):
     """Two bodies or more, and the width over which their edges are blended."""
 
-    def __init__(self, *fields: nn.Module, smooth: float = 0.0) -> None:
+    def __init__(self, *fields: AbstractField, smooth: float = 0.0) -> None:
         super().__init__(*fields)
         if len(fields) < 2:
             raise ValueError(
@@ -24,8 +23,8 @@ class _AbstractBoolean(AbstractComposition):
             check_positive(self, smooth=smooth)
         self.smooth = float(smooth)
 
-    def steepest(self, slopes: list[float]) -> float:
-        return max(slopes)
+    def lipschitz(self, bounds: list[float]) -> float:
+        return max(bounds)
 
     def hyperparams(self) -> dict[str, Any]:
         return {"smooth": self.smooth}
@@ -56,8 +55,9 @@ class Union(_AbstractBoolean):
 
     Example:
         >>> import torch
-        >>> from neurafield.composition import Box, Moved, Sphere
-        >>> both = Union(Box(reach=(0.3, 0.3, 0.3)), Moved(Sphere(radius=0.2), (0.6, 0.0, 0.0)))
+        >>> from neurafield.composition import Box, Transformed, Sphere
+        >>> ball = Transformed(Sphere(radius=0.2), (0.6, 0.0, 0.0))
+        >>> both = Union(Box(reach=(0.3, 0.3, 0.3)), ball)
         >>> both(torch.tensor([[0.7, 0.0, 0.0], [0.0, 0.0, 0.5]])).round(decimals=4).tolist()
         [[-0.10000000149011612], [0.20000000298023224]]
 
@@ -66,8 +66,8 @@ class Union(_AbstractBoolean):
         Smooth minimum, iquilezles.org: the cubic polynomial, in which $k$ is the same width.
     """
 
-    def read(self, x: Jet) -> Jet:
-        return self._least([ask(field, x) for field in self.fields])
+    def jet_after(self, x: Jet) -> Jet:
+        return self._least([evaluate_after(part, x) for part in self.parts])
 
 
 class Intersection(_AbstractBoolean):
@@ -98,15 +98,15 @@ class Intersection(_AbstractBoolean):
         Ricci, A Constructive Geometry for Computer Graphics, The Computer Journal 1973.
     """
 
-    def read(self, x: Jet) -> Jet:
-        return negative(self._least([negative(ask(field, x)) for field in self.fields]))
+    def jet_after(self, x: Jet) -> Jet:
+        return negative(self._least([negative(evaluate_after(part, x)) for part in self.parts]))
 
 
 class Difference(_AbstractBoolean):
     r"""The first body without the others: $\max(f_1, -f_2, \dots)$; smooth as `Intersection` is.
 
     Use when a hole is cut. Fails when the fields of what is cut away are far from distances, as
-    beyond the box of a fitted field: see `Bounded`.
+    beyond the box of a fitted field: see `ExtendedBeyondBox`.
 
     Args:
         fields: What is kept, then what is cut away from it.
@@ -127,8 +127,8 @@ class Difference(_AbstractBoolean):
         Ricci, A Constructive Geometry for Computer Graphics, The Computer Journal 1973.
     """
 
-    def read(self, x: Jet) -> Jet:
-        kept, *cut = [ask(field, x) for field in self.fields]
+    def jet_after(self, x: Jet) -> Jet:
+        kept, *cut = [evaluate_after(part, x) for part in self.parts]
         return negative(self._least([negative(kept), *cut]))
 
 
@@ -155,14 +155,14 @@ class Complement(AbstractComposition):
         Ricci, A Constructive Geometry for Computer Graphics, The Computer Journal 1973.
     """
 
-    def __init__(self, field: nn.Module) -> None:
+    def __init__(self, field: AbstractField) -> None:
         super().__init__(field)
 
-    def read(self, x: Jet) -> Jet:
-        return negative(ask(self.fields[0], x))
+    def jet_after(self, x: Jet) -> Jet:
+        return negative(evaluate_after(self.parts[0], x))
 
-    def steepest(self, slopes: list[float]) -> float:
-        return slopes[0]
+    def lipschitz(self, bounds: list[float]) -> float:
+        return bounds[0]
 
     def hyperparams(self) -> dict[str, Any]:
         return {}

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 
-from ..shapes import Frame
-from ..shapes.frame import FILLED
-from .places import Bounded, Moved
+from ..fields import AbstractField
+from ..geometry import Frame
+from ..geometry.frame import FILLED
+from .transforms import ExtendedBeyondBox, Transformed
 
 
 def common_frame(frames: Sequence[Frame]) -> Frame:
@@ -27,11 +27,11 @@ def common_frame(frames: Sequence[Frame]) -> Frame:
     return Frame.around(torch.cat([frame.to_user(ends) for frame in frames]))
 
 
-def in_frame(field: nn.Module, own: Frame, frame: Frame) -> nn.Module:
+def in_frame(field: AbstractField, own: Frame, frame: Frame) -> AbstractField:
     """A field of signed distances, in another frame than its own.
 
     Args:
-        field: Fitted in [-1, 1]^3 of its own frame; beyond it is continued, as by `Bounded`.
+        field: Field fitted in [-1, 1]^3 of its own frame; `ExtendedBeyondBox` continues it.
         own: Its frame.
         frame: The one in which it shall be asked, and its distances be.
 
@@ -44,4 +44,4 @@ def in_frame(field: nn.Module, own: Frame, frame: Frame) -> nn.Module:
     if own == frame:
         return field
     x, y, z = ((a - b) / frame.scale for a, b in zip(own.centre, frame.centre, strict=True))
-    return Moved(Bounded(field), (x, y, z), scale=own.scale / frame.scale)
+    return Transformed(ExtendedBeyondBox(field), (x, y, z), scale=own.scale / frame.scale)

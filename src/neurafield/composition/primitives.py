@@ -16,7 +16,7 @@ from ._rules import absolute, channels, least, length, negative, positive, shift
 class _AbstractPrimitive(AbstractComposition):
     """A composition of nothing."""
 
-    def steepest(self, slopes: list[float]) -> float:
+    def lipschitz(self, bounds: list[float]) -> float:
         return 1.0
 
 
@@ -47,7 +47,7 @@ class Sphere(_AbstractPrimitive):
         super().__init__(in_dim=in_dim)
         self.radius = float(radius)
 
-    def read(self, x: Jet) -> Jet:
+    def jet_after(self, x: Jet) -> Jet:
         return shifted(length(x), -self.radius)
 
     def hyperparams(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Box(_AbstractPrimitive):
         super().__init__(in_dim=len(reach))
         self.reach = tuple(float(size) for size in reach)
 
-    def read(self, x: Jet) -> Jet:
+    def jet_after(self, x: Jet) -> Jet:
         beyond = shifted(absolute(x), -x.value.new_tensor(self.reach))
         # max(q) = -min(-q).
         farthest = functools.reduce(
@@ -121,7 +121,7 @@ class Torus(_AbstractPrimitive):
         super().__init__(in_dim=3)
         self.ring, self.tube = float(ring), float(tube)
 
-    def read(self, x: Jet) -> Jet:
+    def jet_after(self, x: Jet) -> Jet:
         around = shifted(length(channels(x, 0, 1)), -self.ring)
         return shifted(length(rules.concat([around, channels(x, 2)])), -self.tube)
 
@@ -165,7 +165,7 @@ class Capsule(_AbstractPrimitive):
         self.start, self.end = ends
         self.radius = float(radius)
 
-    def read(self, x: Jet) -> Jet:
+    def jet_after(self, x: Jet) -> Jet:
         start, end = x.value.new_tensor(self.start), x.value.new_tensor(self.end)
         along = end - start
         from_start = shifted(x, -start)
@@ -214,7 +214,7 @@ class HalfSpace(_AbstractPrimitive):
         self.normal = tuple(float(number) for number in normal)
         self.offset = float(offset)
 
-    def read(self, x: Jet) -> Jet:
+    def jet_after(self, x: Jet) -> Jet:
         normal = x.value.new_tensor(self.normal)
         return rules.linear(x, (normal / normal.norm())[None], normal.new_tensor([-self.offset]))
 

@@ -7,7 +7,7 @@ The type is `Jet`: a value with its derivatives, carried forward through a field
 
 from . import operators as operators
 from . import rules as rules
+from .at_points import Derivatives as Derivatives
 from .autodiff import jet_by_autodiff as jet_by_autodiff
 from .autodiff import tell_fallback as tell_fallback
 from .jet import Jet as Jet
-from .local import Local as Local

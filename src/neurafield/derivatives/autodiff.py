@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .._transforms import inside_func
 from ..errors import DerivativeNotice
 from .jet import Jet
 
@@ -72,7 +73,7 @@ def jet_by_autodiff(function: Pointwise, x: Jet) -> Jet:
         >>> jet_by_autodiff(torch.exp, Jet.root(torch.zeros(1))).streams.tolist()
         [[1.0], [1.0], [1.0]]
     """
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    if inside_func():
         return _jet_inside_transforms(function, x)
     with traced():
         if x.streams.is_inference():
@@ -85,16 +86,16 @@ def jet_by_autodiff(function: Pointwise, x: Jet) -> Jet:
                 f"c), got {tuple(y.shape)}."
             )
         jacobian = gradients(y, at)
-        slopes = torch.einsum("...cm,k...m->k...c", jacobian, x.slopes)
+        slopes = torch.einsum("...cm,k...m->k...c", jacobian, x.first)
         parts = [y[None], slopes]
         if len(x.weights):
             bent = []
             for k in range(x.dim):
-                direction = x.slopes[k][..., None, :]
+                direction = x.first[k][..., None, :]
                 along = (jacobian * direction).sum(-1)
                 bent.append((gradients(along, at) * direction).sum(-1))
             parts.append(
-                torch.einsum("...cm,s...m->s...c", jacobian, x.sums)
+                torch.einsum("...cm,s...m->s...c", jacobian, x.second)
                 + torch.tensordot(x.weights, torch.stack(bent), dims=1)
             )
         streams = torch.cat(parts)
@@ -107,11 +108,11 @@ def _jet_inside_transforms(function: Pointwise, x: Jet) -> Jet:
     def one_channel(channel: int) -> Tensor:
         row = torch.func.grad(lambda v: function(v)[..., channel].sum())
         slope = row(x.value)
-        parts = [(slope * x.slopes).sum(-1)]
+        parts = [(slope * x.first).sum(-1)]
         if len(x.weights):
-            bent = torch.stack([_along(row, x.value, direction) for direction in x.slopes])
+            bent = torch.stack([_along(row, x.value, direction) for direction in x.first])
             mixed = torch.tensordot(x.weights, bent, dims=1)
-            parts.append((slope * x.sums).sum(-1) + mixed)
+            parts.append((slope * x.second).sum(-1) + mixed)
         return torch.cat(parts)
 
     y = function(x.value)

@@ -73,6 +73,16 @@ class Jet:
         zero = x.new_zeros(len(weights), *x.shape)
         return cls(torch.cat([x[None], unit, zero]), weights)
 
+    @classmethod
+    def of_value(cls, value: Float[Tensor, "*batch c"]) -> "Jet":
+        """A jet without derivatives, for a rule that is to compute values alone.
+
+        Example:
+            >>> Jet.of_value(torch.zeros(7, 2)).streams.shape
+            torch.Size([1, 7, 2])
+        """
+        return cls(value[None], value.new_zeros(0, 0))
+
     @property
     def dim(self) -> int:
         """Number of root coordinates."""
@@ -84,24 +94,24 @@ class Jet:
         return self.streams[0]
 
     @property
-    def slopes(self) -> Float[Tensor, "d *batch c"]:
+    def first(self) -> Float[Tensor, "d *batch c"]:
         """First derivatives, the coordinate in front."""
         return self.streams[1 : 1 + self.dim]
 
     @property
-    def sums(self) -> Float[Tensor, "s *batch c"]:
+    def second(self) -> Float[Tensor, "s *batch c"]:
         """Weighted sums of second derivatives, the sum in front."""
         return self.streams[1 + self.dim :]
 
     @property
     def jacobian(self) -> Float[Tensor, "*batch c d"]:
         """First derivatives: channel, then coordinate."""
-        return self.slopes.movedim(0, -1)
+        return self.first.movedim(0, -1)
 
     @property
-    def second(self) -> Float[Tensor, "*batch c s"]:
+    def weighted_hessian(self) -> Float[Tensor, "*batch c s"]:
         """Weighted sums of second derivatives: channel, then row of `weights`."""
-        return self.sums.movedim(0, -1)
+        return self.second.movedim(0, -1)
 
     @property
     def laplacian(self) -> Float[Tensor, "*batch c"]:
@@ -113,6 +123,6 @@ class Jet:
         if not len(self.weights) or not bool((self.weights.sum(0) == 1).all()):
             raise ValueError(
                 "Jet.laplacian: expected weights that add up to the Laplacian, got "
-                f"{self.weights.tolist()}. Take the sums from `second`."
+                f"{self.weights.tolist()}. Take the sums from `weighted_hessian`."
             )
-        return self.sums.sum(0)
+        return self.second.sum(0)

@@ -14,12 +14,14 @@ The jet needs first-order autograd alone and runs in compiled kernels. `way` tak
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from .._checks import check_floating
+from .._transforms import inside_func
 from .autodiff import gradients, jet_by_autodiff, own_point, traced
 from .jet import Jet
 
@@ -29,14 +31,22 @@ Function = Callable[[Tensor], Tensor]
 WAYS = ("jet", "reverse")
 
 
+@runtime_checkable
+class HasJet(Protocol):
+    """A field or a component: a function of points that knows its own derivatives."""
+
+    out_dim: int
+
+    def jet(self, x: Jet) -> Jet: ...
+
+
 def jet(field: Function, x: Jet) -> Jet:
     """A field's jet after `x`, by its own rules if it has a method `jet`.
 
     Autocast is left out: second derivatives need the precision of their coordinates.
     """
-    own = getattr(field, "jet", None)
     with torch.autocast(x.streams.device.type, enabled=False):
-        return jet_by_autodiff(field, x) if own is None else own(x)
+        return field.jet(x) if isinstance(field, HasJet) else jet_by_autodiff(field, x)
 
 
 def value_and_jacobian(
@@ -47,7 +57,7 @@ def value_and_jacobian(
     num_values = _num_values(field, x)
     if way is None:
         cheap = num_values < x.shape[-1]
-        way = "reverse" if cheap and not _inside_transforms() else "jet"
+        way = "reverse" if cheap and not inside_func() else "jet"
     if way == "reverse":
         return _by_reverse(field, x)
     found = jet(field, Jet.root(x, x.new_zeros(0, x.shape[-1])))
@@ -137,7 +147,7 @@ def laplacian(
     if way == "reverse":
         return hessian(field, x, way="reverse").diagonal(dim1=-2, dim2=-1).sum(-1)
     # The one sum that a root has by default; `Jet.laplacian` would look at the weights first.
-    return jet(field, Jet.root(x)).sums[0]
+    return jet(field, Jet.root(x)).second[0]
 
 
 def hessian(
@@ -155,7 +165,7 @@ def hessian(
     dim = x.shape[-1]
     if way is None:
         cheap = dim <= 2 * _num_values(field, x) + 1
-        way = "jet" if cheap or _inside_transforms() else "reverse"
+        way = "jet" if cheap or inside_func() else "reverse"
     if way == "reverse":
         with traced():
             at = own_point(x)
@@ -165,7 +175,7 @@ def hessian(
     unit = torch.eye(dim, dtype=x.dtype, device=x.device)
     pairs = [(i, j) for i in range(dim) for j in range(i + 1)]
     directions = torch.stack([unit[i] if i == j else unit[i] + unit[j] for i, j in pairs])
-    along = jet(field, root_along(x, directions)).second
+    along = jet(field, root_along(x, directions)).weighted_hessian
     index = {pair: column for column, pair in enumerate(pairs)}
     rows = []
     for i in range(dim):
@@ -208,10 +218,10 @@ def partial(
     if len(axes) == 2 and axes[0] == axes[1]:
         weights = x.new_zeros(1, dim)
         weights[0, axes[0]] = 1
-        return jet(field, Jet.root(x, weights)).second[..., 0]
+        return jet(field, Jet.root(x, weights)).weighted_hessian[..., 0]
     if len(axes) == 2:
         return hessian(field, x)[..., axes[0], axes[1]]
-    if _inside_transforms():
+    if inside_func():
         return _partial_inside_transforms(field, x, axes)
     with traced():
         at = own_point(x)
@@ -274,11 +284,6 @@ def _by_reverse(field: Function, x: Tensor) -> tuple[Tensor, Tensor]:
     return value.detach(), found.detach()
 
 
-def _inside_transforms() -> bool:
-    """Whether torch.func is at work, where torch's own reverse mode cannot be started."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
-
-
 def _partial_inside_transforms(field: Function, x: Tensor, axes: Sequence[int]) -> Tensor:
     def along(function: Function, axis: int) -> Function:
         def channel(index: int) -> Function:
@@ -296,9 +301,8 @@ def _partial_inside_transforms(field: Function, x: Tensor, axes: Sequence[int]) 
 
 
 def _num_values(field: Function, x: Tensor) -> int:
-    known = getattr(field, "out_dim", None)
-    if known is not None:
-        return int(known)
+    if isinstance(field, HasJet):
+        return field.out_dim
     with torch.no_grad():
         return field(x.reshape(-1, x.shape[-1])[:1]).shape[-1]
 

@@ -43,15 +43,15 @@ def elementwise(x: Jet, f: Elementwise, df: Elementwise, d2f: Elementwise) -> Je
         tensor([2.])
     """
     slope = df(x.value)
-    parts = [f(x.value)[None], slope * x.slopes]
+    parts = [f(x.value)[None], slope * x.first]
     if len(x.weights):
-        parts.append(slope * x.sums + d2f(x.value) * weighted_squares(x))
+        parts.append(slope * x.second + d2f(x.value) * weighted_squares(x))
     return Jet(torch.cat(parts), x.weights)
 
 
 def weighted_squares(x: Jet) -> Float[Tensor, "s *batch c"]:
     r"""$\sum_k w_{sk} J_k^2$ for each row of the weights."""
-    return torch.tensordot(x.weights, x.slopes.square(), dims=1)
+    return torch.tensordot(x.weights, x.first.square(), dims=1)
 
 
 def sin(x: Jet) -> Jet:
@@ -73,10 +73,10 @@ def product(x: Jet, y: Jet) -> Jet:
         ValueError: If the two are not jets in the same coordinates and weights.
     """
     check_alike("rules.product", x, y)
-    parts = [(x.value * y.value)[None], x.slopes * y.value + x.value * y.slopes]
+    parts = [(x.value * y.value)[None], x.first * y.value + x.value * y.first]
     if len(x.weights):
-        mixed = torch.tensordot(x.weights, x.slopes * y.slopes, dims=1)
-        parts.append(x.sums * y.value + 2 * mixed + x.value * y.sums)
+        mixed = torch.tensordot(x.weights, x.first * y.first, dims=1)
+        parts.append(x.second * y.value + 2 * mixed + x.value * y.second)
     return Jet(torch.cat(parts), x.weights)
 
 
@@ -119,11 +119,11 @@ def chain(
         jacobian: $F$.
         hessian: $H$; only read if the jet has a second order.
     """
-    parts = [value[None], torch.einsum("...cm,k...m->k...c", jacobian, x.slopes)]
+    parts = [value[None], torch.einsum("...cm,k...m->k...c", jacobian, x.first)]
     if len(x.weights):
-        bent = torch.einsum("...cmn,k...m,k...n->k...c", hessian, x.slopes, x.slopes)
+        bent = torch.einsum("...cmn,k...m,k...n->k...c", hessian, x.first, x.first)
         parts.append(
-            torch.einsum("...cm,s...m->s...c", jacobian, x.sums)
+            torch.einsum("...cm,s...m->s...c", jacobian, x.second)
             + torch.tensordot(x.weights, bent, dims=1)
         )
     return Jet(torch.cat(parts), x.weights)

@@ -84,7 +84,7 @@ class Enrichment(AbstractEncoding):
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         # The jet's first stream, so that a formula stands here once.
         check_last_axis(self, x, self.in_dim)
-        return self._lift(Jet(x[None], x.new_zeros(0, 0))).value
+        return self._lift(Jet.of_value(x)).value
 
     def jet(self, x: Jet) -> Jet:
         check_last_axis(self, x.value, self.in_dim)

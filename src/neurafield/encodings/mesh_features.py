@@ -154,7 +154,7 @@ class MeshFeatures(AbstractEncoding):
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         check_last_axis(self, x, self.in_dim)
-        return self._read(Jet(x[None], x.new_zeros(0, 0))).value
+        return self._read(Jet.of_value(x)).value
 
     def jet(self, x: Jet) -> Jet:
         check_last_axis(self, x.value, self.in_dim)

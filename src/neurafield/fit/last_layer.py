@@ -11,7 +11,7 @@ from .._checks import check_count, check_positive
 from ..derivatives import Jet
 from ..derivatives.operators import root_along
 from ..errors import KernelNotice
-from ..field import Field
+from ..fields.field import Field
 from ..maps import AbstractMap
 from .linearise import linearise, pairs
 from .losses import mse
@@ -251,10 +251,10 @@ def _hidden(
     out = x.new_zeros(len(x), slope.shape[2], found.value.shape[-1] + 1)
     out[:, 0, -1] = 1
     out[:, 0, :-1] = found.value
-    out[:, 1 : 1 + dim, :-1] = found.slopes[:dim].movedim(0, 1)
-    if len(found.sums):
-        out[:, 1 + dim : 1 + 2 * dim, :-1] = found.sums[:dim].movedim(0, 1)
+    out[:, 1 : 1 + dim, :-1] = found.first[:dim].movedim(0, 1)
+    if len(found.second):
+        out[:, 1 + dim : 1 + 2 * dim, :-1] = found.second[:dim].movedim(0, 1)
     for column, (i, j) in enumerate(mixed):
-        crossed = (found.sums[dim + column] - found.sums[i] - found.sums[j]) / 2
+        crossed = (found.second[dim + column] - found.second[i] - found.second[j]) / 2
         out[:, 1 + dim + pairs(dim).index((i, j)), :-1] = crossed
     return out

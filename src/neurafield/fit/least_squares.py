@@ -49,7 +49,7 @@ def least_squares(
             constraints of different kind hold different parts of the field. Each costs half a step.
         time: Stop after so many seconds.
         callbacks: Called with a `Progress` after each step.
-        should_stop: Asked after each step; true ends the run.
+        should_stop: Requested after each step; true ends the run.
 
     Returns:
         How it ended: "tolerance", "steps", "time" or "interrupted"; the parameters are those of

@@ -14,7 +14,7 @@ class Taylor:
 
     $y(x) = v + \sum_i J_i (x - a)_i + \sum_{i \ge j} H_{ij} (x - a)_i (x - a)_j / (1 + [i = j])
     + t\, r(x - a)$, where $r$ has all derivatives of the third order and above, and none below.
-    Asked for at the points $a$ themselves, by whatever way derivatives are taken, it gives back
+    Requested for at the points $a$ themselves, by whatever way derivatives are taken, it gives back
     its coefficients.
 
     Args:

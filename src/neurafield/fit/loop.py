@@ -106,7 +106,7 @@ def fit(
         resume: Go on from `checkpoint` if it exists.
         settings: JSON values kept in the checkpoint for whoever resumes.
         callbacks: Called with a `Progress` after each step.
-        should_stop: Asked after each step; true saves a checkpoint and ends the run.
+        should_stop: Requested after each step; true saves a checkpoint and ends the run.
 
     Returns:
         How it ended. A step whose loss or gradient is not finite is skipped; ten in a row go

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.dlpack import to_dlpack
 
+from .._transforms import why_torch_only
 from ..errors import KernelNotice, NeurafieldError
 
 VARIABLE = "NEURAFIELD_KERNELS"
@@ -105,9 +106,9 @@ def use_native(
     wanted = requested()
     if wanted == "reference" or _native is None:
         return False
-    reason = transformed(tensors)
+    reason = why_torch_only(tensors)
     if reason:
-        # Asked for by a transform, which the reference is there for.
+        # Requested for by a transform, which the reference is there for.
         if wanted == "native":
             _tell_reference(operation, reason)
         return False
@@ -133,29 +134,6 @@ def describe() -> str:
     if requested() == "reference":
         text = f"reference (torch), because {VARIABLE}=reference; without it {text}"
     return text
-
-
-def transformed(tensors: tuple[Tensor, ...]) -> str:
-    """Why only torch's own operations can serve, or "": transforms see through nothing else."""
-    if not all(t.is_cpu for t in tensors):
-        return "the compiled kernels are for the CPU"
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return "torch is tracing"
-    functorch = torch._C._functorch
-    if functorch.peek_interpreter_stack() is not None:
-        return "a torch.func transform is running"
-    if torch.autograd.forward_ad._current_level >= 0:
-        return "forward-mode derivatives are taken"
-    if torch.utils._python_dispatch._get_current_dispatch_mode() is not None:
-        return "a torch dispatch mode is watching"
-    for t in tensors:
-        if functorch.is_batchedtensor(t) or functorch.is_legacy_batchedtensor(t):
-            return "gradients are taken in batches"
-        if t.is_neg():
-            return "a tensor is stored negated"
-        if type(t) not in (Tensor, torch.nn.Parameter):
-            return "a subclass of Tensor is among the inputs"
-    return ""
 
 
 def wants_bfloat16() -> bool:

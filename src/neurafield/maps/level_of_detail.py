@@ -6,6 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from .._checks import check_count
+from .._component import AbstractComponent
+from ..fields import AbstractField
 from ._base import AbstractMap
 from .identity import Identity
 
@@ -38,13 +40,12 @@ class LevelOfDetail(AbstractMap):
         self.of = of or Identity()
 
     def __call__(self, field: Callable[[Tensor], Tensor], query: Any) -> Any:
-        at_lod = getattr(field, "at_lod", None)
-        if at_lod is None:
+        if not isinstance(field, AbstractField | AbstractComponent):
             raise TypeError(
                 f"LevelOfDetail: expected a field with levels of detail, got "
                 f"{type(field).__name__}."
             )
-        return self.of(at_lod(self.lod), query)
+        return self.of(field.at_lod(self.lod), query)
 
     def fingerprint(self) -> str:
         return f"{type(self).__name__} {self.lod} {self.of.fingerprint()}"

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._fingerprint import function_fingerprint
-from ..derivatives import Local
-from ..derivatives.local import Asked
+from ..derivatives import Derivatives
+from ..derivatives.at_points import Requested
 from ..derivatives.operators import Function
 from ._base import AbstractMap
 
@@ -16,9 +16,9 @@ from ._base import AbstractMap
 class Residual(AbstractMap):
     r"""An equation written down: `function(u, x)` is zero where it holds.
 
-    `u` is a `derivatives.Local`: `u.value`, `u.gradient`, `u.jacobian`, `u.divergence`, `u.curl`,
-    `u.laplacian`, `u.hessian`, and `u.d(0, 0)` for $\partial_0^2 u$. The first call finds out at
-    one point what is asked for, so that all of it then comes from a single pass.
+    `u` is a `derivatives.Derivatives`: `u.value`, `u.gradient`, `u.jacobian`, `u.divergence`,
+    `u.curl`, `u.laplacian`, `u.hessian`, and `u.d(0, 0)` for $\partial_0^2 u$. The first call finds
+    out at one point what is asked for, so that all of it then comes from a single pass.
 
     Args:
         function: From a field around points and the points `(n, d)` to residuals `(n, m)`, point by
@@ -40,30 +40,30 @@ class Residual(AbstractMap):
     """
 
     def __init__(
-        self, function: Callable[[Local, Tensor], Tensor], *, name: str = "Residual"
+        self, function: Callable[[Derivatives, Tensor], Tensor], *, name: str = "Residual"
     ) -> None:
         if not callable(function):
             raise TypeError(f"{name}: expected a function of (u, x), got {function!r}.")
         self.function = function
         self.name = name
-        self._asked: Asked | None = None
+        self._requested: Requested | None = None
 
     def __call__(self, field: Function, query: Float[Tensor, "n d"]) -> Float[Tensor, "n m"]:
-        if self._asked is None:
-            self._asked = self._look_ahead(field, query)
-        found = self.function(Local(field, query, self._asked), query)
+        if self._requested is None:
+            self._requested = self._look_ahead(field, query)
+        found = self.function(Derivatives(field, query, self._requested), query)
         self._check(found, query)
         return found
 
     def fingerprint(self) -> str:
         return f"{self.name} {function_fingerprint(self.function)}"
 
-    def _look_ahead(self, field: Function, query: Tensor) -> Asked:
+    def _look_ahead(self, field: Function, query: Tensor) -> Requested:
         # At a point of its own, and without a trace, so that every step computes alike.
-        probe = Local(field, query[:1].detach())
+        probe = Derivatives(field, query[:1].detach())
         with torch.no_grad():
             self.function(probe, query[:1].detach())
-        return probe.asked
+        return probe.requested
 
     def _check(self, found: object, query: Tensor) -> None:
         if not isinstance(found, Tensor):

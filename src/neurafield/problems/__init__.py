@@ -4,7 +4,7 @@ The one type is `Solution`. Each module states a problem as constraints, chooses
 and optimizer, and measures the outcome. Nothing from `cli` may be imported here.
 """
 
-from ._recording import Recording as Recording
+from ..signals.recording import Recording as Recording
 from ._solution import Panel as Panel
 from ._solution import Solution as Solution
 from .blend import blend as blend

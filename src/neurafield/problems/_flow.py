@@ -9,19 +9,18 @@ import torch
 from torch import Tensor
 
 from .._checks import check_count, check_positive
-from ..derivatives import Local
+from ..derivatives import Derivatives
 from ..derivatives.operators import Function
 from ..domains import Box
 from ..errors import SignalError
-from ..field import Field
+from ..fields.field import Field
 from ..fit import Constraint, Result, fit, gauss_newton
-from ..maps import Residual
+from ..maps import Residual, level_set
 from ..networks import Siren
 from ..shapes import ShapeLayout
 from ..signals import Interior
-from . import _level_sets
+from ..signals.near_surface import Near, near_blend, near_start
 from ._moving import Region, at_time, pictures, roundness
-from ._near import Near, near_blend, near_start
 from ._solution import Solution
 
 SPREAD = 0.15
@@ -76,7 +75,7 @@ PLAN = Plan()
 
 
 def constraints(
-    field: Field, start: Function, residual: Callable[[Local, Tensor], Tensor], plan: Plan
+    field: Field, start: Function, residual: Callable[[Derivatives, Tensor], Tensor], plan: Plan
 ) -> list[Constraint]:
     """The equation inside, most of all near the surface; the shape at the beginning."""
     dim = field.in_dim - 1
@@ -102,7 +101,7 @@ def morph_constraints(first: Function, second: Function, dim: int, plan: Plan) -
     return [
         Constraint(
             signal=near_blend(first, second, dim, spread=SPREAD),
-            map=_level_sets.Towards(),
+            map=level_set.Towards(),
             batch_size=plan.num_points,
             name="equation",
         ),

@@ -13,12 +13,12 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from ..domains import Ball, Box
-from ..field import Field
+from ..fields.field import Field
 from ..fit.last_layer import design, last_layer
 from ..maps import Identity, Residual
 from ..signals import Boundary, Interior
+from ..signals.recording import Recording
 from . import _waves
-from ._recording import Recording
 
 MODEL_UNITS = 300
 """Hidden units of the contrast: sines of up to twice the wave number, half a wave's detail."""

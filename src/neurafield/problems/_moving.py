@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..cameras import Camera
 from ..derivatives.operators import Function
-from ..surfaces import Scenery, draw
-from ._near import levels
+from ..geometry import Camera
+from ..signals.near_surface import levels
+from ..surfaces import RenderSurface, draw
 from ._solution import Panel
 
 _CELLS = 64
@@ -84,7 +84,7 @@ def pictures(field: Function, times: Sequence[float], titles: Sequence[str]) -> 
     """The shape at several times, side by side."""
     panels = []
     for tau, title in zip(times, titles, strict=True):
-        scenery = Scenery.of(at_time(field, tau), rise=None)
+        scenery = RenderSurface.of(at_time(field, tau), rise=None)
         with torch.no_grad():
             shown = torch.cat(list(draw(scenery, _VIEW)))
         panels.append(Panel(title, shown.double().clamp(0, 1).numpy()))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..derivatives.operators import Function
 from ..encodings import SplineGrid
 from ..errors import SignalError
-from ..field import Field
+from ..fields.field import Field
 from ..geometry import Grid
 from ..maps import AbstractMap
 from ..networks import Linear

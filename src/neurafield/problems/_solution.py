@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from ..field import Field
+from ..fields.field import Field
 
 
 @dataclass(frozen=True)

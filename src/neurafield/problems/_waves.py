@@ -21,11 +21,11 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from .._checks import check_count
-from ..derivatives import Local
+from ..derivatives import Derivatives
 from ..domains import Ball, Box
 from ..encodings import Enrichment
 from ..errors import SamplingNotice
-from ..field import Field
+from ..fields.field import Field
 from ..fit import Constraint
 from ..maps import Residual
 from ..networks import Siren
@@ -69,7 +69,7 @@ class Equation:
     absorption: float
     squared_slowness: Callable[[Float[Tensor, "n 2"]], Float[Tensor, " n"]] = unit
 
-    def __call__(self, u: Local, x: Float[Tensor, "n 2"]) -> Float[Tensor, "n c"]:
+    def __call__(self, u: Derivatives, x: Float[Tensor, "n 2"]) -> Float[Tensor, "n c"]:
         (ex, dex), (ey, dey) = (self._stretch(x[:, axis]) for axis in (0, 1))
         mass = self.wavenumber**2 * self.squared_slowness(x)
         left = (

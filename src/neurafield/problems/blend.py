@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..encodings import multilevel
 from ..errors import SignalError
-from ..field import Field
+from ..fields.field import Field
 from ..fit import Callback, Constraint, least_squares
 from ..maps import Identity, Residual
 from ..signals import Image, Samples, render
@@ -56,7 +56,7 @@ def blend(
         steps: Stop after so many.
         time: Stop after so many seconds.
         callbacks: Called with a `Progress` after each step.
-        should_stop: Asked after each step.
+        should_stop: Requested after each step.
 
     Returns:
         The field. Figures: `gradient_psnr`, relative to the range of the wanted gradients, and with

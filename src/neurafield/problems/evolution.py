@@ -14,8 +14,9 @@ import torch
 from .._checks import check_positive
 from ..derivatives.operators import Function
 from ..fit.progress import Callback
-from ..shapes import Frame, ShapeLayout
-from . import _level_sets
+from ..geometry import Frame
+from ..maps import level_set
+from ..shapes import ShapeLayout
 from ._flow import PLAN, constraints, morph_constraints, region, solve, times
 from ._flow import Plan as Plan
 from ._flow import body as body_of
@@ -56,7 +57,7 @@ def mean_curvature(
         time: Stop after so many seconds.
         seed: Of parameters and points.
         callbacks: Called with a `Progress` after each step.
-        should_stop: Asked after each step.
+        should_stop: Requested after each step.
 
     Returns:
         The field. Figures: `volumes`, `areas` and `roundness` (36 pi V^2 / A^3, 1 for a ball) at
@@ -82,7 +83,7 @@ def mean_curvature(
         radius = (3 * body.volume / (4 * torch.pi)) ** (1 / 3)
         duration = 0.75 * radius**2 / 4 * frame.scale**2
     check_positive("mean_curvature", duration=duration)
-    residual = _level_sets.mean_curvature_residual(duration / frame.scale**2)
+    residual = level_set.mean_curvature_residual(duration / frame.scale**2)
     field = plan.field(3, seed)
     return solve(
         field,
@@ -159,7 +160,7 @@ def transport(
 
     return solve(
         field,
-        constraints(field, start, _level_sets.transport_residual(carried), plan),
+        constraints(field, start, level_set.transport_residual(carried), plan),
         ShapeLayout(frame=frame, times=(0.0, 1.0)),
         plan,
         seed=seed,

@@ -14,7 +14,7 @@ from torch import Tensor
 from .._checks import check_positive
 from ..domains import Ball, Box
 from ..errors import KernelNotice
-from ..field import Field
+from ..fields.field import Field
 from ..fit import Constraint
 from ..fit.last_layer import solve_last_layer
 from ..fit.progress import Callback, Progress

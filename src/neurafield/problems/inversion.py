@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from .._checks import check_count, check_positive
 from ..encodings import Enrichment
 from ..errors import KernelNotice
-from ..field import Field
+from ..fields.field import Field
 from ..fit.last_layer import set_last_layer
 from ..fit.progress import Callback, Progress
 from ..networks import Siren
+from ..signals.recording import Recording
 from . import _waves
 from ._media import MODEL_UNITS, ContrastModel, WaveSolver
-from ._recording import Recording
 from ._solution import Panel, Solution
 
 _SIZE = 101

@@ -11,7 +11,7 @@ from torch import Tensor
 from .. import architectures
 from ..encodings import multilevel
 from ..errors import SignalError
-from ..field import Field
+from ..fields.field import Field
 from ..fit import Callback, Constraint, Result, fit, least_squares, metrics
 from ..maps import AbstractMap, Jacobian, Laplacian
 from ..signals import Image, Samples, render
@@ -70,7 +70,7 @@ def poisson_image(
         time: Stop after so many seconds.
         seed: Of the network's parameters and batches.
         callbacks: Called with a `Progress` after each step.
-        should_stop: Asked after each step.
+        should_stop: Requested after each step.
 
     Returns:
         The field, with values as the picture's. Figures: `psnr` and `ssim` of the picture as a

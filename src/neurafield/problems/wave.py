@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .._checks import check_count, check_positive
 from ..domains import Box
 from ..errors import KernelNotice, SamplingNotice
-from ..field import Field
+from ..fields.field import Field
 from ..fit import Constraint
 from ..fit.last_layer import solve_last_layer
 from ..fit.progress import Callback, Progress

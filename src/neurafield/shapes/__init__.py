@@ -7,7 +7,6 @@ back, and `Quantity`, what a field's value means. Nothing from `field` or above 
 from .distance import MeshDistance as MeshDistance
 from .files import SUFFIXES as SUFFIXES
 from .files import read_shape as read_shape
-from .frame import Frame as Frame
 from .layout import ShapeLayout as ShapeLayout
 from .measures import PointQuality as PointQuality
 from .measures import SurfaceQuality as SurfaceQuality

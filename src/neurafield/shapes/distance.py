@@ -7,8 +7,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from .._checks import check_floating, check_last_axis
+from ..geometry.frame import Frame
 from ..kernels.mesh_distance import Triangles, closest_points, winding_numbers
-from .frame import Frame
 from .mesh import Mesh
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import SignalError
-from .frame import Frame
+from ..geometry.frame import Frame
 from .quantity import Quantity
 
 

@@ -8,8 +8,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from .._inputs import import_extra
+from ..geometry.frame import Frame
 from .distance import MeshDistance
-from .frame import Frame
 from .points import PointCloud
 
 _NEIGHBOURS = 8

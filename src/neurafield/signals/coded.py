@@ -17,8 +17,8 @@ from ._base import AbstractSignal
 class Coded(AbstractSignal):
     """A signal whose points get a code as their last coordinates, the same for all of them.
 
-    One field then holds several shapes: a constraint each, with a code each; `composition.At`
-    reads the field at one of the codes, or between them.
+    One field then holds several shapes: a constraint each, with a code each;
+    `composition.FixedInputs` reads the field at one of the codes, or between them.
 
     Args:
         signal: What was observed, at points.

@@ -4,13 +4,12 @@ Fields are called here and nothing else is known of them, so nothing from `field
 imported.
 """
 
-from .clearance import Clearance as Clearance
-from .clearance import measured_slope as measured_slope
-from .drawing import Scenery as Scenery
+from .distance_grid import DistanceGrid as DistanceGrid
+from .distance_grid import measured_slope as measured_slope
+from .drawing import RenderSurface as RenderSurface
 from .drawing import draw as draw
 from .meshing import NoSurfaceError as NoSurfaceError
 from .meshing import extract as extract
-from .meshing import known_lipschitz as known_lipschitz
 from .sphere_tracing import Hits as Hits
 from .sphere_tracing import attached_depth as attached_depth
 from .sphere_tracing import trace as trace

@@ -8,10 +8,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .._checks import check_count
-from ..cameras import Camera, Rays
 from ..derivatives.operators import Function
-from .clearance import Clearance, measured_slope
-from .shading import encoded, openness, shade
+from ..geometry import Camera, Rays
+from .distance_grid import DistanceGrid, measured_slope
+from .shading import ambient_occlusion, linear_to_srgb, shade
 from .sphere_tracing import trace
 
 RAYS = 2**17
@@ -23,7 +23,7 @@ REACH = 0.2
 
 
 @dataclass(frozen=True, eq=False)
-class Scenery:
+class RenderSurface:
     """A surface made ready to be drawn from many sides.
 
     Args:
@@ -37,7 +37,7 @@ class Scenery:
 
     function: Function
     slope: float
-    clearance: Clearance
+    clearance: DistanceGrid
     rise: float | None = 1.0
     reach: float = REACH
 
@@ -49,18 +49,18 @@ class Scenery:
         level: float = 0.0,
         rise: float | None = 1.0,
         reach: float = REACH,
-    ) -> "Scenery":
+    ) -> "RenderSurface":
         """Measure the slope, and where the box is free."""
 
         def function(x: Tensor) -> Tensor:
             return implicit(x) - level
 
         slope = measured_slope(function)
-        return cls(function, slope, Clearance.of(function, slope=slope), rise, reach)
+        return cls(function, slope, DistanceGrid.of(function, slope=slope), rise, reach)
 
 
 def draw(
-    scenery: Scenery, camera: Camera, *, samples: int = 2, transparent: bool = False
+    scenery: RenderSurface, camera: Camera, *, samples: int = 2, transparent: bool = False
 ) -> Iterator[Float[Tensor, "rows columns c"]]:
     """The picture's rows from the top down, in float32: sRGB, 0 to 1, with or without alpha.
 
@@ -74,7 +74,7 @@ def draw(
         transparent: RGB and alpha instead of RGB on white.
 
     Example:
-        >>> ball = Scenery.of(lambda x: x.norm(dim=-1, keepdim=True) - 0.8)
+        >>> ball = RenderSurface.of(lambda x: x.norm(dim=-1, keepdim=True) - 0.8)
         >>> picture = torch.cat(list(draw(ball, Camera.orbit(0.0, 0.0, 4.0, size=(32, 48)))))
         >>> picture.shape, picture[0, 0].tolist()
         (torch.Size([32, 48, 3]), [1.0, 1.0, 1.0])
@@ -96,12 +96,14 @@ def draw(
         seen = seen[begin : begin + last - first]
         light, cover = seen[..., :3], seen[..., 3:]
         if transparent:
-            yield torch.cat([encoded(light / cover.clamp(min=1e-6)), cover], dim=-1)
+            yield torch.cat([linear_to_srgb(light / cover.clamp(min=1e-6)), cover], dim=-1)
         else:
-            yield encoded(light + 1 - cover)
+            yield linear_to_srgb(light + 1 - cover)
 
 
-def _seen(scenery: Scenery, camera: Camera, places: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 4"]:
+def _seen(
+    scenery: RenderSurface, camera: Camera, places: Float[Tensor, "*n 2"]
+) -> Float[Tensor, "*n 4"]:
     """Light, and 1 where there is a surface, at places in the picture."""
     exact, _ = camera.rays(places).from_box()
     rays = Rays(exact.origins.float(), exact.directions.float())
@@ -109,12 +111,14 @@ def _seen(scenery: Scenery, camera: Camera, places: Float[Tensor, "*n 2"]) -> Fl
     if scenery.rise is None:
         open_sky = torch.ones_like(hits.depth)
     else:
-        open_sky = openness(scenery.function, hits, rays, rise=scenery.rise, reach=scenery.reach)
+        open_sky = ambient_occlusion(
+            scenery.function, hits, rays, rise=scenery.rise, reach=scenery.reach
+        )
     return torch.cat([shade(hits, rays, camera, open_sky), hits.hit[..., None].float()], dim=-1)
 
 
 def _resampled(
-    scenery: Scenery, camera: Camera, places: Float[Tensor, "n 2"], samples: int
+    scenery: RenderSurface, camera: Camera, places: Float[Tensor, "n 2"], samples: int
 ) -> Float[Tensor, "n 4"]:
     """The mean over equal parts of the pixels around these places."""
     offsets = (torch.arange(samples, dtype=torch.float64) + 0.5) / samples - 0.5
@@ -128,7 +132,7 @@ def _resampled(
 
 def _edges(seen: Float[Tensor, "rows columns 4"]) -> Bool[Tensor, "rows columns"]:
     """Pixels that look unlike one of their eight neighbours."""
-    looks = encoded(seen).movedim(-1, 0)[None]
+    looks = linear_to_srgb(seen).movedim(-1, 0)[None]
     high = torch.nn.functional.max_pool2d(looks, 3, stride=1, padding=1)
     low = -torch.nn.functional.max_pool2d(-looks, 3, stride=1, padding=1)
     return (high - low).amax(1)[0] > EDGE

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -18,6 +19,13 @@ Corner = tuple[float, float, float]
 
 MOST = 4096
 """Cells along an axis."""
+
+
+@runtime_checkable
+class HasLipschitzBound(Protocol):
+    """A field that may know how fast its values change."""
+
+    def lipschitz_bound(self) -> float | None: ...
 
 
 class NoSurfaceError(ValueError):
@@ -62,8 +70,8 @@ def extract(
         resolution: Cells along the longest axis of the box, 2 to 4096.
         level: Of the surface; a value of the field.
         lipschitz: How much the value changes in a unit of length, at most; with it no part is
-            lost that has a grid point inside. None for what the field says of itself
-            (`known_lipschitz`), or else an estimate, of twice what is seen.
+            lost that has a grid point inside. None for the field's own
+            `lipschitz_bound()`, or else an estimate, of twice what is seen.
         box: The lowest and the highest corner.
         closed: Whether a body that reaches out of the box is closed by the border; else its
             surface is open there.
@@ -93,7 +101,9 @@ def extract(
     if not all(math.isfinite(b - a) and a < b for a, b in zip(low, high, strict=True)):
         raise ValueError(f"extract: expected a box from a lower to a higher corner, got {box}.")
     grid = Grid.over(low, high, resolution)
-    bound = known_lipschitz(implicit) if lipschitz is None else lipschitz
+    bound = lipschitz
+    if bound is None and isinstance(implicit, HasLipschitzBound):
+        bound = implicit.lipschitz_bound()
     if closed:
         implicit, grid = _cut_off(implicit, level, grid)
         bound = None if bound is None else max(bound, 1.0)
@@ -108,12 +118,6 @@ def extract(
     return Mesh(
         torch.from_numpy(places), torch.from_numpy(surface.faces), torch.from_numpy(normals)
     )
-
-
-def known_lipschitz(field: object) -> float | None:
-    """The bound of a field's slope that it tells itself by a method `lipschitz_bound`, or None."""
-    told = getattr(field, "lipschitz_bound", None)
-    return None if told is None else told()
 
 
 def _cut_off(implicit: Implicit, level: float, grid: Grid) -> tuple[Implicit, Grid]:

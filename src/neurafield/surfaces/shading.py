@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..cameras import Camera, Rays
 from ..derivatives.operators import Function
-from .clearance import values
+from ..geometry import Camera, Rays
+from .distance_grid import values
 from .sphere_tracing import Hits
 
 CLAY = (0.80, 0.76, 0.70)
@@ -20,7 +20,7 @@ TAPS = 4
 
 
 def shade(
-    hits: Hits, rays: Rays, camera: Camera, openness: Float[Tensor, "*n"]
+    hits: Hits, rays: Rays, camera: Camera, ambient_occlusion: Float[Tensor, "*n"]
 ) -> Float[Tensor, "*n 3"]:
     r"""Linear light that comes from the points that were hit; black where nothing was.
 
@@ -31,17 +31,17 @@ def shade(
         hits: What the rays met. What is seen from within is lit as if it faced the camera.
         rays: Those.
         camera: Whose axes the light goes with.
-        openness: $o$, 0 to 1: how much of the sky a place sees.
+        ambient_occlusion: $o$, 0 to 1: how much of the sky a place sees.
     """
     axes = camera.axes.to(hits.normals)
     normals = facing(hits, rays)
     light = torch.nn.functional.normalize(normals.new_tensor(LIGHT), dim=0) @ axes
-    direct = DIRECT * (normals @ light).clamp(min=0) * (1 + openness) / 2
-    ambient = openness * (GROUND + (SKY - GROUND) * (1 - normals @ axes[1]) / 2)
+    direct = DIRECT * (normals @ light).clamp(min=0) * (1 + ambient_occlusion) / 2
+    ambient = ambient_occlusion * (GROUND + (SKY - GROUND) * (1 - normals @ axes[1]) / 2)
     return normals.new_tensor(CLAY) * ((direct + ambient) * hits.hit)[..., None]
 
 
-def openness(
+def ambient_occlusion(
     function: Function, hits: Hits, rays: Rays, *, rise: float, reach: float
 ) -> Float[Tensor, "*n"]:
     r"""How much of the sky places see, by the distance to the surface at some points above them.
@@ -78,7 +78,7 @@ def facing(hits: Hits, rays: Rays) -> Float[Tensor, "*n 3"]:
     return torch.where(behind, -hits.normals, hits.normals)
 
 
-def encoded(linear: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+def linear_to_srgb(linear: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Values of sRGB, 0 to 1, of linear light, which is clipped to that."""
     linear = linear.clamp(0, 1)
     # In this form 1 stays exactly 1. The power's slope at 0 is infinite, and not needed there.

@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from .._checks import check_count, check_positive
-from ..cameras import Rays
 from ..derivatives.operators import Function, gradient
-from .clearance import Clearance, measured_slope, values
+from ..geometry import Rays
+from .distance_grid import DistanceGrid, measured_slope, values
 
 SHORTEST = 1e-4
 """Of a step. What is thinner along a ray may be passed over; the box is 2 wide."""
@@ -43,7 +43,7 @@ def trace(
     *,
     level: float = 0.0,
     slope: float | None = None,
-    clearance: Clearance | None = None,
+    clearance: DistanceGrid | None = None,
     max_steps: int = MAX_STEPS,
 ) -> Hits:
     r"""The first place on each ray, within the box [-1, 1]^3, where a field crosses a level.
@@ -138,7 +138,7 @@ def _normals(function: Function, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"
 
 
 def _march(
-    function: Function, rays: Rays, slope: float, clearance: Clearance | None, max_steps: int
+    function: Function, rays: Rays, slope: float, clearance: DistanceGrid | None, max_steps: int
 ) -> tuple[Int64[Tensor, " m"], Float[Tensor, " m"]]:
     """Which rays meet the surface, and where; rays that have ended are left out as they end."""
     depth, far = rays.through_box()

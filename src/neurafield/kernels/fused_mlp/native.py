@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..._transforms import why_torch_only
 from ..differentiable import gradients_by_reference
-from ..dispatch import call, transformed
+from ..dispatch import call
 from ..perceptron import asked_for, kept_memory, split
 from . import reference
 
@@ -74,9 +75,11 @@ class _FusedMlp(torch.autograd.Function):
         x, saved, *parameters = (tensor.contiguous() for tensor in ctx.saved_tensors)
         wanted = asked_for(ctx)
         grads: Sequence[Tensor | None]
-        if not torch.is_grad_enabled() and not transformed((grad_y,)):
+        if not torch.is_grad_enabled() and not why_torch_only((grad_y,)):
             grads = _backward(ctx, x, saved, parameters, grad_y, wanted)
-        elif wanted[0] and not any(wanted[1:]) and not ctx.bfloat16 and not transformed((grad_y,)):
+        elif (
+            wanted[0] and not any(wanted[1:]) and not ctx.bfloat16 and not why_torch_only((grad_y,))
+        ):
             grad_x = _Gradient.apply(
                 x, grad_y.contiguous(), saved, ctx.activation, ctx.scales, *parameters
             )
@@ -123,7 +126,7 @@ class _Gradient(torch.autograd.Function):
         x, grad_y, saved, pulled, *parameters = (t.contiguous() for t in ctx.saved_tensors)
         for_x, for_grad_y, _, *for_parameters = asked_for(ctx)
         wanted = [for_x, for_grad_y, *for_parameters]
-        if torch.is_grad_enabled() or transformed((gbar,)):
+        if torch.is_grad_enabled() or why_torch_only((gbar,)):
             inputs = [x, grad_y, *parameters]
             grads = gradients_by_reference(_gradient(ctx), inputs, wanted, gbar)
         else:

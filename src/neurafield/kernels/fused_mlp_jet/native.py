@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..._transforms import why_torch_only
 from ..differentiable import gradients_by_reference
-from ..dispatch import call, transformed
+from ..dispatch import call
 from ..perceptron import asked_for, kept_memory, split
 from . import reference
 
@@ -77,7 +78,7 @@ class _FusedMlpJet(torch.autograd.Function):
         streams, mix, saved, *parameters = (tensor.contiguous() for tensor in ctx.saved_tensors)
         for_streams, _, *for_parameters = asked_for(ctx)
         wanted = [for_streams, *for_parameters]
-        if torch.is_grad_enabled() or transformed((grad_y,)):
+        if torch.is_grad_enabled() or why_torch_only((grad_y,)):
 
             def value(streams: Tensor, *parameters: Tensor) -> Tensor:
                 weights, biases = parameters[:middle], parameters[middle:]

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from ..._transforms import sees_operations
 from .. import dispatch
 from . import native, reference
 from .jet import grid_jet as grid_jet
@@ -104,7 +105,7 @@ def grid_interpolate(
     unserved = _beyond_compiled(table.shape[1], levels)
     if dispatch.use_native("grid_interpolate", x, table, unserved=unserved):
         return native.grid_interpolate(x, table, levels, interpolation, sparse, keys, added)
-    if sparse and not _transformed():
+    if sparse and not sees_operations():
         table = _SparseGradient.apply(table)
     return reference.grid_interpolate(x, table, levels, interpolation, keys, added)
 
@@ -122,15 +123,6 @@ def _beyond_compiled(features: int, levels: Levels) -> str:
     if any(max(level.cells) > MAX_CELLS for level in indexed):
         return f"the compiled version is for {MAX_CELLS} cells along an axis at most"
     return ""
-
-
-def _transformed() -> bool:
-    """Whether something other than plain autograd will see the operations."""
-    return (
-        torch.compiler.is_compiling()
-        or torch._C._functorch.peek_interpreter_stack() is not None
-        or torch.autograd.forward_ad._current_level >= 0
-    )
 
 
 class _SparseGradient(torch.autograd.Function):

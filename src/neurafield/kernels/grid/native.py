@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from ..._transforms import why_torch_only
 from ..differentiable import gradients_by_reference
-from ..dispatch import call, native, transformed
+from ..dispatch import call, native
 from . import reference
 from .levels import Levels
 
@@ -107,7 +108,7 @@ class _GridInterpolate(torch.autograd.Function):
         x, table, keys = ctx.saved_tensors
         x, table = x.contiguous(), table.contiguous()
         wanted = ctx.needs_input_grad[:2]
-        if torch.is_grad_enabled() or transformed((grad_y,)):
+        if torch.is_grad_enabled() or why_torch_only((grad_y,)):
 
             def value(x: Tensor, table: Tensor) -> Tensor:
                 return reference.grid_interpolate(

@@ -1,0 +1,16 @@
+"""Fields: modules from coordinates in [-1, 1] to values.
+
+The one type is `AbstractField`. `Field` is an encoding and a network; the others are made of
+fields: with boundary values built in (`HardBoundary`), or many placed in one `Scene`, whose
+`overlap` combines them. Nothing from `composition`, `maps`, `signals`, `fit` or above may be
+imported here.
+"""
+
+from . import overlap as overlap
+from ._base import AbstractField as AbstractField
+from .field import Field as Field
+from .hard_boundary import HardBoundary as HardBoundary
+from .module_field import ModuleField as ModuleField
+from .module_field import as_field as as_field
+from .placed import Placed as Placed
+from .scene import Scene as Scene

@@ -1,0 +1,146 @@
+"""The interface of every field, and what all fields have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .._checks import check_count, check_last_axis
+from ..derivatives import Jet, jet_by_autodiff, tell_fallback
+
+_FieldT = TypeVar("_FieldT", bound="AbstractField")
+
+
+class AbstractField(nn.Module, ABC):
+    """A neural field: a module from coordinates `(*batch, in_dim)` to values `(*batch, out_dim)`.
+
+    A final subclass sets `in_dim` and `out_dim` and defines `forward` and `hyperparams`. The rest
+    has defaults: derivatives come from `jet_after`, whose default is exact autodiff; a field that
+    is made of other fields returns them from `parts`, and gets its levels of detail from them.
+
+    To be saved, a field must be built again by `type(field).from_parts(parts, **hyperparams)`.
+    """
+
+    in_dim: int
+    out_dim: int
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
+        """Values at coordinates; each point is mapped by itself, and batch axes are kept."""
+
+    @abstractmethod
+    def hyperparams(self) -> dict[str, Any]:
+        """The keyword arguments, as JSON values, that build this field again from its parts."""
+
+    def functions(self) -> list[Callable[..., Any]]:
+        """Functions of your own that `hyperparams` refers to by name; by default none."""
+        return []
+
+    @property
+    def parts(self) -> "tuple[AbstractField, ...]":
+        """The fields that this one is made of; by default none."""
+        return ()
+
+    @classmethod
+    def from_parts(cls, parts: "Sequence[AbstractField]", **hyperparams: Any) -> Self:
+        """Build a field from the fields it is made of; by default they are its first arguments."""
+        return cls(*parts, **hyperparams)
+
+    def with_parts(self, parts: "Sequence[AbstractField]") -> Self:
+        """The same field made of other parts, with equal sizes."""
+        return self.from_parts(parts, **self.hyperparams())
+
+    def jet_after(self, x: Jet) -> Jet:
+        """Value and derivatives after `x`: what `forward` computes, by the chain rule.
+
+        A field without a rule of its own gets exact autodiff, and a notice, once.
+
+        Args:
+            x: A jet of `in_dim` channels.
+        """
+        tell_fallback(type(self).__name__)
+        return jet_by_autodiff(self.forward, x)
+
+    def jet(
+        self, x: Float[Tensor, "*batch in_dim"] | Jet, weights: Float[Tensor, "s _"] | None = None
+    ) -> Jet:
+        """Values with their first derivatives and weighted sums of their second derivatives.
+
+        Exact, in one forward pass, and differentiable with respect to the parameters. Subclasses
+        define `jet_after` instead of this method.
+
+        Args:
+            x: Coordinates; or a jet, to continue from what the coordinates were computed from.
+            weights: Weights of the sums of pure second derivatives, one row per sum. None gives
+                the Laplacian, the unit matrix each second derivative by itself, no rows leave the
+                second order out. A jet brings its own.
+
+        Raises:
+            ValueError: If the last axis of `x` is not `in_dim`, `weights` has another number of
+                columns, or weights are given beside a jet.
+
+        Example:
+            >>> import torch
+            >>> from neurafield import Field, networks
+            >>> field = Field(networks.Siren(2, 3, width=16, depth=2))
+            >>> found = field.jet(torch.zeros(7, 2))
+            >>> found.value.shape, found.jacobian.shape, found.laplacian.shape
+            (torch.Size([7, 3]), torch.Size([7, 3, 2]), torch.Size([7, 3]))
+        """
+        if not isinstance(x, Jet):
+            check_last_axis(self, x, self.in_dim)
+            x = Jet.root(x, weights)
+        elif weights is not None:
+            raise ValueError(
+                f"{type(self).__name__}.jet: expected no weights beside a jet, got some. A jet "
+                "brings its own."
+            )
+        check_last_axis(self, x.value, self.in_dim)
+        # Second derivatives need all digits, whatever autocast says.
+        with torch.autocast(x.streams.device.type, enabled=False):
+            return self.jet_after(x)
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of trainable parameters."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def num_lods(self) -> int:
+        """Number of levels of detail: that of the part with the most, or 1."""
+        return max((part.num_lods for part in self.parts), default=1)
+
+    def at_lod(self: _FieldT, lod: int) -> _FieldT:
+        """The field read at a level of detail; parts with fewer levels are read at their last one.
+
+        It shares all parameters with the whole field. `save` takes the whole field only.
+
+        Args:
+            lod: Level from 0, the coarsest, to `num_lods - 1`, which is the whole field.
+
+        Raises:
+            ValueError: If there is no such level.
+
+        Example:
+            >>> from neurafield import Field, encodings, networks
+            >>> grid = encodings.HashGrid(2, num_levels=4, finest_resolution=64)
+            >>> field = Field(networks.MLP(grid.out_dim, 3, width=16, depth=1), encoding=grid)
+            >>> field.num_lods, field.at_lod(0)(torch.zeros(7, 2)).shape
+            (4, torch.Size([7, 3]))
+        """
+        check_count(self, low=0, high=self.num_lods - 1, lod=lod)
+        if not self.parts:
+            return self
+        return self.with_parts([part.at_lod(min(lod, part.num_lods - 1)) for part in self.parts])
+
+    def lipschitz_bound(self) -> float | None:
+        """A bound L with |f(x) - f(y)| <= L |x - y| for all points, or None if none is known."""
+        return None
+
+
+def evaluate_after(field: AbstractField, x: Jet) -> Jet:
+    """A field after a jet; without derivatives, by its `forward` alone."""
+    return field.jet(x) if x.dim else Jet(field(x.value)[None], x.weights)

@@ -1,0 +1,164 @@
+"""A field whose values on a boundary are built in, not learned."""
+
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .._checks import check_last_axis
+from .._component import function_name, own_function
+from .._fingerprint import function_fingerprint
+from ..derivatives import Jet, jet_by_autodiff, rules
+from ..domains import AbstractDomain
+from ..domains.description import describe, from_description
+from ._base import AbstractField
+
+Factor = Callable[[Float[Tensor, "*batch d"]], Float[Tensor, "*batch"]]
+Values = Callable[[Float[Tensor, "*batch d"]], Float[Tensor, "*batch c"]]
+Description = dict[str, Any]
+
+
+class HardBoundary(AbstractField):
+    r"""$u(x) = g(x) + \varphi(x)\, \Phi(x)$: equal to $g$ wherever $\varphi$ is zero.
+
+    Use when boundary or initial values are known exactly: no constraint has to be weighed against
+    the equation. Fails when $\varphi$ is not smooth where the equation is asked for, as the
+    distance factor of a domain is in inward corners: keep points away from there.
+
+    Args:
+        field: $\Phi$.
+        factor: $\varphi$, one number a point, without a channel axis: a domain's
+            `distance_factor`, or for an initial value at $t = -1$, `lambda x: x[..., 0] + 1`. Its
+            square fixes the first derivative, too.
+        values: $g$, with the field's channels; a number for the same everywhere. Neither is
+            trained. A file describes the `distance_factor` of the library's domains; it holds a
+            function of your own by its name, and `load(path, components=[function])` takes the
+            function.
+
+    Raises:
+        TypeError: If `field` is not a field, `factor` not a function, or one of the two a module.
+        ValueError: When called, if one of the two gives another shape.
+
+    Example:
+        >>> from neurafield import Field, networks
+        >>> from neurafield.domains import Box
+        >>> network = networks.Siren(2, 1, width=8, depth=1)
+        >>> u = HardBoundary(Field(network), Box.cube(2).distance_factor, 3.0)
+        >>> u(torch.tensor([[-1.0, 0.3]])).item()
+        3.0
+
+    Reference:
+        Lagaris, Likas and Fotiadis, Artificial Neural Networks for Solving Ordinary and Partial
+        Differential Equations, IEEE Transactions on Neural Networks 1998, equation 2.
+    """
+
+    def __init__(
+        self,
+        field: AbstractField,
+        factor: Factor | Description,
+        values: Values | float | Description = 0.0,
+    ) -> None:
+        super().__init__()
+        if not isinstance(field, AbstractField):
+            raise TypeError(
+                f"HardBoundary: expected a field, got {type(field).__name__}. Wrap it: "
+                "fields.as_field(module)."
+            )
+        factor, values = _from_description(factor), _from_description(values)
+        if not callable(factor):
+            raise TypeError(f"HardBoundary: expected factor to be a function, got {factor!r}.")
+        if isinstance(factor, nn.Module) or isinstance(values, nn.Module):
+            raise TypeError(
+                "HardBoundary: expected factor and values that are not trained, got a module. Wrap "
+                "it in a function: lambda x: module(x)."
+            )
+        self.field = field
+        self.factor: Factor = factor
+        self.values: Values | float = values
+        self.in_dim, self.out_dim = field.in_dim, field.out_dim
+
+    @property
+    def parts(self) -> tuple[AbstractField, ...]:
+        return (self.field,)
+
+    def with_parts(self, parts: Sequence[AbstractField]) -> "HardBoundary":
+        """The same boundary values around another field."""
+        return HardBoundary(parts[0], self.factor, self.values)
+
+    def forward(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch c"]:
+        """Values at coordinates `x`: those of the field, bent to the given ones at the boundary."""
+        check_last_axis(self, x, self.in_dim)
+        given = self._values(x) if callable(self.values) else self.values
+        return given + self._factor(x) * self.field(x)
+
+    def jet_after(self, x: Jet) -> Jet:
+        """The product rule; factor and values are differentiated by autodiff."""
+        found = rules.product(_given(self._factor, x), self.field.jet(x))
+        if callable(self.values):
+            return rules.add(_given(self._values, x), found)
+        return Jet(torch.cat([found.streams[:1] + self.values, found.streams[1:]]), found.weights)
+
+    def hyperparams(self) -> dict[str, Any]:
+        values = _description(self.values) if callable(self.values) else float(self.values)
+        return {"factor": _description(self.factor), "values": values}
+
+    def functions(self) -> list[Callable[..., Any]]:
+        found = [f for f in (self.factor, self.values) if callable(f) and _domain_of(f) is None]
+        return list({id(f): f for f in found}.values())
+
+    def _factor(self, x: Tensor) -> Tensor:
+        found = self.factor(x)
+        if found.shape != x.shape[:-1]:
+            raise ValueError(
+                f"HardBoundary: expected factor to give shape {tuple(x.shape[:-1])}, a number for "
+                f"each point, got {tuple(found.shape)}. Write x[..., 0], not x[..., :1]."
+            )
+        return found[..., None]
+
+    def _values(self, x: Tensor) -> Tensor:
+        assert callable(self.values)
+        found = self.values(x)
+        if found.shape != (*x.shape[:-1], self.out_dim):
+            raise ValueError(
+                f"HardBoundary: expected values to give shape {(*x.shape[:-1], self.out_dim)}, got "
+                f"{tuple(found.shape)}. Keep the channel axis: x[..., :1]."
+            )
+        return found
+
+    def extra_repr(self) -> str:
+        """Hashes of both functions: a run is resumed with equal boundary values only."""
+        values = function_fingerprint(self.values)
+        return f"factor={function_fingerprint(self.factor)}, values={values}"
+
+
+def _given(function: Callable[[Tensor], Tensor], x: Jet) -> Jet:
+    """The jet of what has no parameters, and, at coordinates that need none, no trace."""
+    found = jet_by_autodiff(function, x)
+    return found if x.streams.requires_grad else Jet(found.streams.detach(), found.weights)
+
+
+def _domain_of(function: object) -> AbstractDomain | None:
+    """The domain whose `distance_factor` a function is, or None."""
+    owner = function.__self__ if isinstance(function, types.MethodType) else None
+    if isinstance(owner, AbstractDomain) and function == owner.distance_factor:
+        return owner
+    return None
+
+
+def _description(function: Callable[..., Any]) -> Description:
+    domain = _domain_of(function)
+    return {"function": function_name(function)} if domain is None else {"domain": describe(domain)}
+
+
+def _from_description(given: Any) -> Any:
+    """A function from what `hyperparams` holds of it; anything else stays as it is."""
+    if not isinstance(given, dict):
+        return given
+    if set(given) == {"domain"}:
+        return from_description(given["domain"]).distance_factor
+    if set(given) == {"function"}:
+        return own_function(given["function"])
+    raise ValueError(f"HardBoundary: expected a domain or a function, got {sorted(given)}.")

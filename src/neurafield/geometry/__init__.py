@@ -1,0 +1,11 @@
+"""Geometry: sample grids, rays, cameras, poses, and the frame of a shape.
+
+Everything here is about points and axes; nothing knows fields or signals. Only argument checks may
+be imported here.
+"""
+
+from .cameras import Camera as Camera
+from .frame import Frame as Frame
+from .grid import Grid as Grid
+from .poses import Pose as Pose
+from .rays import Rays as Rays

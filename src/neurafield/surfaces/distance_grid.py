@@ -1,0 +1,138 @@
+"""How far a ray may go before the field has to be asked again."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .._checks import check_count, check_positive
+from ..derivatives.operators import Function
+from ..geometry import Rays
+
+BLOCK = 2**13
+"""Points at a time: what a network holds of them stays near the cache."""
+CHORDS, SAMPLES = 512, 256
+"""Lines through the box, and points on each, on which slopes are measured."""
+MARGIN = 1.25
+"""On what was measured."""
+CELLS = 64
+
+
+def values(function: Function, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+    """Of any number of points, in parts."""
+    parts = [function(part)[..., 0] for part in x.split(BLOCK)] if len(x) else [x[:, 0]]
+    return torch.cat(parts)
+
+
+def measured_slope(
+    function: Function, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> float:
+    r"""A number $L$ so that no surface is nearer than $|f| / L$, found on lines through the box.
+
+    It is the largest $|f(x)|$ per distance from $x$ to the next place on its line where the sign
+    changes, or what 95 % of all differences between neighbours have, if that is more; times 1.25.
+    For a distance that is 1.25. The largest gradient would be a bound, too, but a fitted grid has
+    many times the slope in a few of its cells, which says nothing of how far the surface is.
+
+    Fails when the field is steep only near a small part of the surface, where no line passes. A
+    surface that is overlooked for that is found by its change of sign, if it is thick enough.
+
+    Args:
+        function: Negative inside.
+        dtype: Of the points.
+        device: Of the points.
+    """
+    generator = torch.Generator().manual_seed(0)
+    ends = 2 * torch.rand(2, CHORDS, 3, generator=generator, dtype=torch.float64) - 1
+    rays = Rays(ends[0], torch.nn.functional.normalize(ends[1] - ends[0], dim=-1))
+    share = torch.linspace(0, 1, SAMPLES, dtype=torch.float64)[:, None]
+    depth = share * rays.through_box()[1]
+    points = Rays(rays.origins.expand(SAMPLES, -1, -1), rays.directions.expand(SAMPLES, -1, -1))
+    x = points.at(depth).reshape(-1, 3).to(device, dtype)
+    with torch.no_grad():
+        f = values(function, x).reshape(SAMPLES, CHORDS).double().cpu().nan_to_num()
+    gap = depth.diff(dim=0)
+    slopes = f.diff(dim=0).abs() / gap
+    changes = (f[1:] <= 0) != (f[:-1] <= 0)
+    root = torch.where(changes, depth[:-1] + f[:-1].abs() / slopes, torch.inf)
+    following = root.flip(0).cummin(0).values.flip(0)
+    needed = (f[:-1].abs() / (following - depth[:-1])).nan_to_num()
+    found = max(float(needed.max()), float(slopes.quantile(0.95)))
+    return MARGIN * found if found > 0 else 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class DistanceGrid:
+    """Cells of the box, each with a distance that is free of the surface from all of its points.
+
+    Args:
+        free: Distances, by the cells' numbers along x, y and z; not positive where nothing is sure.
+
+    Example:
+        >>> ball = lambda x: x.norm(dim=-1, keepdim=True) - 0.5
+        >>> round(float(DistanceGrid.of(ball, slope=1.0, cells=4).free[0, 0, 0]), 4)
+        0.366
+    """
+
+    free: Float[Tensor, "n n n"]
+
+    @classmethod
+    def of(
+        cls,
+        function: Function,
+        *,
+        slope: float,
+        cells: int = CELLS,
+        dtype: torch.dtype = torch.float32,
+        device: str | torch.device = "cpu",
+    ) -> "DistanceGrid":
+        """One evaluation a cell, at its centre.
+
+        Args:
+            function: Zero at the surface.
+            slope: No surface is nearer than the function's magnitude divided by this.
+            cells: Along each axis.
+            dtype: Of the points.
+            device: Of the points.
+        """
+        check_positive("DistanceGrid", slope=slope)
+        check_count("DistanceGrid", cells=cells, high=1024)
+        axis = (2 * torch.arange(cells, dtype=torch.float64) + 1) / cells - 1
+        across = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1)
+        planes = []
+        with torch.no_grad():
+            for x in axis:
+                plane = torch.cat([x.expand(cells, cells, 1), across], dim=-1)
+                planes.append(values(function, plane.reshape(-1, 3).to(device, dtype)))
+        distance = torch.stack(planes).reshape(cells, cells, cells).abs() / slope
+        return cls(distance - 3**0.5 / cells)
+
+    @property
+    def radius(self) -> float:
+        """Of the least ball around 0 that surely holds the surface; 0 if there is none."""
+        cells = len(self.free)
+        near = (self.free <= 0).nonzero().double()
+        far_corners = ((2 * near + 1) / cells - 1).abs() + 1 / cells
+        return float(far_corners.norm(dim=-1).max()) if len(near) else 0.0
+
+    def begin(
+        self, rays: Rays, near: Float[Tensor, " n"], far: Float[Tensor, " n"]
+    ) -> Float[Tensor, " n"]:
+        """Depths from `near` on up to which there is no surface; beyond `far` if none comes."""
+        cells = len(self.free)
+        flat = self.free.reshape(-1)
+        strides = torch.tensor([cells * cells, cells, 1], device=near.device)
+        depth = near.clone()
+        number = torch.arange(len(near), device=near.device)
+        origins, directions = rays.origins, rays.directions
+        while len(number):
+            at = depth[number]
+            x = origins + at[:, None] * directions
+            index = ((x + 1) * (cells / 2)).long().clamp(0, cells - 1)
+            free = flat[(index * strides).sum(-1)]
+            # Less than half a cell is not worth a look into the next one: ask the field.
+            keep = (free > 1 / cells) & (at < far[number])
+            number, origins, directions = number[keep], origins[keep], directions[keep]
+            depth[number] += free[keep]
+        return depth

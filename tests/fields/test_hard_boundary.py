@@ -1,0 +1,149 @@
+"""Fields with built-in boundary values: the values, and exact derivatives all the same."""
+
+import types
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import jacrev, vmap
+from torch.testing import assert_close
+
+from neurafield import Field, FieldFileError, HardBoundary, encodings, load, networks, save
+from neurafield.derivatives import Jet
+from neurafield.domains import Ball, Box
+
+SQUARE = Box.cube(2)
+CUT = SQUARE - Ball((0.0, 0.0), 0.5)
+
+
+def given(x: Tensor) -> Tensor:
+    return torch.stack([x.prod(-1), x.sum(-1).sin()], dim=-1)
+
+
+def anchored(factor=SQUARE.distance_factor, values=given) -> HardBoundary:
+    generator = torch.Generator().manual_seed(0)
+    encoding = encodings.RandomFourier(2, 5, sigma=1.0, generator=generator)
+    network = networks.MLP(10, 2, width=7, activation="Tanh", generator=generator)
+    return HardBoundary(Field(network, encoding=encoding), factor, values).double()
+
+
+def points(domain, count: int = 7, *, boundary: bool = False) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+
+    def uniform(n: int, k: int) -> Tensor:
+        return torch.rand(n, k, dtype=torch.float64, generator=generator)
+
+    return (domain.boundary if boundary else domain.interior)(count, uniform)
+
+
+@pytest.mark.parametrize("domain", [SQUARE, CUT], ids=["square", "cut"])
+def test_values_on_the_boundary_are_exact(domain) -> None:
+    u, x = anchored(domain.distance_factor), points(domain, 50, boundary=True)
+    assert_close(u(x), given(x), atol=1e-6, rtol=0)
+    inside = points(domain, 50)
+    assert (u(inside) - given(inside)).abs().max() > 0.1
+
+
+def check_jet(u: nn.Module, x: Tensor) -> None:
+    got = u.jet(x)
+    second = vmap(jacrev(jacrev(u)))(x).diagonal(dim1=-2, dim2=-1)
+    assert_close(got.value, u(x))
+    assert_close(got.jacobian, vmap(jacrev(u))(x))
+    assert_close(got.laplacian, second.sum(-1))
+
+
+@pytest.mark.parametrize("values", [given, 2.0], ids=["function", "number"])
+@pytest.mark.parametrize("domain", [SQUARE, CUT], ids=["square", "cut"])
+def test_jet_matches_autodiff(domain, values) -> None:
+    check_jet(anchored(domain.distance_factor, values), points(domain))
+
+
+def test_check_jet_can_fail() -> None:
+    class Forgetful(HardBoundary):
+        def jet_after(self, x: Jet) -> Jet:
+            return self.field.jet(x)
+
+    u = anchored()
+    with pytest.raises(AssertionError):
+        check_jet(Forgetful(u.field, u.factor, u.values), points(SQUARE))
+
+
+def test_only_parameters_are_traced() -> None:
+    u, x = anchored(), points(SQUARE)
+    got = u.jet(x)
+    gradients = torch.autograd.grad(got.laplacian.square().mean(), list(u.parameters())[:-1])
+    assert all(g.abs().max() > 0 for g in gradients)
+    at = x.clone().requires_grad_()
+    (third,) = torch.autograd.grad(u.jet(at).laplacian.sum(), at)
+    assert third.abs().max() > 0
+
+
+@pytest.mark.parametrize("domain", [SQUARE, CUT | Ball((1.0, 0.0), 0.3)], ids=["square", "cut"])
+def test_a_domain_comes_back_from_a_file(domain, tmp_path: Path) -> None:
+    u, x = anchored(domain.distance_factor, 2.0), points(SQUARE)
+    save(tmp_path / "u.field", u)
+    again = load(tmp_path / "u.field").field
+    assert isinstance(again, HardBoundary)
+    assert torch.equal(again(x), u(x))
+    assert repr(again) == repr(u)
+
+
+def rising(x: Tensor) -> Tensor:
+    return x[..., 0] + 1
+
+
+def test_functions_come_back_by_their_names(tmp_path: Path) -> None:
+    u, x = anchored(rising, given), points(SQUARE)
+    save(tmp_path / "u.field", u)
+    again = load(tmp_path / "u.field", components=[given, rising]).field
+    assert torch.equal(again(x), u(x))
+    with pytest.raises(FieldFileError, match=r"function: expected one of rising, got 'given'.*Py"):
+        load(tmp_path / "u.field", components=[rising])
+    with pytest.raises(ValueError, match="name that is not taken, got another given"):
+        load(tmp_path / "u.field", components=[given, rename(rising, "given")])
+
+
+def rename(function, name: str):
+    other = types.FunctionType(function.__code__, function.__globals__)
+    other.__name__ = name
+    return other
+
+
+def test_functions_without_a_name_are_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(FieldFileError, match=r"function with a name, got <lambda>\. Define it"):
+        save(tmp_path / "u.field", anchored(lambda x: x[..., 0]))
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_beside_a_jet_are_refused() -> None:
+    u, x = anchored(), points(SQUARE)
+    with pytest.raises(ValueError, match=r"HardBoundary\.jet: expected no weights beside a jet"):
+        u.jet(Jet.root(x), torch.eye(2).double())
+
+
+def test_shapes_are_checked() -> None:
+    u, x = anchored(), points(SQUARE)
+    with pytest.raises(ValueError, match=r"factor to give shape \(7,\).*got \(7, 1\)"):
+        HardBoundary(u.field, lambda x: x[..., :1])(x)
+    with pytest.raises(ValueError, match=r"values to give shape \(7, 2\), got \(7,\)"):
+        HardBoundary(u.field, u.factor, lambda x: x[..., 0])(x)
+    with pytest.raises(TypeError, match=r"a function|Callable"):
+        HardBoundary(u.field, 1.0)
+    with pytest.raises(TypeError, match="not trained, got a module"):
+        HardBoundary(u.field, u.factor, nn.Linear(2, 2))
+
+
+def test_anchors_are_told_apart() -> None:
+    field = anchored().field
+    same = [repr(HardBoundary(field, SQUARE.distance_factor, 3.0)) for _ in range(2)]
+    others = [
+        repr(HardBoundary(field, factor, values))
+        for factor, values in [
+            (CUT.distance_factor, 3.0),
+            (SQUARE.distance_factor, 4.0),
+            (SQUARE.distance_factor, given),
+        ]
+    ]
+    assert same[0] == same[1]
+    assert len({same[0], *others}) == 4
