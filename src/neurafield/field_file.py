@@ -164,12 +164,12 @@ def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> 
         )
     number = header.get("format")
     if number != FORMAT_VERSION:
-        older = isinstance(number, int) and number < FORMAT_VERSION
+        is_older = isinstance(number, int) and number < FORMAT_VERSION
         raise FieldFileError(
             f"{path}: expected format {FORMAT_VERSION}, got {number!r}. "
             + (
                 "It was written before the first release; fit it again."
-                if older
+                if is_older
                 else "A newer neurafield wrote it; upgrade with pip install -U neurafield."
             )
         )
@@ -215,7 +215,7 @@ def build_field(path: Path, spec: object) -> AbstractField:
 def _build(spec: object) -> AbstractField:
     if not isinstance(spec, dict) or not isinstance(spec.get("hyperparams"), dict):
         raise ValueError("field: expected a type and hyperparams for each field.")
-    known = {
+    known: dict[str, type[AbstractField]] = {
         **own_classes(AbstractField),
         **{name: cls for name, cls in LIBRARY.items() if issubclass(cls, AbstractField)},
     }
@@ -223,8 +223,7 @@ def _build(spec: object) -> AbstractField:
     if not isinstance(name, str) or name not in known:
         raise UnknownNameError(f"field: expected one of {', '.join(known)}, got {name!r}.")
     parts = [_build(part) for part in spec.get("parts", [])]
-    built: AbstractField = known[name].from_parts(parts, **spec["hyperparams"])
-    return built
+    return known[name].from_parts(parts, **spec["hyperparams"])
 
 
 def _own(given: Iterable[Callable[..., Any]]) -> list[Callable[..., Any]]:

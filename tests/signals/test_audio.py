@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from signal_files import assert_refused, noise, shared_file
 
 from neurafield.signals import Audio, load
+
+from .signal_files import assert_refused, noise, shared_file
 
 SAMPLES = 1009
 STEPS = {"PCM_U8": 2**7, "PCM_S8": 2**7, "PCM_16": 2**15, "PCM_24": 2**23}

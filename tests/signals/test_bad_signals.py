@@ -19,7 +19,11 @@ import pytest
 import soundfile
 import tifffile
 from PIL import Image as PillowImage
-from signal_files import (
+
+from neurafield import SignalError, _inputs
+from neurafield.signals import Audio, Image, Video, Volume, load
+
+from .signal_files import (
     assert_refused,
     black_png,
     noise,
@@ -28,9 +32,6 @@ from signal_files import (
     smooth_frames,
     write_clip,
 )
-
-from neurafield import SignalError, _inputs
-from neurafield.signals import Audio, Image, Video, Volume, load
 
 AFFINE = np.diag([2.0, 3, 5, 1])
 

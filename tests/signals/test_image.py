@@ -11,9 +11,10 @@ import pytest
 import tifffile
 from PIL import Image as PillowImage
 from PIL import ImageCms, ImageOps
-from signal_files import assert_refused, noise, png_bytes, shared_file
 
 from neurafield.signals import Image, load
+
+from .signal_files import assert_refused, noise, png_bytes, shared_file
 
 ROWS, COLUMNS = 11, 7
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}

@@ -6,11 +6,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from signal_files import assert_refused, noise
 
 from neurafield import SignalError
 from neurafield.geometry import Grid
 from neurafield.signals import Audio, Image, Video, Volume, layout_from_spec, render
+
+from .signal_files import assert_refused, noise
 
 AFFINE = np.array([[2.0, 0, 0, 5], [0, 3, 0, -7], [0, 0, 5, 11], [0, 0, 0, 1]])
 SIGNALS = {

@@ -6,10 +6,11 @@ import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from signal_files import noise
 
 from neurafield.geometry import Grid
 from neurafield.signals import Audio, Image, Video, Volume, draw_indices
+
+from .signal_files import noise
 
 shapes = st.lists(st.integers(1, 13), min_size=1, max_size=4).map(tuple)
 quick = settings(max_examples=60, deadline=None, database=None)

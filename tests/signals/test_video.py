@@ -8,7 +8,10 @@ import av
 import numpy as np
 import pytest
 import torch
-from signal_files import (
+
+from neurafield.signals import Video, load, video
+
+from .signal_files import (
     assert_refused,
     contents,
     decoded_clip,
@@ -17,8 +20,6 @@ from signal_files import (
     smooth_frames,
     write_clip,
 )
-
-from neurafield.signals import Video, load, video
 
 FRAMES, ROWS, COLUMNS = 11, 34, 46
 NTSC = Fraction(30000, 1001)

@@ -9,9 +9,10 @@ import tifffile
 import torch
 from nibabel.affines import apply_affine
 from PIL import Image as PillowImage
-from signal_files import assert_refused, noise, shared_file
 
 from neurafield.signals import Volume, load
+
+from .signal_files import assert_refused, noise, shared_file
 
 SHAPE = (5, 7, 11)
 DTYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64"]

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import composition
 from ..errors import SignalError
+from ..fields import AbstractField
 from ..geometry import Frame
 from ..problems import Solution, mean_curvature, morph, transport
 from ..problems.evolution import Plan
@@ -58,7 +59,7 @@ def _plan(arguments: argparse.Namespace, common: dict[str, Any]) -> Plan:
 def _shapes(paths: list[Path]) -> tuple[list[Distance], Frame]:
     """Distances in one frame: that of the first field, or else around all meshes."""
     meshes: dict[Path, Mesh] = {}
-    fields: dict[Path, tuple[nn.Module, Frame]] = {}
+    fields: dict[Path, tuple[AbstractField, Frame]] = {}
     for path in paths:
         if path.suffix == ".field":
             file = load_field(path)

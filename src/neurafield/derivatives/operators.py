@@ -46,7 +46,8 @@ def jet(field: Function, x: Jet) -> Jet:
     Autocast is left out: second derivatives need the precision of their coordinates.
     """
     with torch.autocast(x.streams.device.type, enabled=False):
-        return field.jet(x) if isinstance(field, HasJet) else jet_by_autodiff(field, x)
+        own = _with_jet(field)
+        return jet_by_autodiff(field, x) if own is None else own.jet(x)
 
 
 def value_and_jacobian(
@@ -300,9 +301,14 @@ def _partial_inside_transforms(field: Function, x: Tensor, axes: Sequence[int]) 
     return field(x)
 
 
+def _with_jet(field: object) -> HasJet | None:
+    return field if isinstance(field, HasJet) else None
+
+
 def _num_values(field: Function, x: Tensor) -> int:
-    if isinstance(field, HasJet):
-        return field.out_dim
+    own = _with_jet(field)
+    if own is not None:
+        return own.out_dim
     with torch.no_grad():
         return field(x.reshape(-1, x.shape[-1])[:1]).shape[-1]
 

@@ -24,8 +24,7 @@ def describe(domain: AbstractDomain) -> dict[str, Any]:
         raise TypeError(
             f"describe: expected a domain of neurafield.domains, got {type(domain).__name__}."
         )
-    assert dataclasses.is_dataclass(domain)
-    values = {field.name: getattr(domain, field.name) for field in dataclasses.fields(domain)}
+    values = {field.name: getattr(domain, field.name) for field in _fields(domain)}
     return {
         "type": type(domain).__name__,
         "hyperparams": {
@@ -37,6 +36,10 @@ def describe(domain: AbstractDomain) -> dict[str, Any]:
             for name, value in values.items()
         },
     }
+
+
+def _fields(domain: Any) -> tuple["dataclasses.Field[Any]", ...]:
+    return dataclasses.fields(domain)
 
 
 def from_description(description: Any) -> AbstractDomain:

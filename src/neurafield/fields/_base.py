@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -45,11 +45,13 @@ class AbstractField(nn.Module, ABC):
         return ()
 
     @classmethod
-    def from_parts(cls, parts: "Sequence[AbstractField]", **hyperparams: Any) -> Self:
+    def from_parts(
+        cls: type[_FieldT], parts: "Sequence[AbstractField]", **hyperparams: Any
+    ) -> _FieldT:
         """Build a field from the fields it is made of; by default they are its first arguments."""
         return cls(*parts, **hyperparams)
 
-    def with_parts(self, parts: "Sequence[AbstractField]") -> Self:
+    def with_parts(self: _FieldT, parts: "Sequence[AbstractField]") -> _FieldT:
         """The same field made of other parts, with equal sizes."""
         return self.from_parts(parts, **self.hyperparams())
 

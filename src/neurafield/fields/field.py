@@ -1,5 +1,6 @@
 """The field: an encoding, then a network."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from jaxtyping import Float
@@ -13,16 +14,13 @@ from ..encodings import AbstractEncoding
 from ..networks import AbstractNetwork
 from ._base import AbstractField
 
-Description = dict[str, Any]
-
 
 class Field(AbstractField):
     """An encoding, then a network: a map from coordinates in [-1, 1] to values.
 
     Args:
         network: Network from features, or from coordinates if there is no encoding, to values.
-        encoding: Encoding from coordinates to features. Both may also be what `hyperparams` holds
-            of them.
+        encoding: Encoding from coordinates to features.
 
     Raises:
         TypeError: If one of them is not such a component, the library's or one of your own.
@@ -40,16 +38,9 @@ class Field(AbstractField):
     """
 
     def __init__(
-        self,
-        network: AbstractNetwork | Description,
-        *,
-        encoding: AbstractEncoding | Description | None = None,
+        self, network: AbstractNetwork, *, encoding: AbstractEncoding | None = None
     ) -> None:
         super().__init__()
-        if isinstance(network, dict):
-            network = build(networks, AbstractNetwork, network)
-        if isinstance(encoding, dict):
-            encoding = build(encodings, AbstractEncoding, encoding)
         _check_part("network", network, AbstractNetwork)
         if encoding is not None:
             _check_part("encoding", encoding, AbstractEncoding)
@@ -94,6 +85,16 @@ class Field(AbstractField):
 
     def jet_after(self, x: Jet) -> Jet:
         return self.network.jet(x if self.encoding is None else self.encoding.jet(x))
+
+    @classmethod
+    def from_parts(cls, parts: Sequence[AbstractField], **hyperparams: Any) -> "Field":
+        """Builds a field from descriptions of its network and encoding."""
+        if parts or hyperparams.keys() != {"network", "encoding"}:
+            raise ValueError("Field: expected a network and an encoding, and no other fields.")
+        encoding = hyperparams["encoding"]
+        if encoding is not None:
+            encoding = build(encodings, AbstractEncoding, encoding)
+        return cls(build(networks, AbstractNetwork, hyperparams["network"]), encoding=encoding)
 
     def hyperparams(self) -> dict[str, Any]:
         encoding = None if self.encoding is None else spec_of(self.encoding)

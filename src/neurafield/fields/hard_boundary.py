@@ -67,7 +67,8 @@ class HardBoundary(AbstractField):
                 f"HardBoundary: expected a field, got {type(field).__name__}. Wrap it: "
                 "fields.as_field(module)."
             )
-        factor, values = _from_description(factor), _from_description(values)
+        factor = _from_description(factor)
+        values = _from_description(values)
         if not callable(factor):
             raise TypeError(f"HardBoundary: expected factor to be a function, got {factor!r}.")
         if isinstance(factor, nn.Module) or isinstance(values, nn.Module):
@@ -77,7 +78,7 @@ class HardBoundary(AbstractField):
             )
         self.field = field
         self.factor: Factor = factor
-        self.values: Values | float = values
+        self.values: Values | float = values  # type: ignore[assignment]
         self.in_dim, self.out_dim = field.in_dim, field.out_dim
 
     @property

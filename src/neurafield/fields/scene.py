@@ -74,7 +74,7 @@ class Scene(AbstractField):
                 f"{sorted(map(str, sizes)) or 'none'}."
             )
         ((in_dim, out_dim),) = sizes
-        self.in_dim, self.out_dim = int(in_dim), int(out_dim)  # type: ignore[arg-type]
+        self.in_dim, self.out_dim = int(in_dim), int(out_dim)
         if overlap.distances and self.out_dim != 1:
             raise ValueError(f"Scene: expected one value, a distance, got {self.out_dim}.")
         # A field at several places is one, in memory and in a file.
@@ -93,15 +93,15 @@ class Scene(AbstractField):
         return tuple(cast(Sequence[AbstractField], self.fields))
 
     @classmethod
-    def from_parts(
-        cls, parts: Sequence[AbstractField], *, places: Sequence[dict[str, Any]], overlap: Any
-    ) -> "Scene":
-        """Build a scene from its fields, and places that name a field by its number."""
+    def from_parts(cls, parts: Sequence[AbstractField], **hyperparams: Any) -> "Scene":
+        """Builds a scene from its fields, the overlap, and places that name a field by number."""
+        if hyperparams.keys() != {"places", "overlap"}:
+            raise ValueError(f"Scene: expected places and overlap, got {sorted(hyperparams)}.")
         placed = []
-        for place in places:
+        for place in hyperparams["places"]:
             check_count("Scene", low=0, high=len(parts) - 1, field=place["field"])
             placed.append(Placed(**{**place, "field": parts[place["field"]]}))
-        return cls(placed, build(overlaps, AbstractOverlap, overlap))
+        return cls(placed, build(overlaps, AbstractOverlap, hyperparams["overlap"]))
 
     def hyperparams(self) -> dict[str, Any]:
         return {"places": self.places, "overlap": spec_of(self.overlap)}

@@ -101,9 +101,7 @@ def extract(
     if not all(math.isfinite(b - a) and a < b for a, b in zip(low, high, strict=True)):
         raise ValueError(f"extract: expected a box from a lower to a higher corner, got {box}.")
     grid = Grid.over(low, high, resolution)
-    bound = lipschitz
-    if bound is None and isinstance(implicit, HasLipschitzBound):
-        bound = implicit.lipschitz_bound()
+    bound = _known_bound(implicit) if lipschitz is None else lipschitz
     if closed:
         implicit, grid = _cut_off(implicit, level, grid)
         bound = None if bound is None else max(bound, 1.0)
@@ -118,6 +116,10 @@ def extract(
     return Mesh(
         torch.from_numpy(places), torch.from_numpy(surface.faces), torch.from_numpy(normals)
     )
+
+
+def _known_bound(field: object) -> float | None:
+    return field.lipschitz_bound() if isinstance(field, HasLipschitzBound) else None
 
 
 def _cut_off(implicit: Implicit, level: float, grid: Grid) -> tuple[Implicit, Grid]:
