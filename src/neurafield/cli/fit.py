@@ -19,6 +19,7 @@ from ..errors import FieldFileError
 from ..field_file import load, save
 from ..fit import (
     Callback,
+    Checkpointing,
     JsonLines,
     ProgressBar,
     Result,
@@ -86,9 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
             lr=lr,
             micro_batch=plan.micro_batch,
             seed=settings.seed,
-            checkpoint=checkpoint,
-            resume=going_on,
-            settings=dataclasses.asdict(settings),
+            checkpointing=Checkpointing(
+                path=checkpoint, resume=going_on, settings=dataclasses.asdict(settings)
+            ),
             callbacks=callbacks,
             should_stop=interrupted,
         )
