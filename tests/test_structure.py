@@ -1,4 +1,4 @@
-"""Folders, layers and public names agree in the source, the tests, `pyproject.toml` and the docs."""
+"""Folders, layers and public names agree in source, tests, `pyproject.toml` and docs."""
 
 import ast
 import re
