@@ -1,5 +1,10 @@
 """Settings and fixtures of all tests: one thread per process, the devices, the budget of time."""
 
+import os
+
+# NumPy's and SciPy's own threads, which would wait for each other in two processes on two cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 import torch
 
