@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from neurafield import analysis, architectures
-from neurafield.cli import spectrum_figures
+from neurafield.cli.analyze import figures as spectrum_figures
 from neurafield.cli.main import build_parser, main
 
 Run = Callable[..., "Outcome"]
@@ -224,7 +224,7 @@ def test_it_refuses(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> N
     check_refused(run("spectrum", photo, *relu, "--rising"), "--rising", "INPUT")
     check_refused(run("spectrum", "none.png", *relu), "none.png")
     check_refused(run("spectrum", *relu, "--params", 3), "3", "params")
-    monkeypatch.setattr("neurafield.cli.analyze.MAX_SAMPLES", 767)
+    monkeypatch.setattr("neurafield.cli.analyze.run.MAX_SAMPLES", 767)
     check_refused(run("spectrum", photo, *relu), "767", "768", "part")
     Path("full").mkdir()
     Path("full/precious").write_text("")

@@ -9,7 +9,6 @@ from torch import Tensor
 import neurafield
 from neurafield import Field, networks
 from neurafield.cli import combine as command
-from neurafield.cli import combine_options
 from neurafield.cli.main import main
 from neurafield.composition import Sphere, Torus
 from neurafield.geometry import Frame
@@ -87,8 +86,10 @@ def test_the_width_is_in_the_units_of_the_shapes(tmp_path: Path) -> None:
     assert 0.09 < float(added.max()) <= 0.1 + 1e-9
 
 
-def test_each_operation_has_its_name() -> None:
-    assert tuple(command.OPERATIONS) == combine_options.OPERATIONS
+def test_each_operation_names_its_class() -> None:
+    for name, cls in command.OPERATIONS.items():
+        assert cls.lower() == name
+        assert issubclass(getattr(neurafield.composition, cls), neurafield.AbstractField)
 
 
 def refused(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 
 import neurafield
 from neurafield import Field, networks
-from neurafield.cli import draw as command
+from neurafield.cli.render import shape as command
 from neurafield.shapes import Quantity, ShapeLayout
 
 from .test_cli import Outcome, check_refused, run

@@ -8,7 +8,7 @@ import torch
 
 from neurafield import Field, networks, save
 from neurafield.cli.main import main
-from neurafield.cli.values import MOST_CELLS
+from neurafield.cli.shared.values import MAX_CELLS
 from neurafield.composition import Sphere, Union
 from neurafield.geometry import Frame
 from neurafield.shapes import Mesh, Quantity, ShapeLayout, read_shape
@@ -120,7 +120,7 @@ def test_other_fields_and_existing_files_are_refused(mesh: Steps, tmp_path: Path
 
 
 def test_the_limit_is_that_of_extract() -> None:
-    assert MOST_CELLS == meshing.MOST
+    assert MAX_CELLS == meshing.MOST
 
 
 def test_what_is_no_field_file_is_told_as_such(mesh: Steps, tmp_path: Path) -> None:
