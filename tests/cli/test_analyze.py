@@ -163,7 +163,7 @@ def test_interrupted_it_keeps_what_has_finished(run: Run, monkeypatch: pytest.Mo
     interrupt_at(monkeypatch, call=3)
     outcome = run("spectrum", *arguments, "--out", "a", "--json")
     assert outcome.code == 130
-    assert "interrupted; a holds 1 of 3 architectures" in outcome.err
+    assert "interrupted; a contains 1 of 3 architectures" in outcome.err
     assert [entry["arch"] for entry in read("a/spectrum.json")["archs"]] == ["relu"]
     assert json.loads(outcome.out.splitlines()[-1]) == read("a/spectrum.json")
     assert Path("a/spectrum.png").exists()

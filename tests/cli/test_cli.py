@@ -547,7 +547,7 @@ def test_info_writes_values_as_people_do() -> None:
     assert info_lines({"network": {"type": "MLP", "hyperparams": {"parts": parts}}, **many}) == [
         "network: MLP",
         *(line for i in range(4) for line in (f"  parts {i}: Identity", "    in_dim: 2")),
-        "  parts: 6 in all; --json tells all of them",
+        "  parts: 6 in all; --json prints all of them",
         "scale: (0.5, 1), (2, yes)",
         f"rows: {'10,000, ' * 7}... (99 in all)",
         "seed: 12345",

@@ -104,7 +104,7 @@ def test_what_is_no_signed_distance_is_refused(
     combine(tmp_path, "--with", "union")
     (tmp_path / "c.field").unlink()
     one, other = str(tmp_path / "a.field"), str(tmp_path / "o.field")
-    assert "two fields or more" in refused(tmp_path, capsys, one)
+    assert "two or more fields" in refused(tmp_path, capsys, one)
     occupancy = ShapeLayout(quantity=Quantity("occupancy")).spec()
     neurafield.save(Path(other), Torus(ring=0.5, tube=0.2), signal=occupancy)
     assert "signed distances, got occupancy" in refused(tmp_path, capsys, one, other)

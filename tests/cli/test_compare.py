@@ -146,7 +146,7 @@ def test_interrupted_it_keeps_what_has_finished(
     options = ["--params", 9000, "--steps", 5, "--out", "c"]
     outcome = run("compare", photo, "--archs", "relu", "tanh", "siren", *options)
     assert outcome.code == 130
-    assert "interrupted; c holds 1 of 3 architectures" in outcome.err
+    assert "interrupted; c contains 1 of 3 architectures" in outcome.err
     assert [entry["arch"] for entry in report()["architectures"]] == ["relu"]
     assert report()["interrupted"] is True
     assert "Interrupted" in Path("c/compare.md").read_text()
