@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neurafield import Field
 from neurafield.encodings import HashGrid
-from neurafield.fit import fit, losses
+from neurafield.fit import Checkpointing, fit, losses
 from neurafield.fit.shape_losses import OffSurface, OnSurface
 from neurafield.geometry import Frame
 from neurafield.maps import ValueAndGradient
@@ -193,8 +193,14 @@ def test_resumed_fits_are_equal_bit_by_bit(tmp_path: Path) -> None:
             ball(1), layout(), batch_size=64, num_places=800
         )
         kept = tmp_path / "run.checkpoint"
-        bounds: dict[str, Any] = {"schedule": lambda done: 1.0, "checkpoint": kept}
-        fit(field, constraint, steps=steps, lr=1e-2, resume=resume, **bounds)
+        fit(
+            field,
+            constraint,
+            steps=steps,
+            lr=1e-2,
+            schedule=lambda done: 1.0,
+            checkpointing=Checkpointing(path=kept, resume=resume),
+        )
         return field
 
     whole = train(6, False)

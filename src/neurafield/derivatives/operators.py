@@ -32,10 +32,15 @@ WAYS = ("jet", "reverse")
 
 
 @runtime_checkable
-class HasJet(Protocol):
-    """A field or a component: a function of points that knows its own derivatives."""
+class HasOutDim(Protocol):
+    """A function of points that knows how many values it has."""
 
     out_dim: int
+
+
+@runtime_checkable
+class HasJet(Protocol):
+    """A field or a component: a function of points that knows its own derivatives."""
 
     def jet(self, x: Jet) -> Jet: ...
 
@@ -305,10 +310,14 @@ def _with_jet(field: object) -> HasJet | None:
     return field if isinstance(field, HasJet) else None
 
 
+def _with_out_dim(field: object) -> HasOutDim | None:
+    return field if isinstance(field, HasOutDim) else None
+
+
 def _num_values(field: Function, x: Tensor) -> int:
-    own = _with_jet(field)
-    if own is not None:
-        return own.out_dim
+    known = _with_out_dim(field)
+    if known is not None:
+        return known.out_dim
     with torch.no_grad():
         return field(x.reshape(-1, x.shape[-1])[:1]).shape[-1]
 

@@ -165,7 +165,13 @@ class FitResult:
         Raises:
             OSError: If the file cannot be written.
         """
-        save(path, self.field, signal=self.task.spec(self.settings), fit=self.about)
+        save(
+            path,
+            self.field,
+            signal=self.task.spec(self.settings),
+            fit=self.about,
+            unknowns=self.ended.unknowns,
+        )
         if self.checkpoint is not None and self.finished:
             self.checkpoint.unlink(missing_ok=True)
 

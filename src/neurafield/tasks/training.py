@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ..fit import Callback, fit
+from ..fit import Callback, Checkpointing, fit
 from ._base import AbstractTask
 from .result import FitResult
 from .settings import Settings
@@ -61,9 +61,9 @@ def train(
         lr=settings.lr,
         micro_batch=plan.micro_batch,
         seed=settings.seed,
-        checkpoint=path,
-        resume=resume,
-        settings=dataclasses.asdict(settings),
+        checkpointing=Checkpointing(
+            path=path, resume=resume, settings=dataclasses.asdict(settings)
+        ),
         callbacks=callbacks,
         should_stop=should_stop,
     )

@@ -7,8 +7,8 @@ import torch
 
 from neurafield import Field
 from neurafield.domains import Box
-from neurafield.fit import Constraint, fit
-from neurafield.fit.step import Objective, choose_large
+from neurafield.fit import Checkpointing, Constraint, Trained, fit
+from neurafield.fit.objective import Objective, choose_large
 from neurafield.networks import MLP
 from neurafield.signals import Interior
 
@@ -18,6 +18,11 @@ LINE = Box.cube(1)
 def network(seed: int = 0) -> Field:
     g = torch.Generator().manual_seed(seed)
     return Field(MLP(1, 1, width=8, depth=1, activation="Tanh", generator=g))
+
+
+def objective(problem: list, *, step: int, micro_batch: int) -> Objective:
+    trained = Trained(network(), problem)
+    return Objective(trained, problem, seed=0, step=step, micro_batch=micro_batch)
 
 
 def step_target(x: torch.Tensor) -> torch.Tensor:
@@ -51,8 +56,7 @@ def test_a_refined_batch_lies_where_the_residual_is_large() -> None:
     for refine in (1, 8):
         problem = [Constraint(signal=Interior(LINE, step_target), batch_size=200, refine=refine)]
         (batch,) = [
-            query
-            for query, *_ in Objective(network(), problem, seed=0, step=0, micro_batch=999).parts(0)
+            query for query, *_ in objective(problem, step=0, micro_batch=999).parts(problem[0])
         ]
         assert batch.shape == (200, 1)
         share[refine] = (batch > 0.8).double().mean().item()
@@ -69,7 +73,7 @@ def test_a_refined_run_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
         return field
 
     seen: list[int] = []
-    options = {"checkpoint": tmp_path / "c", "resume": True}
+    options = {"checkpointing": Checkpointing(path=tmp_path / "c", resume=True)}
     run(0, callbacks=[lambda p: seen.append(1)], should_stop=lambda: len(seen) == 4, **options)
     whole, again = run(0), run(9, **options)
     for a, b in zip(whole.parameters(), again.parameters(), strict=True):
@@ -82,7 +86,7 @@ def test_points_are_chosen_anew_from_candidates_that_stay() -> None:
     candidates = signal.batch(80, seed=0, step=0)[0].flatten().float()
     batches = []
     for step in (0, 1):
-        ((batch, *_),) = Objective(network(), problem, seed=0, step=step, micro_batch=99).parts(0)
+        ((batch, *_),) = objective(problem, step=step, micro_batch=99).parts(problem[0])
         assert torch.isin(batch.flatten(), candidates).all()
         batches.append(batch)
     assert not torch.equal(*batches)
