@@ -198,13 +198,13 @@ def test_ctrl_c_saves_and_resume_ends_in_the_same_bytes(
 def test_a_forced_run_that_is_killed_early_resumes_itself(
     run: Run, photo: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurafield.fit import loop
+    from neurafield.fit.objective import Objective
 
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Objective, "add_gradients", crash)
+        patch.setattr(Objective, "add_gradients", crash)
         assert run("fit", photo, "--force", "--steps", 7, "--seed", 4).code == 130
     assert run("fit", photo, "--resume").code == 0
     about = load("photo.field").fit
@@ -427,6 +427,22 @@ def test_ctrl_c_while_measuring_says_where_the_run_is(
     assert run("fit", photo, "--resume").code == 0
 
 
+@pytest.mark.parametrize("error", [ValueError, TypeError, RuntimeError, LookupError])
+def test_an_error_that_is_not_the_librarys_is_a_bug(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    from neurafield.fit import metrics
+
+    def broken(*_: object, **__: object) -> None:
+        raise error("axes differ")
+
+    monkeypatch.setattr(metrics, "evaluate", broken)
+    outcome = run("fit", photo, "--steps", 1)
+    text = f"unexpected {error.__name__}: "
+    check_refused(outcome, text, "axes differ", "; please report it; --debug shows more", code=1)
+    assert "Traceback" in run("fit", photo, "--force", "--steps", 1, "--debug").err
+
+
 def test_debug_shows_the_traceback(run: Run) -> None:
     outcome = run("fit", "missing.png", "--debug")
     assert outcome.code == 2
@@ -539,6 +555,20 @@ def test_info(run: Run, fitted: Path) -> None:
     assert "HashGrid" in text
     assert "psnr" in text
     assert "  sparse: no\n" in text
+
+
+def test_info_prints_unknowns(run: Run, fitted: Path) -> None:
+    unknowns = {"equation.k": torch.tensor(0.1003), "equation.centre": torch.tensor([0.5, -2.0])}
+    save("u.field", load(fitted).field, unknowns=unknowns)
+    facts = run("info", "u.field", "--json").json
+    assert facts["unknowns"] == {
+        "equation.k": pytest.approx(0.1003),
+        "equation.centre": [0.5, -2.0],
+    }
+    out = run("info", "u.field").out
+    assert "unknowns:\n  equation.centre: 0.5, -2\n  equation.k: 0.1003\n" in out
+    assert "unknowns" not in run("info", fitted).out
+    assert run("info", fitted, "--json").json["unknowns"] == {}
 
 
 def test_info_writes_values_as_people_do() -> None:

@@ -1,6 +1,7 @@
 """`neurafield blend` and `neurafield solve poisson-image`."""
 
 import json
+import math
 import os
 import signal
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 
 from neurafield import load, problems
 from neurafield.fit import Progress
+from neurafield.signals import Samples
 
 from .test_cli import Run, check_refused
 from .test_cli import photo as photo
@@ -111,6 +113,22 @@ def test_poisson_image_refuses(run: Run, photo: Path) -> None:
     check_refused(run("solve", "poisson-image", "missing.png"), "missing.png")
     check_refused(run("solve", "poisson-image", photo, "--size", 2, 2), "3 to 4,096 pixels")
     check_refused(run("solve", "poisson-image"), "PHOTO")
+
+
+def test_a_diverged_poisson_image_is_a_status(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Samples.batch
+
+    def poisoned(self, *arguments, **options):
+        query, target = real(self, *arguments, **options)
+        return query, target * math.nan
+
+    monkeypatch.setattr(Samples, "batch", poisoned)
+    options = ("--arch", "siren", "--steps", 90, "--size", 12, 14)
+    outcome = run("solve", "poisson-image", photo, *options)
+    check_refused(outcome, "poisson-image: the loss of constraint 'derivatives'", code=3)
+    assert {path.name for path in Path().iterdir()} == {"photo.png"}
 
 
 @pytest.fixture

@@ -30,6 +30,9 @@ def line(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
         if arguments.slope == 13:
             raise ArgumentError("line: expected another slope.")
         field = Field(networks.MLP(1, 1, width=3, depth=1))
+        if arguments.slope == 99:
+            message = "the term 'data' was not finite"
+            return Solution(field, {"status": "diverged", "message": message, "steps": 4}, [])
         values = np.linspace(-1, 1, 6).reshape(2, 3)
         panels = [
             Panel("solution", values, signed=True),
@@ -90,6 +93,14 @@ def test_bad_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(Path().iterdir())
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     check_refused(run("solve", "line"), "matplotlib", "pip install")
+
+
+def test_a_diverged_solve_exits_3_with_a_status(run: Run) -> None:
+    outcome = run("solve", "line", "--slope", 99)
+    check_refused(outcome, "line: the term 'data' was not finite. Nothing was written.", code=3)
+    figures = run("solve", "line", "--slope", 99, "--json").json
+    assert (figures["problem"], figures["status"], figures["steps"]) == ("line", "diverged", 4)
+    assert not list(Path().iterdir())
 
 
 def test_debug_works_on_both_sides(run: Run) -> None:

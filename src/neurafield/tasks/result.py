@@ -1,6 +1,7 @@
 """Outcome of fitting a field to a file."""
 
 import dataclasses
+import functools
 import importlib.metadata
 import math
 from collections.abc import Mapping
@@ -121,7 +122,7 @@ class FitResult:
             return f"the fit stopped before {target:g} dB. Allow more steps or time."
         return self.task.warning(dict(self.figures))
 
-    @property
+    @functools.cached_property
     def about(self) -> dict[str, Any]:
         """Settings and figures as the field file keeps them, under `fit`."""
         settings = self.settings
