@@ -11,7 +11,7 @@ from .shared.command import DONE, Command
 if TYPE_CHECKING:
     from ..field_file import FieldFile
 
-LABELS = {"levels": "every level trained"}
+LABELS = {"levels": "every level trained", "measured": "share that was measured"}
 """Clearer words for some names in the file."""
 MAX_ITEMS = 4
 """Largest number of parts of a field that are printed, such as the fields of a scene."""
@@ -64,7 +64,7 @@ def describe(file: "FieldFile") -> dict[str, Any]:
         "num_lods": file.field.num_lods,
         "lipschitz_bound": file.field.lipschitz_bound(),
         "field": field_spec(file.field),
-        "unknowns": {name: tensor.tolist() for name, tensor in file.unknowns.items()},
+        "unknowns": {name: tensor.tolist() for name, tensor in sorted(file.unknowns.items())},
         "signal": file.signal,
         "fit": file.fit,
     }
@@ -78,7 +78,7 @@ def lines(facts: dict[str, Any], indent: str = "") -> list[str]:
             continue
         start, deeper = f"{indent}{LABELS.get(name, name)}:", indent + "  "
         if isinstance(value, dict) and {"type", "hyperparams"} <= set(value):
-            inside = {**value["hyperparams"], "part": value.get("parts")}
+            inside = {**_parts_last(value["hyperparams"]), "part": value.get("parts")}
             found += [f"{start} {value['type']}", *lines(inside, deeper)]
         elif isinstance(value, dict):
             found += [start, *lines(value, deeper)]
@@ -91,6 +91,13 @@ def lines(facts: dict[str, Any], indent: str = "") -> list[str]:
             text = str(value) if name == "seed" else _text(value)
             found.append(f"{start} {text if len(text) <= WIDTH else text[: WIDTH - 3] + '...'}")
     return found
+
+
+def _parts_last(hyperparams: dict[str, Any]) -> dict[str, Any]:
+    """Plain values first, then components: the encoding, then the network."""
+    parts = {name: value for name, value in hyperparams.items() if isinstance(value, dict)}
+    plain = {name: value for name, value in hyperparams.items() if name not in parts}
+    return {**plain, **dict(sorted(parts.items()))}
 
 
 def _text(value: Any) -> str:

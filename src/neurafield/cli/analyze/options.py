@@ -35,7 +35,7 @@ def _add_spectrum(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="NAME",
-        help=f"architectures, such as {options.ARCHS}",
+        help=f"architectures, {options.ARCHS}",
     )
     add("--rising", action="store_true", help="sines whose amplitudes rise with their frequency")
     options.add_params(parser, "that of the first architecture")

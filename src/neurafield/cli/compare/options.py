@@ -29,7 +29,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="NAME",
-        help=f"architectures: all, or names such as {options.ARCHS}",
+        help=f"architectures: all, or names, {options.ARCHS}",
     )
     options.add_params(parser, "that of the first architecture")
     add(

@@ -20,7 +20,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--arch",
         metavar="NAME",
-        help=f"architecture (default: hash; for sound siren). {options.ARCHS}",
+        help=f"architecture, {options.ARCHS} (default: hash; for sound siren)",
     )
     options.add_params(parser, "by the input")
     add(
@@ -36,7 +36,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="stop after N steps (default, without --time: 1000 or 2000, by the input)",
     )
-    options.add_time(parser)
+    options.add_time(parser, of=" of fitting, resumed parts included")
     add("--target-psnr", type=positive, metavar="DB", help="stop when the PSNR reaches DB")
     options.add_seed(parser)
     options.add_lr(parser)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from .values import count, level, positive, seed, threads
 
-ARCHS = "hash, siren, fourier, wire, tri-plane, ...; neurafield compare --list prints all"
-"""Names of architectures, for help texts."""
+ARCHS = "such as hash, siren, fourier, wire or tri-plane; neurafield compare --list prints all"
+"""Names of some architectures, for help texts."""
 
 
 def add_field(parser: argparse.ArgumentParser) -> None:
@@ -49,11 +49,9 @@ def add_seeds(parser: argparse.ArgumentParser, default: list[int]) -> None:
     )
 
 
-def add_time(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the time that fitting may take."""
-    parser.add_argument(
-        "--time", type=positive, metavar="S", help="stop after S seconds of fitting"
-    )
+def add_time(parser: argparse.ArgumentParser, of: str = "") -> None:
+    """Add the option for the time that a run may take."""
+    parser.add_argument("--time", type=positive, metavar="S", help=f"stop after S seconds{of}")
 
 
 def add_lod(parser: argparse.ArgumentParser) -> None:
