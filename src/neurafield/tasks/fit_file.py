@@ -74,6 +74,7 @@ def fit_file(
         ArgumentError: If a setting is out of range or does not apply to the input.
 
     Example:
+        >>> from PIL import Image as PillowImage
         >>> path = folder / "ramp.png"
         >>> PillowImage.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(path)
         >>> result = fit_file(path, params=2000, steps=20)

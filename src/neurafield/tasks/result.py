@@ -51,7 +51,7 @@ class FitResult:
 
     @property
     def status(self) -> str:
-        """What ended the run: `"steps"`, `"time"`, `"target_psnr"`, `"interrupted"`, `"diverged"`.
+        """Reason for the end: `"steps"`, `"time"`, `"target_psnr"`, `"interrupted"`, `"diverged"`.
 
         The field of a diverged run is that of the last good checkpoint.
         """

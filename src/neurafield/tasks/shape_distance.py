@@ -1,4 +1,4 @@
-"""A field of a shape, from distances to its mesh or to the surface that its points lie on."""
+"""Constraint on the field of a shape, and its accuracy, by distances to a mesh or to points."""
 
 import math
 from collections.abc import Callable
@@ -12,8 +12,9 @@ from ..signals import DistanceSamples
 from ..signals.distances import NUM_PLACES
 
 _MEASURED = 100_000
+"""Number of points near the surface for the surface error."""
 _MEASURED_INSIDE = 2**18
-"""In all of [-1, 1]^3, since parts that the shape does not have may be anywhere."""
+"""Number of points in all of [-1, 1]^3 for IoU, since parts that float may be anywhere."""
 
 
 def distance_constraint(
@@ -23,19 +24,19 @@ def distance_constraint(
     batch_size: int | None = None,
     num_places: int = NUM_PLACES,
 ) -> Constraint:
-    r"""That a field is the distance to a shape, at places on it, near it and away from it.
+    r"""Constraint that a field is the distance to a shape, on it, near it and away from it.
 
-    Distances by $|f - d| / (|d| + 0.01)$, so that near the surface, where they are small, they are
-    exact; occupancy by cross-entropy; truncated distances by $|f - d|$.
+    The loss of distances is $|f - d| / (|d| + 0.01)$, so that small distances near the surface
+    become exact. Occupancy has cross-entropy, truncated distances $|f - d|$.
 
     Args:
-        shape: In the user's units; see `DistanceSamples`.
-        layout: The frame, and the quantity that is wanted.
-        batch_size: Places of a step; None for all.
-        num_places: Drawn in all.
+        shape: Mesh or points in the user's units; see `DistanceSamples`.
+        layout: Frame and quantity of the field.
+        batch_size: Points per step; None for all.
+        num_places: Number of points that are drawn in all.
 
     Raises:
-        ValueError: If a mesh has no area, or points have no normals that are needed.
+        ValueError: If a mesh has no area, or points lack the normals that the quantity needs.
     """
     loss = {"occupancy": losses.binary_cross_entropy, "tsdf": losses.l1}
     return Constraint(
@@ -49,12 +50,12 @@ def distance_constraint(
 def accuracy(
     field: Callable[[Tensor], Tensor], shape: Mesh | PointCloud, layout: ShapeLayout
 ) -> dict[str, float]:
-    """How far a field is from its shape, at places that it has not seen.
+    """Figures of quality of a shape's field, at points other than those of the fit.
 
     Returns:
-        `surface_error`, the mean absolute error of distances near the surface, in coordinates, but
-        not for occupancy; `iou`, the share of what is inside both among what is inside either, by
-        volume in [-1, 1]^3, but not for unsigned distances, nor where nothing is inside.
+        `surface_error`, the mean absolute error of distances near the surface, in coordinates
+        (not for occupancy); `iou`, intersection over union of the insides in [-1, 1]^3 (not for
+        unsigned distances, nor where nothing is inside).
     """
     samples, quantity = DistanceSamples(shape, layout), layout.quantity
     generator = torch.Generator().manual_seed(1)
