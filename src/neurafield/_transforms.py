@@ -3,7 +3,7 @@
 The only file that reads the private parts of torch that answer them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -24,14 +24,11 @@ def sees_operations() -> bool:
     return follows_no_choice() or torch.autograd.forward_ad._current_level >= 0
 
 
-def why_torch_only(tensors: Iterable[Tensor]) -> str:
-    """Why only torch's own operations can serve these tensors, or "" if kernels can.
+def why_torch_only(tensors: Sequence[Tensor]) -> str:
+    """Reason why only torch's own operations can serve these tensors, or "" if kernels can.
 
     Transforms see through torch's operations and nothing else.
     """
-    tensors = tuple(tensors)
-    if not all(t.is_cpu for t in tensors):
-        return "the compiled kernels are for the CPU"
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return "torch is tracing"
     if inside_func():

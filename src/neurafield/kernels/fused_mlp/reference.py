@@ -55,7 +55,7 @@ def fused_mlp(
     scales: Sequence[float],
     bfloat16: bool = False,
 ) -> Tensor:
-    """See the dispatching function."""
+    """See the public function."""
     function = FUNCTIONS[activation]
     for index, (weight, bias, scale) in enumerate(
         zip(weights[:-1], biases[:-1], scales, strict=True)

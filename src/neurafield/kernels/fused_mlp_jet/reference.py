@@ -109,7 +109,7 @@ def fused_mlp_jet(
     activation: str,
     scales: Sequence[float],
 ) -> Tensor:
-    """See the dispatching function."""
+    """See the public function."""
     for weight, bias, scale in zip(weights[:-1], biases[:-1], scales, strict=True):
         if scale != 1:
             weight, bias = scale * weight, scale * bias

@@ -23,7 +23,7 @@ def grid_interpolate(
     keys: Tensor | None = None,
     added: bool = False,
 ) -> Tensor:
-    """See the dispatching function."""
+    """See the public function."""
     nan = x.isnan()
     inside = torch.where(nan, 0, x).clamp(-1, 1)
     # In float32 a position at 512 cells would be off by 3e-5 of a cell. (MPS has no float64.)

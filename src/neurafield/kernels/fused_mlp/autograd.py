@@ -1,0 +1,234 @@
+"""The fused perceptron as a differentiable operation, for any version that computes it.
+
+The value's gradient is computed by the version, and so is the gradient of a gradient with respect
+to the inputs. Everything of higher order goes through the reference.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ..._transforms import why_torch_only
+from ..differentiable import gradients_by_reference
+from ..perceptron import needed_gradients, split
+from . import reference
+
+
+class Implementation(Protocol):
+    """The functions that a version has, usually as a module; nothing else of it is used.
+
+    All take `x` of shape `(n, in_dim)`, `parameters` (all weights, then all biases), the name of
+    the activation and the list of scales. Tensors are contiguous, and of the device and type that
+    `dispatch.VERSIONS` has for the version; autograd records nothing. No input may be changed.
+
+    Lists of gradients may have any entry where `needed` is False.
+    """
+
+    def unserved(self, weights: Sequence[Tensor], /) -> str:
+        """Reason why the version cannot serve layers of these sizes, or ""."""
+        ...
+
+    def has_bfloat16(self) -> bool:
+        """True if the version multiplies in bfloat16 on this machine."""
+        ...
+
+    def forward(
+        self,
+        x: Tensor,
+        parameters: Sequence[Tensor],
+        activation: str,
+        scales: list[float],
+        bfloat16: bool,
+        keep: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Values `(n, out_dim)`, and if `keep`, one tensor of anything the backward pass reads."""
+        ...
+
+    def backward(
+        self,
+        x: Tensor,
+        parameters: Sequence[Tensor],
+        activation: str,
+        scales: list[float],
+        bfloat16: bool,
+        saved: Tensor,
+        grad_y: Tensor,
+        needed: Sequence[bool],
+    ) -> list[Tensor | None]:
+        """Gradients of `(y * grad_y).sum()` with respect to `x` and each parameter."""
+        ...
+
+    def gradient(
+        self,
+        x: Tensor,
+        parameters: Sequence[Tensor],
+        activation: str,
+        scales: list[float],
+        saved: Tensor,
+        grad_y: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Gradient with respect to `x` alone, and one tensor for `gradient_backward`."""
+        ...
+
+    def gradient_backward(
+        self,
+        x: Tensor,
+        parameters: Sequence[Tensor],
+        activation: str,
+        scales: list[float],
+        saved: Tensor,
+        saved_gradient: Tensor,
+        grad_y: Tensor,
+        grad_grad_x: Tensor,
+        needed: Sequence[bool],
+    ) -> list[Tensor | None]:
+        """Gradients of `(gradient * grad_grad_x).sum()`: for `x`, `grad_y` and each parameter.
+
+        `saved` comes from `forward`, `saved_gradient` from `gradient`. The last bias, on which the
+        gradient does not depend, may have any entry.
+        """
+        ...
+
+
+def fused_mlp(
+    version: Implementation,
+    x: Tensor,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    activation: str,
+    scales: Sequence[float],
+    bfloat16: bool = False,
+) -> Tensor:
+    """The operation, computed by a version. The other arguments are those of the reference."""
+    flat = x.reshape(-1, x.shape[-1]).contiguous()
+    parameters = [p.contiguous() for p in (*weights, *biases)]
+    if torch.is_grad_enabled() and any(t.requires_grad for t in (flat, *parameters)):
+        y = _FusedMlp.apply(version, flat, activation, list(scales), bfloat16, *parameters)
+    else:
+        y, _ = version.forward(flat, parameters, activation, list(scales), bfloat16, False)
+    return y.reshape(*x.shape[:-1], y.shape[-1])
+
+
+class _FusedMlp(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        version: Implementation,
+        x: Tensor,
+        activation: str,
+        scales: list[float],
+        bfloat16: bool,
+        *parameters: Tensor,
+    ) -> Tensor:
+        y, saved = version.forward(x, parameters, activation, scales, bfloat16, True)
+        ctx.version, ctx.activation, ctx.scales = version, activation, scales
+        ctx.bfloat16 = bfloat16
+        ctx.save_for_backward(x, saved, *parameters)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        (grad_y,) = grad_outputs
+        x, saved, *parameters = (tensor.contiguous() for tensor in ctx.saved_tensors)
+        needed = needed_gradients(ctx)
+        by_torch = bool(why_torch_only((grad_y,)))
+        grads: Sequence[Tensor | None]
+        if not torch.is_grad_enabled() and not by_torch:
+            found = ctx.version.backward(
+                x,
+                parameters,
+                ctx.activation,
+                ctx.scales,
+                ctx.bfloat16,
+                saved,
+                grad_y.contiguous(),
+                needed,
+            )
+            grads = _only(found, needed)
+        elif needed[0] and not any(needed[1:]) and not ctx.bfloat16 and not by_torch:
+            grad_x = _Gradient.apply(
+                ctx.version,
+                x,
+                grad_y.contiguous(),
+                saved,
+                ctx.activation,
+                ctx.scales,
+                *parameters,
+            )
+            grads = [grad_x, *[None] * len(parameters)]
+        else:
+            grads = gradients_by_reference(_value(ctx), [x, *parameters], needed, grad_y)
+        return (None, grads[0], None, None, None, *grads[1:])
+
+
+class _Gradient(torch.autograd.Function):
+    """The gradient with respect to the inputs alone, as an operation that has a gradient itself."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        version: Implementation,
+        x: Tensor,
+        grad_y: Tensor,
+        saved: Tensor,
+        activation: str,
+        scales: list[float],
+        *parameters: Tensor,
+    ) -> Tensor:
+        grad_x, saved_gradient = version.gradient(x, parameters, activation, scales, saved, grad_y)
+        ctx.version, ctx.activation, ctx.scales = version, activation, scales
+        ctx.bfloat16 = False
+        ctx.save_for_backward(x, grad_y, saved, saved_gradient, *parameters)
+        return grad_x
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        (grad_grad_x,) = grad_outputs
+        x, grad_y, saved, saved_gradient, *parameters = (t.contiguous() for t in ctx.saved_tensors)
+        for_x, for_grad_y, _, *for_parameters = needed_gradients(ctx)
+        needed = [for_x, for_grad_y, *for_parameters]
+        if torch.is_grad_enabled() or why_torch_only((grad_grad_x,)):
+            inputs = [x, grad_y, *parameters]
+            grads = gradients_by_reference(_gradient(ctx), inputs, needed, grad_grad_x)
+        else:
+            found = ctx.version.gradient_backward(
+                x,
+                parameters,
+                ctx.activation,
+                ctx.scales,
+                saved,
+                saved_gradient,
+                grad_y,
+                grad_grad_x.contiguous(),
+                needed,
+            )
+            # The gradient does not depend on the last bias, for which torch returns None.
+            grads = [*_only(found, needed)[:-1], None]
+        return (None, *grads[:2], None, None, None, *grads[2:])
+
+
+def _only(grads: list[Tensor | None], needed: Sequence[bool]) -> list[Tensor | None]:
+    return [grad if need else None for grad, need in zip(grads, needed, strict=True)]
+
+
+def _value(ctx: Any) -> Callable[..., Tensor]:
+    """The reference as a function of the inputs and the parameters."""
+
+    def value(x: Tensor, *parameters: Tensor) -> Tensor:
+        return reference.fused_mlp(
+            x, *split(parameters), ctx.activation, ctx.scales, bfloat16=ctx.bfloat16
+        )
+
+    return value
+
+
+def _gradient(ctx: Any) -> Callable[..., Tensor]:
+    """The reference's gradient as a function of the inputs, `grad_y` and the parameters."""
+
+    def gradient(x: Tensor, grad_y: Tensor, *parameters: Tensor) -> Tensor:
+        y = _value(ctx)(x, *parameters)
+        return torch.autograd.grad(y, x, grad_y, create_graph=True)[0]
+
+    return gradient
