@@ -37,12 +37,16 @@ def why_torch_only(tensors: Sequence[Tensor]) -> str:
         return "forward-mode derivatives are taken"
     if torch.utils._python_dispatch._get_current_dispatch_mode() is not None:
         return "a torch dispatch mode is watching"
-    functorch = torch._C._functorch
     for t in tensors:
-        if functorch.is_batchedtensor(t) or functorch.is_legacy_batchedtensor(t):
+        if type(t) not in _PLAIN:
+            return "a subclass of Tensor is among the inputs"
+        if _is_batched(t) or _is_legacy_batched(t):
             return "gradients are taken in batches"
         if t.is_neg():
             return "a tensor is stored negated"
-        if type(t) not in (Tensor, torch.nn.Parameter):
-            return "a subclass of Tensor is among the inputs"
     return ""
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+_is_batched = torch._C._functorch.is_batchedtensor
+_is_legacy_batched = torch._C._functorch.is_legacy_batchedtensor

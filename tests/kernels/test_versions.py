@@ -115,7 +115,7 @@ class EchoMlp(Echo):
         activation: str,
         scales: list[float],
         saved: Tensor,
-        saved_gradient: Tensor,
+        pulled: Tensor,
         grad_y: Tensor,
         grad_grad_x: Tensor,
         needed: Sequence[bool],

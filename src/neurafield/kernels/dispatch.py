@@ -5,6 +5,7 @@ is not installed), or unset for the first of `VERSIONS` that serves the call. Th
 where no version does; a `KernelNotice` says so once.
 """
 
+import functools
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -141,7 +142,7 @@ def choose(
         else:
             reason = _wrong_type(version, tensors, dtype) or unserved or own.unserved(*sizes)
             if not reason:
-                return Choice(version.name, _reason_for(wanted))
+                return _chosen(version.name, wanted)
             notable = notable or reason
     reason = notable or other or f"it has no {wanted or 'other'} version"
     if notable or wanted:
@@ -160,8 +161,10 @@ def _wrong_type(version: Version, tensors: tuple[Tensor, ...], dtype: torch.dtyp
     )
 
 
-def _reason_for(wanted: str) -> str:
-    return f"{VARIABLE}={wanted}" if wanted else "it is the fastest version that serves the call"
+@functools.cache
+def _chosen(name: str, wanted: str) -> Choice:
+    reason = f"{VARIABLE}={wanted}" if wanted else "it is the fastest version that serves the call"
+    return Choice(name, reason)
 
 
 def describe() -> str:

@@ -79,17 +79,21 @@ class Implementation(Protocol):
         activation: str,
         scales: list[float],
         saved: Tensor,
-        saved_gradient: Tensor,
+        pulled: Tensor,
         grad_y: Tensor,
         grad_grad_x: Tensor,
         needed: Sequence[bool],
     ) -> list[Tensor | None]:
         """Gradients of `(gradient * grad_grad_x).sum()`: for `x`, `grad_y` and each parameter.
 
-        `saved` comes from `forward`, `saved_gradient` from `gradient`. The last bias, on which the
+        `saved` comes from `forward`, `pulled` from `gradient`. The last bias, on which the
         gradient does not depend, may have any entry.
         """
         ...
+
+
+Settings = tuple[Implementation, str, list[float], bool]
+"""Arguments without gradients: version, activation, scales, bfloat16."""
 
 
 def fused_mlp(
@@ -105,7 +109,8 @@ def fused_mlp(
     flat = x.reshape(-1, x.shape[-1]).contiguous()
     parameters = [p.contiguous() for p in (*weights, *biases)]
     if torch.is_grad_enabled() and any(t.requires_grad for t in (flat, *parameters)):
-        y = _FusedMlp.apply(version, flat, activation, list(scales), bfloat16, *parameters)
+        settings = version, activation, list(scales), bfloat16
+        y = _FusedMlp.apply(settings, flat, *parameters)
     else:
         y, _ = version.forward(flat, parameters, activation, list(scales), bfloat16, False)
     return y.reshape(*x.shape[:-1], y.shape[-1])
@@ -113,54 +118,29 @@ def fused_mlp(
 
 class _FusedMlp(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any,
-        version: Implementation,
-        x: Tensor,
-        activation: str,
-        scales: list[float],
-        bfloat16: bool,
-        *parameters: Tensor,
-    ) -> Tensor:
+    def forward(ctx: Any, settings: Settings, x: Tensor, *parameters: Tensor) -> Tensor:
+        version, activation, scales, bfloat16 = ctx.settings = settings
         y, saved = version.forward(x, parameters, activation, scales, bfloat16, True)
-        ctx.version, ctx.activation, ctx.scales = version, activation, scales
-        ctx.bfloat16 = bfloat16
         ctx.save_for_backward(x, saved, *parameters)
         return y
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_y,) = grad_outputs
+        version, activation, scales, bfloat16 = ctx.settings
         x, saved, *parameters = (tensor.contiguous() for tensor in ctx.saved_tensors)
         needed = needed_gradients(ctx)
         by_torch = bool(why_torch_only((grad_y,)))
         grads: Sequence[Tensor | None]
         if not torch.is_grad_enabled() and not by_torch:
-            found = ctx.version.backward(
-                x,
-                parameters,
-                ctx.activation,
-                ctx.scales,
-                ctx.bfloat16,
-                saved,
-                grad_y.contiguous(),
-                needed,
-            )
-            grads = _only(found, needed)
-        elif needed[0] and not any(needed[1:]) and not ctx.bfloat16 and not by_torch:
-            grad_x = _Gradient.apply(
-                ctx.version,
-                x,
-                grad_y.contiguous(),
-                saved,
-                ctx.activation,
-                ctx.scales,
-                *parameters,
-            )
+            given = x, parameters, activation, scales, bfloat16, saved
+            grads = _only(version.backward(*given, grad_y.contiguous(), needed), needed)
+        elif needed[0] and not any(needed[1:]) and not bfloat16 and not by_torch:
+            grad_x = _Gradient.apply(ctx.settings, x, grad_y.contiguous(), saved, *parameters)
             grads = [grad_x, *[None] * len(parameters)]
         else:
-            grads = gradients_by_reference(_value(ctx), [x, *parameters], needed, grad_y)
-        return (None, grads[0], None, None, None, *grads[1:])
+            grads = gradients_by_reference(_value(ctx.settings), [x, *parameters], needed, grad_y)
+        return (None, *grads)
 
 
 class _Gradient(torch.autograd.Function):
@@ -169,66 +149,55 @@ class _Gradient(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        version: Implementation,
+        settings: Settings,
         x: Tensor,
         grad_y: Tensor,
         saved: Tensor,
-        activation: str,
-        scales: list[float],
         *parameters: Tensor,
     ) -> Tensor:
-        grad_x, saved_gradient = version.gradient(x, parameters, activation, scales, saved, grad_y)
-        ctx.version, ctx.activation, ctx.scales = version, activation, scales
-        ctx.bfloat16 = False
-        ctx.save_for_backward(x, grad_y, saved, saved_gradient, *parameters)
+        version, activation, scales, _ = ctx.settings = settings
+        grad_x, pulled = version.gradient(x, parameters, activation, scales, saved, grad_y)
+        ctx.save_for_backward(x, grad_y, saved, pulled, *parameters)
         return grad_x
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_grad_x,) = grad_outputs
-        x, grad_y, saved, saved_gradient, *parameters = (t.contiguous() for t in ctx.saved_tensors)
+        version, activation, scales, _ = ctx.settings
+        x, grad_y, saved, pulled, *parameters = (t.contiguous() for t in ctx.saved_tensors)
         for_x, for_grad_y, _, *for_parameters = needed_gradients(ctx)
         needed = [for_x, for_grad_y, *for_parameters]
         if torch.is_grad_enabled() or why_torch_only((grad_grad_x,)):
             inputs = [x, grad_y, *parameters]
-            grads = gradients_by_reference(_gradient(ctx), inputs, needed, grad_grad_x)
+            grads = gradients_by_reference(_gradient(ctx.settings), inputs, needed, grad_grad_x)
         else:
-            found = ctx.version.gradient_backward(
-                x,
-                parameters,
-                ctx.activation,
-                ctx.scales,
-                saved,
-                saved_gradient,
-                grad_y,
-                grad_grad_x.contiguous(),
-                needed,
-            )
+            given = x, parameters, activation, scales, saved, pulled, grad_y
+            found = version.gradient_backward(*given, grad_grad_x.contiguous(), needed)
             # The gradient does not depend on the last bias, for which torch returns None.
             grads = [*_only(found, needed)[:-1], None]
-        return (None, *grads[:2], None, None, None, *grads[2:])
+        return (None, *grads[:2], None, *grads[2:])
 
 
 def _only(grads: list[Tensor | None], needed: Sequence[bool]) -> list[Tensor | None]:
     return [grad if need else None for grad, need in zip(grads, needed, strict=True)]
 
 
-def _value(ctx: Any) -> Callable[..., Tensor]:
+def _value(settings: Settings) -> Callable[..., Tensor]:
     """The reference as a function of the inputs and the parameters."""
+    _, activation, scales, bfloat16 = settings
 
     def value(x: Tensor, *parameters: Tensor) -> Tensor:
-        return reference.fused_mlp(
-            x, *split(parameters), ctx.activation, ctx.scales, bfloat16=ctx.bfloat16
-        )
+        return reference.fused_mlp(x, *split(parameters), activation, scales, bfloat16)
 
     return value
 
 
-def _gradient(ctx: Any) -> Callable[..., Tensor]:
+def _gradient(settings: Settings) -> Callable[..., Tensor]:
     """The reference's gradient as a function of the inputs, `grad_y` and the parameters."""
+    value = _value(settings)
 
     def gradient(x: Tensor, grad_y: Tensor, *parameters: Tensor) -> Tensor:
-        y = _value(ctx)(x, *parameters)
+        y = value(x, *parameters)
         return torch.autograd.grad(y, x, grad_y, create_graph=True)[0]
 
     return gradient

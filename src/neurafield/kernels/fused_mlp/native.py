@@ -75,7 +75,7 @@ def gradient(
     grad_y: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """See `autograd.Implementation.gradient`."""
-    saved_gradient = library.empty(saved.numel())
+    pulled = library.empty(saved.numel())
     grad_x = torch.empty_like(x)
     call(
         "mlp_backward",
@@ -87,9 +87,9 @@ def gradient(
         grad_x,
         [],
         [],
-        saved_gradient,
+        pulled,
     )
-    return grad_x, saved_gradient
+    return grad_x, pulled
 
 
 def gradient_backward(
@@ -98,7 +98,7 @@ def gradient_backward(
     activation: str,
     scales: list[float],
     saved: Tensor,
-    saved_gradient: Tensor,
+    pulled: Tensor,
     grad_y: Tensor,
     grad_grad_x: Tensor,
     needed: Sequence[bool],
@@ -112,7 +112,7 @@ def gradient_backward(
         *_arguments(x, parameters, activation, scales),
         torch.get_num_threads(),
         saved,
-        saved_gradient,
+        pulled,
         grad_y,
         grad_grad_x,
         grad_x,

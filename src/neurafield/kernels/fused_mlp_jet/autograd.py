@@ -58,6 +58,10 @@ class Implementation(Protocol):
         ...
 
 
+Settings = tuple[Implementation, str, list[float]]
+"""Arguments without gradients: version, activation, scales."""
+
+
 def fused_mlp_jet(
     version: Implementation,
     streams: Tensor,
@@ -73,7 +77,8 @@ def fused_mlp_jet(
     parameters = [p.contiguous() for p in (*weights, *biases)]
     mix = mix.contiguous()
     if torch.is_grad_enabled() and any(t.requires_grad for t in (flat, *parameters)):
-        y = _FusedMlpJet.apply(version, flat, mix, activation, list(scales), *parameters)
+        settings = version, activation, list(scales)
+        y = _FusedMlpJet.apply(settings, flat, mix, *parameters)
     else:
         y, _ = version.forward(flat, mix, parameters, activation, list(scales), False)
     return y.reshape(*streams.shape[:-1], y.shape[-1])
@@ -82,43 +87,28 @@ def fused_mlp_jet(
 class _FusedMlpJet(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        version: Implementation,
-        streams: Tensor,
-        mix: Tensor,
-        activation: str,
-        scales: list[float],
-        *parameters: Tensor,
+        ctx: Any, settings: Settings, streams: Tensor, mix: Tensor, *parameters: Tensor
     ) -> Tensor:
+        version, activation, scales = ctx.settings = settings
         y, saved = version.forward(streams, mix, parameters, activation, scales, True)
-        ctx.version, ctx.activation, ctx.scales = version, activation, scales
         ctx.save_for_backward(streams, mix, saved, *parameters)
         return y
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_y,) = grad_outputs
+        version, activation, scales = ctx.settings
         streams, mix, saved, *parameters = (tensor.contiguous() for tensor in ctx.saved_tensors)
         for_streams, _, *for_parameters = needed_gradients(ctx)
         needed = [for_streams, *for_parameters]
         if torch.is_grad_enabled() or why_torch_only((grad_y,)):
 
             def value(streams: Tensor, *parameters: Tensor) -> Tensor:
-                return reference.fused_mlp_jet(
-                    streams, *split(parameters), mix, ctx.activation, ctx.scales
-                )
+                return reference.fused_mlp_jet(streams, *split(parameters), mix, activation, scales)
 
             grads = gradients_by_reference(value, [streams, *parameters], needed, grad_y)
         else:
-            found = ctx.version.backward(
-                streams,
-                mix,
-                parameters,
-                ctx.activation,
-                ctx.scales,
-                saved,
-                grad_y.contiguous(),
-                needed,
-            )
+            given = streams, mix, parameters, activation, scales, saved
+            found = version.backward(*given, grad_y.contiguous(), needed)
             grads = [grad if need else None for grad, need in zip(found, needed, strict=True)]
-        return (None, grads[0], None, None, None, *grads[1:])
+        return (None, grads[0], None, *grads[1:])

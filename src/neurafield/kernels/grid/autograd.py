@@ -58,6 +58,10 @@ class Implementation(Protocol):
         ...
 
 
+Settings = tuple[Implementation, Levels, str, bool, bool]
+"""Arguments without gradients: version, levels, interpolation, added, sparse."""
+
+
 def grid_interpolate(
     version: Implementation,
     x: Tensor,
@@ -72,7 +76,8 @@ def grid_interpolate(
     flat = x.reshape(-1, x.shape[-1]).contiguous()
     table = table.contiguous()
     if torch.is_grad_enabled() and (flat.requires_grad or table.requires_grad):
-        y = _GridInterpolate.apply(version, flat, table, keys, levels, interpolation, added, sparse)
+        settings = version, levels, interpolation, added, sparse
+        y = _GridInterpolate.apply(flat, table, keys, settings)
     else:
         y = version.forward(flat, table, keys, levels, interpolation, added)
     return y.reshape(*x.shape[:-1], y.shape[-1])
@@ -81,48 +86,29 @@ def grid_interpolate(
 class _GridInterpolate(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        version: Implementation,
-        x: Tensor,
-        table: Tensor,
-        keys: Tensor | None,
-        levels: Levels,
-        interpolation: str,
-        added: bool,
-        sparse: bool,
+        ctx: Any, x: Tensor, table: Tensor, keys: Tensor | None, settings: Settings
     ) -> Tensor:
+        version, levels, interpolation, added, _ = ctx.settings = settings
         ctx.save_for_backward(x, table, keys)
-        ctx.version, ctx.levels, ctx.interpolation = version, levels, interpolation
-        ctx.added, ctx.sparse = added, sparse
         return version.forward(x, table, keys, levels, interpolation, added)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_y,) = grad_outputs
+        version, levels, interpolation, added, sparse = ctx.settings
         x, table, keys = ctx.saved_tensors
         x, table = x.contiguous(), table.contiguous()
-        needed = ctx.needs_input_grad[1:3]
+        needed = ctx.needs_input_grad[:2]
         if torch.is_grad_enabled() or why_torch_only((grad_y,)):
 
             def value(x: Tensor, table: Tensor) -> Tensor:
-                return reference.grid_interpolate(
-                    x, table, ctx.levels, ctx.interpolation, keys, ctx.added
-                )
+                return reference.grid_interpolate(x, table, levels, interpolation, keys, added)
 
             grads = gradients_by_reference(value, [x, table], needed, grad_y)
         else:
-            grads = ctx.version.backward(
-                x,
-                table,
-                keys,
-                ctx.levels,
-                ctx.interpolation,
-                ctx.added,
-                ctx.sparse,
-                grad_y.contiguous(),
-                needed,
-            )
-        return (None, *grads, None, None, None, None, None)
+            given = x, table, keys, levels, interpolation, added, sparse
+            grads = version.backward(*given, grad_y.contiguous(), needed)
+        return (*grads, None, None)
 
 
 def with_sparse_gradient(table: Tensor) -> Tensor:

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from .. import library
-from ..library import call
+from ..library import call, empty
 from .levels import MAX_CELLS, MAX_INDEXED, Levels
 
 FEATURES = (1, 2, 4, 8)
@@ -33,6 +32,8 @@ def unserved(features: int, levels: Levels) -> str:
             f"with {', '.join(map(str, FEATURES))} features"
         )
     indexed = [level for level in levels.levels if level.kind == "indexed"]
+    if not indexed:
+        return ""
     if any(math.prod(level.tile) > MAX_INDEXED for level in indexed):
         return f"the native version is for {MAX_INDEXED} vertices of an indexed level at most"
     if any(max(level.cells) > MAX_CELLS for level in indexed):
@@ -49,7 +50,8 @@ def forward(
     added: bool,
 ) -> Tensor:
     """See `autograd.Implementation.forward`."""
-    y = _empty(len(x), (1 if added else len(levels.levels)) * table.shape[1])
+    width = (1 if added else len(levels.levels)) * table.shape[1]
+    y = empty(len(x) * width).view(len(x), width)
     rows = table[: levels.num_rows]
     call("grid_forward", *_grid(levels, interpolation), rows, x, y, _index(levels, keys), added)
     return y
@@ -70,7 +72,7 @@ def backward(
     grid, num_rows, index = _grid(levels, interpolation), levels.num_rows, _index(levels, keys)
     grad_x = grad_table = None
     if needed[0]:
-        grad_x = _empty(*x.shape)
+        grad_x = empty(x.numel()).view_as(x)
         call("grid_backward_coords", *grid, table[:num_rows], x, grad_y, grad_x, index, added)
     if needed[1] and sparse:
         # Sizes of all levels limit the touched rows; so do the corners of all points.
@@ -87,7 +89,7 @@ def backward(
             check_invariants=False,
         )
     elif needed[1]:
-        grad_table = _empty(*table.shape)
+        grad_table = empty(table.numel()).view_as(table)
         grad_table[num_rows:] = 0
         call("grid_backward_table", *grid, x, grad_y, grad_table[:num_rows], index, added)
     return [grad_x, grad_table]
@@ -96,10 +98,6 @@ def backward(
 def _grid(levels: Levels, interpolation: str) -> tuple[Any, bool, int]:
     """The first arguments of every call."""
     return levels.columns, interpolation == "smoothstep", torch.get_num_threads()
-
-
-def _empty(rows: int, columns: int) -> Tensor:
-    return library.empty(rows * columns).view(rows, columns)
 
 
 def _index(levels: Levels, keys: Tensor | None) -> Any:
