@@ -17,7 +17,7 @@ def gradients_by_reference(
     Args:
         compute: Reference of an operation.
         inputs: Arguments of the reference.
-        needed: For each input, True if its gradient is needed.
+        needed: Flags, one per input: True if its gradient is needed.
         grad_y: Gradient with respect to the value of `compute`.
     """
     with torch.enable_grad():
