@@ -5,7 +5,7 @@ to the inputs. Everything of higher order goes through the reference.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from ..perceptron import needed_gradients, split
 from . import reference
 
 
+@runtime_checkable
 class Implementation(Protocol):
     """The functions that a version has, usually as a module; nothing else of it is used.
 

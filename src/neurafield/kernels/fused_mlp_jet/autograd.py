@@ -4,7 +4,7 @@ First derivatives of the streams are computed by the version, higher ones by the
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from ..perceptron import needed_gradients, split
 from . import reference
 
 
+@runtime_checkable
 class Implementation(Protocol):
     """The functions that a version has, usually as a module; nothing else of it is used.
 

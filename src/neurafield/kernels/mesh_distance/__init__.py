@@ -4,7 +4,7 @@ A further version is a module with the functions of `Implementation` and an entr
 `IMPLEMENTATIONS`.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -14,6 +14,7 @@ from .. import dispatch
 from . import native, reference
 
 
+@runtime_checkable
 class Implementation(Protocol):
     """The functions that a version has, usually as a module; nothing else of it is used.
 
