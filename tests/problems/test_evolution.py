@@ -19,7 +19,7 @@ from neurafield.problems._moving import Region, at_time, roundness
 from neurafield.problems._velocities import AbstractVelocity, Rotation, Vortex
 from neurafield.problems.evolution import Plan
 from neurafield.signals import Interior, near_surface
-from neurafield.signals.near_surface import Near, near_start
+from neurafield.signals.near_surface import NearSurface, near_shape
 
 R = 0.7
 
@@ -211,7 +211,7 @@ def test_points_follow_the_surface() -> None:
     def plane(x: Tensor) -> Tensor:
         return x[:, :1] - level["at"]
 
-    signal = Near(Interior(Box.cube(3)), plane, 0.1, hold=5)
+    signal = NearSurface(Interior(Box.cube(3)), plane, 0.1, hold=5)
     x, target = signal.batch(400, seed=0, step=0)
     assert x.shape == (400, 3)
     assert not target.any()
@@ -224,7 +224,7 @@ def test_points_follow_the_surface() -> None:
 
 
 def test_the_start_is_asked_near_the_surface() -> None:
-    found = near_start(ball, 3, spread=0.1, count=500)
+    found = near_shape(ball, 3, spread=0.1, count=500)
     assert found.coords.shape == (500, 4)
     assert (found.coords[:, 3] == -1).all()
     torch.testing.assert_close(found.targets, ball(found.coords[:, :3]))

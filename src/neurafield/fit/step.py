@@ -4,11 +4,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from ..signals.sampling import choose_by_size
 from .problem import Constraint
 
 
@@ -125,29 +124,8 @@ class Objective:
                 (self.predict(index, q, t) - t).abs().flatten(1).sum(1)
                 for q, t, _ in self._cut(query, target)
             ]
-        kept = choose_large(torch.cat(far), size, **counters, stream=index)
+        kept = choose_by_size(torch.cat(far), size, **counters, stream=index)
         return query[kept], target[kept]
-
-
-def choose_large(
-    sizes: Float[Tensor, " n"], count: int, *, seed: int, step: int, stream: int
-) -> Int64[Tensor, " count"]:
-    r"""Choose some by chance, without replacement, with weights $1 + |r_i| / \mathrm{mean} |r|$.
-
-    Half of the choice falls evenly, so that no place is forgotten. It depends on the counters
-    and the sizes alone.
-
-    Reference:
-        Wu et al., A comprehensive study of non-adaptive and residual-based adaptive sampling for
-        physics-informed neural networks, CMAME 2023, equation 2 with k = c = 1; drawn by
-        Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006.
-    """
-    # Beyond all numbers that the batch itself was drawn with.
-    bits = np.random.Philox(key=seed, counter=[0, 1, stream, step])
-    u = torch.from_numpy(np.random.Generator(bits).random(len(sizes)))
-    sizes = sizes.double().cpu()
-    weights = 1 + sizes / sizes.mean().clamp(min=torch.finfo(sizes.dtype).tiny)
-    return (-u.log() / weights).topk(count, largest=False, sorted=False).indices
 
 
 def first_not_finite(terms: dict[str, float], field: nn.Module) -> str | None:

@@ -18,8 +18,7 @@ from ..fit import Constraint, Result, fit, gauss_newton
 from ..maps import Residual, level_set
 from ..networks import Siren
 from ..shapes import ShapeLayout
-from ..signals import Interior
-from ..signals.near_surface import Near, near_blend, near_start
+from ..signals import Interior, NearSurface, near_blend, near_shape
 from ._moving import Region, at_time, pictures, roundness
 from ._solution import Solution
 
@@ -81,13 +80,13 @@ def constraints(
     dim = field.in_dim - 1
     return [
         Constraint(
-            signal=Near(Interior(Box.cube(dim + 1)), field, SPREAD, hold=_HOLD),
+            signal=NearSurface(Interior(Box.cube(dim + 1)), field, SPREAD, hold=_HOLD),
             map=Residual(residual),
             batch_size=plan.num_points,
             name="equation",
         ),
         Constraint(
-            signal=near_start(start, dim, spread=2 * SPREAD),
+            signal=near_shape(start, dim, spread=2 * SPREAD),
             weight=_START,
             batch_size=plan.num_points // 2,
             name="start",
@@ -107,7 +106,7 @@ def morph_constraints(first: Function, second: Function, dim: int, plan: Plan) -
         ),
         *(
             Constraint(
-                signal=near_start(shape, dim, spread=2 * SPREAD, at=at),
+                signal=near_shape(shape, dim, spread=2 * SPREAD, at=at),
                 weight=_START,
                 batch_size=plan.num_points // 2,
                 name=name,

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from .._blocks import in_blocks
 from ..domains import Ball, Box
 from ..fields.field import Field
 from ..fit.last_layer import design, last_layer
@@ -102,8 +103,8 @@ class WaveSolver:
             weighted = rows.mH * weights
             self.gram += weighted @ rows
             self.right += weighted @ force
-        self.operator = torch.cat([operator(points) for points in self.inner.split(_BLOCK)])
-        self.units = torch.cat([units(points) for points in self.inner.split(_BLOCK)])
+        self.operator = in_blocks(operator, self.inner, size=_BLOCK)
+        self.units = in_blocks(units, self.inner, size=_BLOCK)
         walls = Boundary(Box.cube(2), 0.0, out_dim=2, num_points=400)
         rows = units(walls.batch(None, seed=seed, step=0)[0])
         self.gram += equation.wavenumber**4 / len(rows) * (rows.mT @ rows)

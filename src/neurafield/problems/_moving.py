@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..derivatives.operators import Function
 from ..geometry import Camera
-from ..signals.near_surface import levels
+from ..signals.near_surface import values
 from ..surfaces import RenderSurface, draw
 from ._solution import Panel
 
@@ -40,7 +40,7 @@ class Region:
         cells = cells or _CELLS
         axis = (torch.arange(cells, dtype=torch.float64) + 0.5) * 2 / cells - 1
         x = torch.cartesian_prod(*[axis] * dim)
-        return cls(levels(function, x).reshape([cells] * dim))
+        return cls(values(function, x).reshape([cells] * dim))
 
     @property
     def _cell(self) -> float:

@@ -1,13 +1,13 @@
 """Pictures as splines, and what their derivatives are."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .._blocks import in_blocks
 from ..derivatives.operators import Function
 from ..encodings import SplineGrid
 from ..errors import SignalError
@@ -121,8 +121,7 @@ def five_points(
 
 def predicted(map: AbstractMap, field: Function, coords: Float[Tensor, "n 2"]) -> Tensor:
     """What a map predicts at many points, part by part."""
-    with torch.no_grad():
-        return torch.cat([map(field, part) for part in coords.split(_PART)])
+    return in_blocks(lambda part: map(field, part), coords, size=_PART)
 
 
 def range_psnr(prediction: Tensor, target: Tensor) -> float | None:
@@ -135,7 +134,7 @@ def range_psnr(prediction: Tensor, target: Tensor) -> float | None:
 def level(field: Field, picture: Image) -> None:
     """Fix a field's offset in each channel, and one scale, by least squares on a picture."""
     values = pixel_values(picture).flatten(0, 1)
-    found = torch.cat([part.double() for part in _values(field, pixel_coords(picture))])
+    found = in_blocks(field, pixel_coords(picture), size=_PART).double()
     spread, wanted = found - found.mean(0), values - values.mean(0)
     power = spread.square().sum()
     scale = (spread * wanted).sum() / power if power > 0 else power.new_ones(())
@@ -143,13 +142,6 @@ def level(field: Field, picture: Image) -> None:
     with torch.no_grad():
         last.weight.mul_(scale)
         last.bias.mul_(scale).add_(values.mean(0) - scale * found.mean(0))
-
-
-def _values(field: Field, coords: Tensor) -> Iterator[Tensor]:
-    reference = next(field.parameters())
-    with torch.no_grad():
-        for part in coords.split(_PART):
-            yield field(part.to(reference))
 
 
 def shown(values: Float[Tensor, "rows columns channels"]) -> np.ndarray:

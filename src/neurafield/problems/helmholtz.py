@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .._blocks import in_blocks
 from .._checks import check_positive
 from ..domains import Ball, Box
 from ..errors import KernelNotice
@@ -203,10 +204,10 @@ def sample(field: Field) -> tuple[Float[Tensor, "n 2"], Tensor]:
     """The wave on a regular grid over |x|, |y| < 0.45, and the grid's points."""
     axis = torch.linspace(-_EDGE, _EDGE, _SIZE, dtype=torch.float64)
     x = torch.cartesian_prod(axis, axis)
-    with torch.no_grad(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # A hidden layer as wide as this one is beyond the compiled kernels, and meant to be.
         warnings.simplefilter("ignore", KernelNotice)
-        values = torch.cat([field(part.float()) for part in x.split(4096)])
+        values = in_blocks(field, x, size=4096)
     return x, _waves.paired(values.double())[:, 0]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .._blocks import in_blocks
 from ..fit import Constraint, losses
 from ..shapes import Mesh, PointCloud, ShapeLayout, volumetric_iou
 from ..signals import DistanceSamples
@@ -61,8 +62,7 @@ def accuracy(
     figures = {}
 
     def values(x: Tensor) -> Tensor:
-        with torch.no_grad():
-            return torch.cat([field(part) for part in x.float().split(8192)]).double()
+        return in_blocks(field, x.float()).double()
 
     if quantity.name != "occupancy":
         x = samples.near(_MEASURED, generator)

@@ -25,6 +25,7 @@ from ..fit.progress import Callback, Progress
 from ..maps import Residual
 from ..networks import Siren
 from ..signals import Boundary, Interior, Slice
+from ..signals.sampling import sobol
 from ._solution import Panel, Solution
 
 _SIZE = 161
@@ -133,7 +134,7 @@ def wave_field(width: int, sigma: float, generator: torch.Generator) -> Field:
     """
     network = Siren(3, 1, width=width, depth=1, omega_0=1.0, generator=generator)
     seed = int(torch.randint(2**31, (), generator=generator))
-    u = torch.quasirandom.SobolEngine(4, scramble=True, seed=seed).draw(width)
+    u = sobol(width, 4, seed=seed)
     size, angle = _BANDWIDTH / sigma * u[:, 0].sqrt(), 2 * math.pi * u[:, 1]
     signed = torch.where(u[:, 2] < 0.5, size, -size)
     first = cast(nn.Linear, network.layers[0])

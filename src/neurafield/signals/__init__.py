@@ -20,6 +20,10 @@ from .image import Image as Image
 from .image import ImageLayout as ImageLayout
 from .kinds import layout_from_spec as layout_from_spec
 from .kinds import load as load
+from .near_surface import NearSurface as NearSurface
+from .near_surface import near_blend as near_blend
+from .near_surface import near_shape as near_shape
+from .recording import Recording as Recording
 from .samples import Samples as Samples
 from .sampling import draw_indices as draw_indices
 from .video import Video as Video

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from .._blocks import BLOCK, in_blocks
 from ..errors import SignalError
 from ..geometry import Grid
 from ._layout import AbstractLayout
@@ -155,7 +156,7 @@ def render(
     layout: AbstractLayout,
     *,
     max_samples: int = 2**18,
-    block: int = 8192,
+    block: int = BLOCK,
 ) -> Iterator[Float[Tensor, "..."]]:
     """Evaluate a field on a layout's grid, part by part along the first axis.
 
@@ -171,11 +172,12 @@ def render(
     """
     row_size = layout.grid.num_samples // layout.shape[0]
     reference = next(field.parameters(), None)
+
+    def at_samples(block: range) -> Tensor:
+        coords = layout.grid.coords(np.arange(block.start, block.stop))
+        return field(coords if reference is None else coords.to(reference))
+
     for start, stop in slab_ranges(layout, max_samples):
-        parts = []
-        with torch.inference_mode():
-            for first in range(start * row_size, stop * row_size, block):
-                last = min(first + block, stop * row_size)
-                coords = layout.grid.coords(np.arange(first, last))
-                parts.append(field(coords if reference is None else coords.to(reference)))
-        yield torch.cat(parts).reshape(stop - start, *layout.shape[1:], layout.channels)
+        samples = range(start * row_size, stop * row_size)
+        values = in_blocks(at_samples, samples, size=block)
+        yield values.reshape(stop - start, *layout.shape[1:], layout.channels)

@@ -5,8 +5,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
-import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,6 +12,7 @@ from .._checks import check_count
 from .._fingerprint import function_fingerprint
 from ..domains import AbstractDomain, Uniform
 from ._base import AbstractSignal
+from .sampling import quasi_random, uniform
 
 Target = float | Sequence[float] | Callable[[Float[Tensor, "n dim"]], Float[Tensor, "n out_dim"]]
 """What is wanted at points: one number or one a channel everywhere, or a function of the points."""
@@ -50,9 +49,10 @@ class AbstractCollocation(AbstractSignal):
                     f"{type(self).__name__}: expected a number of points, got none. Give the "
                     "constraint a batch_size, or this signal num_points for a fixed set."
                 )
-            x = self.points(self.num_points, quasi_random(seed, stream))
+            x = self.points(self.num_points, quasi_random(seed=seed, stream=stream))
         else:
-            x = self.points(size, random(seed, step // self.resample_every, stream))
+            turn = step // self.resample_every
+            x = self.points(size, uniform(seed=seed, step=turn, stream=stream))
         return x, self.target_at(x)
 
     def target_at(self, x: Float[Tensor, "n dim"]) -> Float[Tensor, "n out_dim"]:
@@ -76,7 +76,7 @@ class AbstractCollocation(AbstractSignal):
         """A hash of the points and of the targets; of a function, its code and many values."""
         digest = hashlib.sha256(self.description().encode())
         digest.update(f"{self.num_points} {self.resample_every} {self.out_dim}".encode())
-        x = self.points(_PROBES, quasi_random(0, 0))
+        x = self.points(_PROBES, quasi_random(seed=0))
         digest.update(x.numpy().tobytes())
         digest.update(self.target_at(x).contiguous().numpy().tobytes())
         digest.update(function_fingerprint(self.target).encode())
@@ -106,7 +106,7 @@ class AbstractCollocation(AbstractSignal):
         self.domain, self.target = domain, target
         self.num_points, self.resample_every = num_points, resample_every
         self.in_dim, self.out_dim = domain.dim, out_dim
-        self.target_at(self.points(2, quasi_random(0, 0)))
+        self.target_at(self.points(2, quasi_random(seed=0)))
 
 
 class Interior(AbstractCollocation):
@@ -233,25 +233,3 @@ class Slice(AbstractCollocation):
 
     def description(self) -> str:
         return f"slice of {self.domain} at {self.axis}, {self.at!r}"
-
-
-def random(seed: int, step: int, stream: int) -> Uniform:
-    """Independent points, by the counter-based generator that draws samples."""
-    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, stream, step]))
-    return lambda n, k: torch.from_numpy(generator.random((n, k)))
-
-
-def quasi_random(seed: int, stream: int) -> Uniform:
-    """Points that leave no gaps: a scrambled Sobol sequence, gone on with at each call."""
-    engines: dict[int, torch.quasirandom.SobolEngine] = {}
-
-    def draw(n: int, k: int) -> Tensor:
-        if k == 0:
-            return torch.zeros(n, 0, dtype=torch.float64)
-        if k not in engines:
-            # Scrambled by numbers of this seed, so that two sets do not share their points.
-            scramble = int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])
-            engines[k] = torch.quasirandom.SobolEngine(k, scramble=True, seed=scramble)
-        return engines[k].draw(n, dtype=torch.float64)
-
-    return draw
