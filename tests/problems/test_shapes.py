@@ -16,7 +16,7 @@ from neurafield.geometry import Frame
 from neurafield.maps import ValueAndGradient
 from neurafield.networks import MLP, Siren
 from neurafield.problems import shapes as problems
-from neurafield.shapes import Mesh, PointCloud, PointDistance, Quantity, ShapeLayout
+from neurafield.shapes import Mesh, PointCloud, PointDistance, ShapeLayout, implicit_kind
 from neurafield.signals import DistanceSamples
 from neurafield.signals.distances import shape_fingerprint
 
@@ -41,7 +41,7 @@ def sphere_points(count: int = 2000) -> PointCloud:
 
 def layout(name: Any = "sdf") -> ShapeLayout:
     # A radius of one half in coordinates.
-    return ShapeLayout(frame=Frame(scale=2.0), quantity=Quantity(name))
+    return ShapeLayout(frame=Frame(scale=2.0), quantity=implicit_kind(name))
 
 
 def small_field() -> Field:
@@ -66,7 +66,7 @@ def exact(x: Tensor) -> Tensor:
 def test_samples_are_what_the_quantity_says(shape: Mesh | PointCloud, name: Any) -> None:
     samples = DistanceSamples(shape, layout(name), num_places=400)
     x, target = samples.batch(None, seed=0, step=0)
-    wanted = Quantity(name).of_distance(exact(x)[:, 0])[:, None]
+    wanted = implicit_kind(name).target(exact(x)[:, 0])[:, None]
     if name == "occupancy":
         clear = exact(x).abs() > 0.01
         assert (target.double() == wanted)[clear].all()

@@ -16,10 +16,11 @@ from ..problems import shapes as problems
 from ..shapes import (
     Mesh,
     PointCloud,
-    Quantity,
     ShapeLayout,
+    TruncatedDistance,
     estimate_normals,
     has_inside,
+    implicit_kind,
     read_shape,
 )
 from ..signals.distances import shape_fingerprint
@@ -51,13 +52,14 @@ class ShapeTask(AbstractTask):
                 "--steps or --time."
             )
         quantity = settings.quantity or "sdf"
-        if quantity != "udf" and self._is_open():
+        kind = implicit_kind(quantity)
+        if kind.has_inside and self._is_open():
             print(
                 f"neurafield: {self.path}: is open; {quantity} needs an inside, and closes it. "
                 "For a sheet ask for --quantity udf.",
                 file=sys.stderr,
             )
-        if settings.truncation is not None and quantity != "tsdf":
+        if settings.truncation is not None and not isinstance(kind, TruncatedDistance):
             raise ValueError(
                 f"{self.path}: expected --quantity tsdf for --truncation, got {quantity}. Leave "
                 "one of them out."
@@ -72,8 +74,8 @@ class ShapeTask(AbstractTask):
     def layout(self, settings: Settings) -> ShapeLayout:
         """What the field file will say of its coordinates and value."""
         assert settings.quantity is not None
-        truncation = settings.truncation or Quantity.truncation
-        return ShapeLayout(frame=self.frame, quantity=Quantity(settings.quantity, truncation))
+        kind = implicit_kind(settings.quantity, settings.truncation)
+        return ShapeLayout(frame=self.frame, quantity=kind)
 
     def spec(self, settings: Settings) -> dict[str, Any]:
         return self.layout(settings).spec()
@@ -99,9 +101,9 @@ class ShapeTask(AbstractTask):
 
     def _oriented(self, settings: Settings) -> Mesh | PointCloud:
         shape = self.shape
-        if isinstance(shape, Mesh) or shape.normals is not None or settings.quantity == "udf":
+        if isinstance(shape, Mesh) or shape.normals is not None:
             return shape
-        return self._estimated
+        return self._estimated if self.layout(settings).quantity.needs_normals else shape
 
     @functools.cached_property
     def _estimated(self) -> PointCloud:

@@ -9,7 +9,6 @@ from torch import nn
 
 from .. import architectures
 from ..fit import Problem
-from ..shapes.quantity import Name
 
 Advance = Callable[[float], None]
 
@@ -21,7 +20,7 @@ class Settings:
     arch: str | None = None
     params: int | None = None
     levels: bool | None = None
-    quantity: Name | None = None
+    quantity: str | None = None
     truncation: float | None = None
     seed: int = 0
     lr: float | None = None

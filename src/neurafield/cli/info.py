@@ -27,11 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _without_idle(facts: dict[str, Any]) -> dict[str, Any]:
-    """Without the truncation of what is not truncated."""
+    """Facts without the truncation of a shape whose values are not truncated."""
     signal = facts["signal"] or {}
-    if signal.get("quantity") == "tsdf":
-        return facts
-    return {**facts, "signal": {k: v for k, v in signal.items() if k != "truncation"}}
+    kept = {k: v for k, v in signal.items() if k != "truncation" or v is not None}
+    return {**facts, "signal": kept}
 
 
 def describe(file: FieldFile) -> dict[str, Any]:

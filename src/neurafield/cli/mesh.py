@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.lod is not None:
         file = at_lod(arguments.field, file, arguments.lod)
     level = surface_level(layout, arguments.level)
-    if layout.quantity.name == "udf" and level <= 0:
+    if not layout.quantity.has_inside and level <= 0:
         raise ValueError(
             f"--level: expected more than 0 for {arguments.field}, got {level:g}: its distances "
             "have no sign, and so no other side. Leave it out for a shell at 0.01 on both sides."
@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     # Derivatives are along coordinates alone: without those of parameters they take half the time.
     file.field.requires_grad_(False)
     field = _Counted(layout.quantity.implicit(still))
-    # Occupancy is positive inside; turned round, its levels are too.
-    sign = -1 if layout.quantity.name == "occupancy" else 1
+    # The levels of a field that is positive inside are negated with it.
+    sign = layout.quantity.sign
     begun = time.perf_counter()
     try:
         with bar(Console(stderr=True), "meshing") as advance:
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         "euler": euler_number(mesh),
         "watertight": is_closed(mesh),
     }
-    if layout.quantity.name == "udf":
+    if not layout.quantity.has_inside:
         print(
             f"neurafield: {arguments.out}: a shell around the surface, {level:g} away on both "
             f"sides ({level * layout.frame.scale:.3g} in the shape's units); --level sets it.",

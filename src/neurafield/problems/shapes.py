@@ -38,10 +38,9 @@ def distance_constraint(
     Raises:
         ValueError: If a mesh has no area, or points have no normals that are needed.
     """
-    loss = {"occupancy": losses.binary_cross_entropy, "tsdf": losses.l1}
     return Constraint(
         signal=DistanceSamples(shape, layout, num_places=num_places),
-        loss=loss.get(layout.quantity.name, losses.relative_l1),
+        loss=layout.quantity.loss(losses),
         batch_size=batch_size,
         name=layout.quantity.name,
     )
@@ -57,23 +56,21 @@ def accuracy(
         not for occupancy; `iou`, the share of what is inside both among what is inside either, by
         volume in [-1, 1]^3, but not for unsigned distances, nor where nothing is inside.
     """
-    samples, quantity = DistanceSamples(shape, layout), layout.quantity
+    samples, kind = DistanceSamples(shape, layout), layout.quantity
     generator = torch.Generator().manual_seed(1)
     figures = {}
 
     def values(x: Tensor) -> Tensor:
         return in_blocks(field, x.float()).double()
 
-    if quantity.name != "occupancy":
+    if kind.scale is not None:
         x = samples.near(_MEASURED, generator)
         error = (values(x) - samples.targets(x)).abs().mean()
-        figures["surface_error"] = float(error) * (
-            quantity.truncation if quantity.name == "tsdf" else 1
-        )
-    if quantity.name != "udf":
+        figures["surface_error"] = float(error) * kind.scale
+    if kind.has_inside:
         corner = torch.ones(3, dtype=torch.float64)
         iou = volumetric_iou(
-            lambda x: quantity.implicit(values)(x)[:, 0] <= 0,
+            lambda x: kind.implicit(values)(x)[:, 0] <= 0,
             lambda x: samples.distance.signed(x) <= 0,
             (-corner, corner),
             num_points=_MEASURED_INSIDE,

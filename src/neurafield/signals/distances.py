@@ -55,10 +55,10 @@ class DistanceSamples(AbstractSignal):
     ) -> None:
         check_count(self, num_places=num_places, low=8, high=2**28)
         unoriented = isinstance(shape, PointCloud) and shape.normals is None
-        if unoriented and layout.quantity.name != "udf":
+        if unoriented and layout.quantity.needs_normals:
             raise ValueError(
                 f"DistanceSamples: expected normals for {layout.quantity.name}, got points alone. "
-                "Estimate them first, by shapes.estimate_normals, or ask for udf."
+                "Estimate them first with shapes.estimate_normals, or use shapes.UnsignedDistance."
             )
         self.shape, self.layout, self.num_places = shape, layout, num_places
 
@@ -81,7 +81,7 @@ class DistanceSamples(AbstractSignal):
     @functools.cached_property
     def _pool(self) -> Samples:
         generator = torch.Generator().manual_seed(0)
-        on = 0 if self.layout.quantity.name == "occupancy" else _ON * self.num_places // 8
+        on = _ON * self.num_places // 8 if self.layout.quantity.sampled_on_surface else 0
         away = _AWAY * self.num_places // 8
         x = torch.cat(
             [
@@ -105,9 +105,8 @@ class DistanceSamples(AbstractSignal):
 
     def targets(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 1"]:
         """What the field is to give at places."""
-        quantity = self.layout.quantity
-        found = self.distance.unsigned(x) if quantity.name == "udf" else self.distance.signed(x)
-        return quantity.of_distance(found)[:, None]
+        kind = self.layout.quantity
+        return kind.target(kind.distance(self.distance, x))[:, None]
 
     def _surface(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 3"]:
         if isinstance(self.shape, Mesh):
