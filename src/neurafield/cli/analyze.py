@@ -126,12 +126,18 @@ def _plans(
 ) -> list[architectures.Plan]:
     """Of the first seed for each architecture, all of one size."""
     budget = arguments.params or (
-        architectures.plan(signal.layout, arguments.archs[0], signal=signal).field.num_parameters
+        architectures.plan(
+            signal.layout.extent, arguments.archs[0], signal=signal
+        ).field.num_parameters
     )
     plans = []
     for arch in arguments.archs:
         plan = architectures.plan(
-            signal.layout, arch, num_parameters=budget, seed=arguments.seeds[0], signal=signal
+            signal.layout.extent,
+            arch,
+            num_parameters=budget,
+            seed=arguments.seeds[0],
+            signal=signal,
         )
         size = plan.field.num_parameters
         if abs(size / budget - 1) > BUDGET_TOLERANCE:

@@ -178,20 +178,20 @@ def _plans(
     arguments: argparse.Namespace, signal: signals.AbstractGridSignal[Any]
 ) -> tuple[int, list[architectures.Plan], dict[str, str]]:
     """The budget, a plan of that size for each name, and which of `all` there is none for."""
-    layout, everything = signal.layout, arguments.archs == ["all"]
+    extent, everything = signal.layout.extent, arguments.archs == ["all"]
     if "all" in arguments.archs and not everything:
         raise ValueError("--archs: expected all by itself, or names; got both.")
-    names = architectures.serving(layout) if everything else arguments.archs
+    names = architectures.serving(extent) if everything else arguments.archs
     budget = arguments.params or (
         architectures.plan(
-            layout, None if everything else names[0], signal=signal
+            extent, None if everything else names[0], signal=signal
         ).field.num_parameters
     )
     plans, left_out = [], {}
     for name in names:
         try:
             plan = architectures.plan(
-                layout, name, num_parameters=budget, seed=arguments.seeds[0], signal=signal
+                extent, name, num_parameters=budget, seed=arguments.seeds[0], signal=signal
             )
             if abs(plan.field.num_parameters / budget - 1) > BUDGET_TOLERANCE:
                 raise ValueError(

@@ -181,7 +181,7 @@ def _train(
     seed: int,
     bounds: dict[str, Any],
 ) -> tuple[Field, Result]:
-    plan = architectures.plan(picture.layout, arch, seed=seed)
+    plan = architectures.plan(picture.layout.extent, arch, seed=seed)
     if steps is None and bounds["time"] is None:
         steps = plan.steps
     result = fit(

@@ -10,8 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import SignalError
+from ..geometry.extent import Extent
 from ..geometry.frame import Frame
 from .implicit_kind import ImplicitKind, SignedDistance, implicit_kind
+
+RESOLUTION = 128
+"""Samples per axis of a shape's extent: a field of a shape is sized like that of such a volume."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,11 @@ class ShapeLayout:
     def in_dim(self) -> int:
         """Number of coordinates: three, or four with time."""
         return 3 if self.times is None else 4
+
+    @property
+    def extent(self) -> Extent:
+        """Extent by which architectures are sized."""
+        return Extent((RESOLUTION,) * self.in_dim, self.channels, self.kind)
 
     def at(
         self, field: Callable[[Tensor], Tensor], time: float
