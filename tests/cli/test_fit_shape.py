@@ -23,7 +23,7 @@ def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
     from neurafield.signals import distances
 
     monkeypatch.setattr(shapes, "_MEASURED", 500)
-    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_places": 4000})
+    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_points": 4000})
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from neurafield.geometry import Camera, Frame
 from neurafield.problems import _moving
 from neurafield.shapes import ShapeLayout, read_shape
 from neurafield.signals import near_surface
+from neurafield.surfaces import region
 
 from .test_cli import Run, check_refused
 from .test_cli import run as run
@@ -26,7 +27,7 @@ BALL = "v 3 0 0\nv -3 0 0\nv 0 3 0\nv 0 -3 0\nv 0 0 3\nv 0 0 -3\n" + "".join(
 
 @pytest.fixture(autouse=True)
 def cheap(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_moving, "_CELLS", 16)
+    monkeypatch.setattr(region, "CELLS", 16)
     monkeypatch.setattr(near_surface, "_KNOWN", 1000)
     view = Camera.orbit(30.0, 20.0, 4.2, size=(24, 24))
     monkeypatch.setattr(_moving, "_VIEW", view)

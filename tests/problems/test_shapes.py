@@ -64,7 +64,7 @@ def exact(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("shape", [ball(), sphere_points()], ids=["mesh", "points"])
 @pytest.mark.parametrize("name", ["sdf", "tsdf", "occupancy", "udf"])
 def test_samples_are_what_the_quantity_says(shape: Mesh | PointCloud, name: Any) -> None:
-    samples = DistanceSamples(shape, layout(name), num_places=400)
+    samples = DistanceSamples(shape, layout(name), num_points=400)
     x, target = samples.batch(None, seed=0, step=0)
     wanted = implicit_kind(name).target(exact(x)[:, 0])[:, None]
     if name == "occupancy":
@@ -80,7 +80,7 @@ def test_samples_are_what_the_quantity_says(shape: Mesh | PointCloud, name: Any)
 
 
 def test_samples_do_not_depend_on_who_asks_when() -> None:
-    one, other = (DistanceSamples(ball(1), layout(), num_places=80) for _ in range(2))
+    one, other = (DistanceSamples(ball(1), layout(), num_points=80) for _ in range(2))
     other.batch(9, seed=0, step=3)
     for a, b in zip(one.batch(9, seed=0, step=5), other.batch(9, seed=0, step=5), strict=True):
         assert torch.equal(a, b)
@@ -103,7 +103,7 @@ def test_points_without_normals_have_no_sides() -> None:
     bare = PointCloud(sphere_points(50).points)
     with pytest.raises(ValueError, match="expected normals for sdf"):
         DistanceSamples(bare, layout())
-    _, target = DistanceSamples(bare, layout("udf"), num_places=80).batch(5, seed=0, step=0)
+    _, target = DistanceSamples(bare, layout("udf"), num_points=80).batch(5, seed=0, step=0)
     assert (target >= 0).all()
 
 
@@ -130,7 +130,7 @@ def test_one_point_has_no_surface() -> None:
 def test_a_hash_grid_learns_a_ball() -> None:
     field = small_field()
     untrained = problems.accuracy(field, ball(), layout())
-    constraint = problems.distance_constraint(ball(), layout(), batch_size=2048, num_places=20_000)
+    constraint = problems.distance_constraint(ball(), layout(), batch_size=2048, num_points=20_000)
     fit(field, constraint, steps=150, lr=1e-2)
     found = problems.accuracy(field, ball(), layout())
     assert found["iou"] > 0.97 > untrained["iou"]
@@ -187,7 +187,7 @@ def test_value_and_gradient_are_those_of_the_field() -> None:
 def test_resumed_fits_are_equal_bit_by_bit(tmp_path: Path) -> None:
     def train(steps: int, resume: bool) -> Field:
         field = small_field()
-        constraint = problems.distance_constraint(ball(1), layout(), batch_size=64, num_places=800)
+        constraint = problems.distance_constraint(ball(1), layout(), batch_size=64, num_points=800)
         kept = tmp_path / "run.checkpoint"
         bounds: dict[str, Any] = {"schedule": lambda done: 1.0, "checkpoint": kept}
         fit(field, constraint, steps=steps, lr=1e-2, resume=resume, **bounds)

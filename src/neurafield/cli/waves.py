@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from ..problems import Recording, Solution, helmholtz, inversion, wave
+from ..problems import Solution, helmholtz, inversion, wave
+from ..signals import Recording
 
 
 def solve_helmholtz(arguments: argparse.Namespace, common: dict[str, Any]) -> Solution:

@@ -1,4 +1,4 @@
-"""What solving a problem leaves."""
+"""The solution of a problem: a field, figures and pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ class Panel:
     """One picture of a figure.
 
     Args:
-        title: What it shows.
-        values: Numbers of shape `(height, width)`, or colours `(height, width, 3)` in [0, 1].
-        scale: Panels of one name share their range of colours.
-        signed: Whether zero is the middle of the colours.
+        title: Title of the picture.
+        values: Values of shape `(height, width)`, or colours `(height, width, 3)` in [0, 1].
+        scale: Name of the colour scale; panels with the same name share their range.
+        signed: True if zero is the middle of the colour scale.
     """
 
     title: str
@@ -32,11 +32,11 @@ class Solution:
     """A problem's solution.
 
     Args:
-        field: That solves it.
-        figures: JSON values: the errors first, then what it took.
-        panels: Of the figure: the solution, the reference if there is one, the error.
-        signal: Description of the file that the field can be drawn to, if it is a signal's.
-        settings: JSON values: what it was made with, for the field file.
+        field: Field that solves the problem.
+        figures: JSON values: the errors first, then steps and time.
+        panels: Pictures: the solution, the reference if there is one, the error.
+        signal: Description of the layout, if the field can be written as a signal or a shape.
+        settings: JSON values for the field file: the arguments of the solver.
     """
 
     field: Field

@@ -1,4 +1,4 @@
-"""A field of a shape, from distances to its mesh or to the surface that its points lie on."""
+"""Fields of shapes: the constraint by distances to a mesh or to points, and its accuracy."""
 
 import math
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from .._blocks import in_blocks
 from ..fit import Constraint, losses
 from ..shapes import Mesh, PointCloud, ShapeLayout, volumetric_iou
 from ..signals import DistanceSamples
-from ..signals.distances import NUM_PLACES
+from ..signals.distances import NUM_POINTS
 
 _MEASURED = 100_000
 _MEASURED_INSIDE = 2**18
-"""In all of [-1, 1]^3, since parts that the shape does not have may be anywhere."""
+"""Points in all of [-1, 1]^3, because spurious parts may be anywhere."""
 
 
 def distance_constraint(
@@ -22,24 +22,24 @@ def distance_constraint(
     layout: ShapeLayout,
     *,
     batch_size: int | None = None,
-    num_places: int = NUM_PLACES,
+    num_points: int = NUM_POINTS,
 ) -> Constraint:
-    r"""That a field is the distance to a shape, at places on it, near it and away from it.
+    r"""Constraint that a field matches a shape at points on its surface, near it and away from it.
 
-    Distances by $|f - d| / (|d| + 0.01)$, so that near the surface, where they are small, they are
-    exact; occupancy by cross-entropy; truncated distances by $|f - d|$.
+    The loss is chosen by the kind: $|f - d| / (|d| + 0.01)$ for distances, so that they are most
+    exact near the surface; cross-entropy for occupancy; $|f - d|$ for truncated distances.
 
     Args:
-        shape: In the user's units; see `DistanceSamples`.
-        layout: The frame, and the quantity that is wanted.
-        batch_size: Places of a step; None for all.
-        num_places: Drawn in all.
+        shape: Mesh or points in the user's units; see `DistanceSamples`.
+        layout: Layout of the field: its frame, and the kind of its values.
+        batch_size: Points per step; None for all.
+        num_points: Number of points in the whole set.
 
     Raises:
         ValueError: If a mesh has no area, or points have no normals that are needed.
     """
     return Constraint(
-        signal=DistanceSamples(shape, layout, num_places=num_places),
+        signal=DistanceSamples(shape, layout, num_points=num_points),
         loss=layout.quantity.loss(losses),
         batch_size=batch_size,
         name=layout.quantity.name,
@@ -49,12 +49,12 @@ def distance_constraint(
 def accuracy(
     field: Callable[[Tensor], Tensor], shape: Mesh | PointCloud, layout: ShapeLayout
 ) -> dict[str, float]:
-    """How far a field is from its shape, at places that it has not seen.
+    """Errors of a field of a shape, at points that it was not fitted to.
 
     Returns:
-        `surface_error`, the mean absolute error of distances near the surface, in coordinates, but
-        not for occupancy; `iou`, the share of what is inside both among what is inside either, by
-        volume in [-1, 1]^3, but not for unsigned distances, nor where nothing is inside.
+        `surface_error`, the mean absolute error of distances near the surface, in coordinates, if
+        the values are distances; `iou`, the intersection over union of the insides in [-1, 1]^3, if
+        the kind has an inside and anything is inside.
     """
     samples, kind = DistanceSamples(shape, layout), layout.quantity
     generator = torch.Generator().manual_seed(1)

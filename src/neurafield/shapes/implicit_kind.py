@@ -51,11 +51,11 @@ class ImplicitKind(ABC):
     name: ClassVar[str]
     """Name in files and of the option `--quantity`."""
     has_inside: ClassVar[bool]
-    """Whether values differ inside and outside."""
+    """True if values differ inside and outside."""
     sign: ClassVar[int]
     """1 if values grow outward, -1 if they grow inward."""
     sampled_on_surface: ClassVar[bool]
-    """Whether targets are defined on the surface, so that samples may lie there."""
+    """True if targets are defined on the surface, so that samples may lie there."""
 
     @property
     @abstractmethod
@@ -81,7 +81,7 @@ class ImplicitKind(ABC):
 
     @property
     def needs_normals(self) -> bool:
-        """Whether a point cloud must have normals: they tell inside from outside."""
+        """True if a point cloud must have normals, which distinguish inside from outside."""
         return self.has_inside
 
     @property
