@@ -80,7 +80,7 @@ def test_times_are_asked_for_where_there_are_some(run: Run) -> None:
     save("s.field", Field(networks.Siren(3, 1, width=4, depth=1)), signal=ShapeLayout().spec())
     check_refused(run("mesh", "m.field", "--out", "o.ply"), "--at T", "2 to 5")
     check_refused(run("mesh", "m.field", "--out", "o.ply", "--at", 6), "from 2 to 5", "got 6")
-    check_refused(run("mesh", "s.field", "--out", "o.ply", "--at", 2), "stands still")
+    check_refused(run("mesh", "s.field", "--out", "o.ply", "--at", 2), "does not move")
     check_refused(run("render", "m.field", "--out", "o.png"), "--at T")
     check_refused(run("solve", "mean-curvature", "m.field"), "a moving shape")
 
