@@ -23,7 +23,7 @@ from neurafield.signals import AbstractGridSignal
 
 def fit_by_default(signal: AbstractGridSignal[Any], target_psnr: float, seed: int) -> float:
     """Milliseconds that `fit` takes to a quality as the command line sets it up."""
-    plan = architectures.plan(signal.layout, seed=seed)
+    plan = architectures.plan(signal.layout.extent, seed=seed)
     begun = time.perf_counter()
     result = fit(
         plan.field,

@@ -23,7 +23,7 @@ def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
     from neurafield.tasks import shape_distance
 
     monkeypatch.setattr(shape_distance, "_MEASURED", 500)
-    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_places": 4000})
+    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_points": 4000})
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ..signals import Query
+from ..signals.sampling import choose_by_size
 from .batch import Batch
 from .problem import Constraint, Penalty, Term
 from .trained import Trained
@@ -147,26 +146,5 @@ class Objective:
                 (self._predict(candidates, query, target) - target).abs().flatten(1).sum(1)
                 for query, target, _ in candidates.parts(self.micro_batch, self._like)
             ]
-        kept = choose_large(torch.cat(deviations), size, **counters)
+        kept = choose_by_size(torch.cat(deviations), size, **counters)
         return Batch("fit", constraint, candidates.query[kept], candidates.target[kept])
-
-
-def choose_large(
-    sizes: Float[Tensor, " n"], count: int, *, seed: int, step: int, stream: int
-) -> Int64[Tensor, " count"]:
-    r"""Choose some by chance, without replacement, with weights $1 + |r_i| / \mathrm{mean} |r|$.
-
-    Half of the choice falls evenly, so that no place is forgotten. It depends on the counters
-    and the sizes alone.
-
-    Reference:
-        Wu et al., A comprehensive study of non-adaptive and residual-based adaptive sampling for
-        physics-informed neural networks, CMAME 2023, equation 2 with k = c = 1; drawn by
-        Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006.
-    """
-    # Beyond all numbers that the batch itself was drawn with.
-    bits = np.random.Philox(key=seed, counter=[0, 1, stream, step])
-    u = torch.from_numpy(np.random.Generator(bits).random(len(sizes)))
-    sizes = sizes.double().cpu()
-    weights = 1 + sizes / sizes.mean().clamp(min=torch.finfo(sizes.dtype).tiny)
-    return (-u.log() / weights).topk(count, largest=False, sorted=False).indices

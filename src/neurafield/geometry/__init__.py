@@ -5,6 +5,7 @@ be imported here.
 """
 
 from .cameras import Camera as Camera
+from .extent import Extent as Extent
 from .frame import Frame as Frame
 from .grid import Grid as Grid
 from .poses import Pose as Pose

@@ -8,6 +8,7 @@ from ._base import AbstractMap as AbstractMap
 from .differential import Jacobian as Jacobian
 from .differential import Laplacian as Laplacian
 from .differential import ValueAndGradient as ValueAndGradient
+from .helmholtz import HelmholtzEquation as HelmholtzEquation
 from .identity import Identity as Identity
 from .level_of_detail import LevelOfDetail as LevelOfDetail
 from .residual import Residual as Residual

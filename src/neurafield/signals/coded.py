@@ -1,4 +1,4 @@
-"""Observations of one thing among several that a field holds."""
+"""A signal with a fixed latent code appended to its coordinates."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ from ._base import AbstractSignal
 
 
 class Coded(AbstractSignal):
-    """A signal whose points get a code as their last coordinates, the same for all of them.
+    """A signal with a fixed latent code appended to its coordinates.
 
-    One field then holds several shapes: a constraint each, with a code each;
-    `composition.FixedInputs` reads the field at one of the codes, or between them.
+    One field can then represent several shapes, with one constraint and one code per shape.
+    `composition.FixedInputs` evaluates the field at one of the codes, or between them.
 
     Args:
-        signal: What was observed, at points.
-        code: The coordinates to append, in [-1, 1].
+        signal: Signal whose queries are points.
+        code: Coordinates to append, in [-1, 1].
 
     Raises:
         SignalError: If the code is empty or not finite.

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
+from .._blocks import in_blocks
 from ..derivatives import operators
 from ..errors import ArgumentError
 
@@ -34,12 +35,9 @@ class Samples:
 
     def __call__(self, places: Float64[np.ndarray, "n 3"]) -> Float32[np.ndarray, " n"]:
         """Value less level at each place."""
-        found = np.empty(len(places), np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(places), BLOCK):
-                x = self._coords(places[start : start + BLOCK])
-                found[start : start + BLOCK] = self._checked(x, self.implicit(x))
-        return found
+        if not len(places):
+            return np.empty(0, np.float32)
+        return in_blocks(self._values, places, size=BLOCK).numpy()
 
     def with_gradient(
         self, places: Float64[np.ndarray, "n 3"]
@@ -53,6 +51,10 @@ class Samples:
                 found[start : start + BLOCK] = self._checked(x, values)
                 slopes[start : start + BLOCK] = jacobian[:, 0].cpu().numpy()
         return found, np.nan_to_num(slopes, copy=False, posinf=0, neginf=0)
+
+    def _values(self, places: Float64[np.ndarray, "n 3"]) -> Tensor:
+        x = self._coords(places)
+        return torch.from_numpy(self._checked(x, self.implicit(x)))
 
     def _coords(self, places: Float64[np.ndarray, "n 3"]) -> Tensor:
         return torch.from_numpy(places).float().to(self._device.device)
