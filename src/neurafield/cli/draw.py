@@ -45,7 +45,9 @@ def run(arguments: argparse.Namespace, file: FieldFile) -> int:
         if output is not None:
             check_can_write(output, force=arguments.force)
     scenery_at = _sceneries(arguments, file, layout)
-    see = _cameras(arguments, max(scenery_at(turn).clearance.radius for turn in (0.0, 0.5, 1.0)))
+    see = _cameras(
+        arguments, max(scenery_at(turn).distance_grid.radius for turn in (0.0, 0.5, 1.0))
+    )
     samples = arguments.samples or 2
     covered = []
 
