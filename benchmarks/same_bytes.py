@@ -1,8 +1,8 @@
-"""Proof that a change keeps the mathematics: the bytes of short fits, before and after.
+"""Proof that a change preserves the mathematics: the bytes of short fits, before and after.
 
 Each fit has a fixed number of steps and a fixed seed. Its tensors are hashed one by one (SHA-256 of
-their bytes) and its losses are kept with all digits. Both depend on the processor, the number of
-threads and the version of torch, so the two runs that are compared must share these:
+their bytes) and its losses are recorded with all digits. Both depend on the processor, the number
+of threads and the version of torch, so the two runs that are compared must share these:
 
     python -m benchmarks.same_bytes --record before.json     # on the old commit
     python -m benchmarks.same_bytes --against before.json    # on the new one

@@ -1,5 +1,5 @@
-// The gradient of those rows of a grid's table that points touch, at a cost that does not depend on
-// the size of the table.
+// Gradient of only those rows of a grid's table that points touch, at a cost independent of the
+// size of the table.
 #pragma once
 
 #include "grid_source.hpp"
@@ -7,25 +7,25 @@
 namespace {
 
 // Memory for one level at a time: pairs of (row, corner), sorted from one half into the other, and
-// the corners' weights.
+// the weights of the corners.
 std::int64_t touch_size(const Grid& grid) {
-  return round_up(5 * (grid.num_points << grid.dim), 16);  // Floats; a pair is as large as two.
+  return round_up(5 * (grid.num_points << grid.dim), 16);  // In floats; a pair takes two.
 }
 
 struct GridTouchedGradient {
   const GridSource* source;
-  std::int64_t* rows;  // Each level has its own stretch of these two,
+  std::int64_t* rows;  // Each level has its own range of these two,
   float* grad_rows;
-  const std::int64_t* begin;  // which begins here
-  std::int64_t* count;        // and has so many rows.
-  float* scratch;             // One share for each thread.
-  int* taken;                 // Whether a share is in use.
+  const std::int64_t* begin;  // which starts here
+  std::int64_t* count;        // and has this many rows.
+  float* scratch;             // One share per thread.
+  int* taken;                 // Nonzero if a share is in use.
   int shares;
 };
 
 int bit_length(std::uint64_t value) { return value ? 64 - __builtin_clzll(value) : 0; }
 
-// Sorts by the bits [low, high), equal ones left in their order. Returns where the result is.
+// Stable sort by the bits [low, high). Returns the buffer that holds the result.
 std::uint64_t* sort_by_bits(std::uint64_t* from, std::uint64_t* to, std::int64_t count, int low,
                             int high) {
   const int passes = (high - low + 10) / 11;

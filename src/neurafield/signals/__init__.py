@@ -1,8 +1,8 @@
-"""Signals: what was observed, read from files, drawn in batches, written back to files.
+"""Signals: observations that are read from files, drawn in batches and written back.
 
-The one type is `AbstractSignal`: it draws `(query, target)` pairs. `AbstractGridSignal` is the
-kind on regular grids, and its layout is all of it but the values. A field is only ever called
-here; nothing from `field`, `maps`, `fit` or above may be imported.
+The one type is `AbstractSignal`: it draws `(query, target)` pairs. `AbstractGridSignal` is the kind
+on regular grids; its layout holds everything except the values. A field is used here only as a
+function; nothing from `fields`, `maps`, `fit` or above is imported.
 """
 
 from ._base import AbstractGridSignal as AbstractGridSignal
