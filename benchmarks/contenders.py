@@ -82,7 +82,7 @@ def eager_hash_grid(encoding: HashGrid, x: Tensor) -> Tensor:
         cells = torch.tensor(level.cells)
         position = (x + 1) / 2 * cells
         cell = position.floor().long().clamp(max=cells - 1)
-        place = position - cell
+        offset = position - cell
         vertices = cell[:, None, :] + corners
         if level.kind == "hashed":
             index = vertices[..., -1] * primes[0]
@@ -94,7 +94,7 @@ def eager_hash_grid(encoding: HashGrid, x: Tensor) -> Tensor:
             for axis in range(1, dim):
                 index = index * (level.cells[axis] + 1) + vertices[..., axis]
         found = nn.functional.embedding(index + level.offset, encoding.table)
-        sides = torch.where(corners.bool(), place[:, None, :], 1 - place[:, None, :])
+        sides = torch.where(corners.bool(), offset[:, None, :], 1 - offset[:, None, :])
         outputs.append((found * sides.prod(-1, keepdim=True)).sum(1))
     return torch.cat(outputs, -1)
 

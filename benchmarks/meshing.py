@@ -80,8 +80,8 @@ def dense(name: str, resolution: int) -> dict[str, object]:
     with torch.inference_mode():
         for row, x in enumerate(axis):
             y, z = torch.meshgrid(axis, axis, indexing="ij")
-            places = torch.stack([torch.full_like(y, float(x)), y, z], -1).reshape(-1, 3)
-            parts = [field(part) for part in places.split(16_384)]
+            points = torch.stack([torch.full_like(y, float(x)), y, z], -1).reshape(-1, 3)
+            parts = [field(part) for part in points.split(16_384)]
             values[row] = torch.cat(parts).reshape(y.shape).numpy()
     vertices, faces, *_ = skimage.measure.marching_cubes(values, 0.0)
     figures = {
@@ -91,8 +91,8 @@ def dense(name: str, resolution: int) -> dict[str, object]:
         "memory_gb": memory(),
     }
     cell = 2 / resolution
-    places = torch.from_numpy(vertices.astype(np.float64)) * cell - 1
-    whole = Mesh(places, torch.from_numpy(faces.astype(np.int64)))
+    points = torch.from_numpy(vertices.astype(np.float64)) * cell - 1
+    whole = Mesh(points, torch.from_numpy(faces.astype(np.int64)))
     return {**figures, "apart_cells": round(apart(extract(field, resolution), whole) / cell, 3)}
 
 

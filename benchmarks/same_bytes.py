@@ -124,7 +124,7 @@ def volume(folder: Path) -> Path:
     return path
 
 
-def bodies(folder: Path) -> dict[str, Path]:
+def meshes(folder: Path) -> dict[str, Path]:
     """Meshes of a bumpy ball and of a torus; points of the ball with and without normals."""
     import trimesh
 
@@ -173,7 +173,7 @@ def disc(optimizer: Callable[[nn.Module], torch.optim.Optimizer], steps: int) ->
 
 def all_fits(folder: Path) -> dict[str, Callable[[], Found]]:
     """Every fit by its name."""
-    photo, shapes = picture(folder), bodies(folder)
+    photo, shapes = picture(folder), meshes(folder)
     steps = ("--steps", "40")
     return {
         "image": lambda: fit(folder, "image", photo, "--steps", "120"),

@@ -58,8 +58,8 @@ with torch.no_grad():
 def energy_above(picture: np.ndarray, cycles: int) -> float:
     spectrum = np.abs(np.fft.fft2(picture - picture.mean())) ** 2
     along = np.abs(np.fft.fftfreq(len(picture), 1 / len(picture)))
-    beyond = np.maximum(along[:, None], along[None, :]) > cycles
-    return float(spectrum[beyond].sum() / spectrum.sum())
+    above = np.maximum(along[:, None], along[None, :]) > cycles
+    return float(spectrum[above].sum() / spectrum.sum())
 
 
 def low_passed(cycles: int) -> float:

@@ -28,8 +28,8 @@ std::vector<std::uint32_t> order_in_space(const double* points, std::size_t coun
     std::uint64_t key = 0;
     for (std::size_t k = 0; k < 3; ++k) {
       // Points outside [-1.25, 1.25] fall into the border cells; NaN falls into the first.
-      const double place = (points[3 * i + k] + 1.25) * (1024 / 2.5);
-      const double inside = place > 0.0 ? std::min(place, 1023.0) : 0.0;
+      const double scaled = (points[3 * i + k] + 1.25) * (1024 / 2.5);
+      const double inside = scaled > 0.0 ? std::min(scaled, 1023.0) : 0.0;
       key |= spread(static_cast<std::uint64_t>(inside)) << k;
     }
     keys[i] = key << 32 | i;

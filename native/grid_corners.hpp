@@ -62,7 +62,7 @@ inline Vec multiply_add(Vec x, float slope, Vec constant) {
 // The cell of each coordinate and the position in it, in [0, 1].
 struct Cells {
   IntVec cell;
-  Vec place;
+  Vec fraction;
 };
 
 inline Cells find_cells(Vec x, std::int64_t num_cells) {
@@ -71,14 +71,14 @@ inline Cells find_cells(Vec x, std::int64_t num_cells) {
   IntVec cell = __builtin_convertvector(multiply_add(x, half, splat(half)), IntVec);
   cell = cell > last ? IntVec{} + last : cell;
   // half - cell is exact.
-  Vec place = multiply_add(x, half, half - __builtin_convertvector(cell, Vec));
+  Vec fraction = multiply_add(x, half, half - __builtin_convertvector(cell, Vec));
   // The position was rounded up to the next vertex.
-  const IntVec over = place < 0.0f;
-  return {cell + over, place - __builtin_convertvector(over, Vec)};
+  const IntVec over = fraction < 0.0f;
+  return {cell + over, fraction - __builtin_convertvector(over, Vec)};
 }
 
-inline Vec smooth_weight(Vec place) { return place * place * (3.0f - 2.0f * place); }
-inline Vec smooth_slope(Vec place) { return 6.0f * place * (1.0f - place); }
+inline Vec smooth_weight(Vec fraction) { return fraction * fraction * (3.0f - 2.0f * fraction); }
+inline Vec smooth_slope(Vec fraction) { return 6.0f * fraction * (1.0f - fraction); }
 
 // Per-axis data from which the rows of a level are computed. The last axis is contiguous.
 template <int D>
@@ -217,11 +217,11 @@ void find_corners_of_kind(const GridLevel& level, bool smooth, const float* coor
     for (int a = 0; a < D; ++a) {
       const Cells found = find_cells(load(coords + a * stride + p), level.cells[a]);
       cells[a] = found.cell;
-      const Vec high = smooth ? smooth_weight(found.place) : found.place;
+      const Vec high = smooth ? smooth_weight(found.fraction) : found.fraction;
       const Vec low = 1.0f - high;
       if (axes) {
         store(axes->weight[a] + p, high);
-        store(axes->slope[a] + p, smooth ? smooth_slope(found.place) : splat(1.0f));
+        store(axes->slope[a] + p, smooth ? smooth_slope(found.fraction) : splat(1.0f));
       }
       if (a == 0) {
         weights[0] = low;

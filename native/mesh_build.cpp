@@ -66,9 +66,9 @@ class MeshTreeBuilder {
     for (std::size_t t = 0; t < boxes_.size(); ++t) {
       order_[t] = static_cast<std::int32_t>(t);
       for (int i = 0; i < 9; ++i) {
-        const auto place = static_cast<float>(tree.corners_[9 * t + static_cast<std::size_t>(i)]);
-        boxes_[t].low[i % 3] = std::min(boxes_[t].low[i % 3], place);
-        boxes_[t].high[i % 3] = std::max(boxes_[t].high[i % 3], place);
+        const auto coordinate = static_cast<float>(tree.corners_[9 * t + static_cast<std::size_t>(i)]);
+        boxes_[t].low[i % 3] = std::min(boxes_[t].low[i % 3], coordinate);
+        boxes_[t].high[i % 3] = std::max(boxes_[t].high[i % 3], coordinate);
       }
     }
     Range all{0, static_cast<std::int64_t>(order_.size()), 0, Box()};
@@ -187,8 +187,8 @@ class MeshTreeBuilder {
 
   static int bin_of(const Box& box, const Box& middles, int axis) {
     const float extent = middles.high[axis] - middles.low[axis];
-    const float place = (box.middle(axis) - middles.low[axis]) / extent;
-    return std::min(kBins - 1, static_cast<int>(place * kBins));
+    const float position = (box.middle(axis) - middles.low[axis]) / extent;
+    return std::min(kBins - 1, static_cast<int>(position * kBins));
   }
 
   void try_axis(const Range& range, const Box& middles, int axis, Split& best) const {
@@ -200,20 +200,20 @@ class MeshTreeBuilder {
       bins[bin].add(box(i));
       ++counts[bin];
     }
-    float behind[kBins];  // Cost of the bins from here on.
+    float remaining[kBins];  // Cost of the bins from here on.
     Box right;
     std::int64_t count = 0;
     for (int bin = kBins - 1; bin > 0; --bin) {
       right.add(bins[bin]);
       count += counts[bin];
-      behind[bin] = right.area() * static_cast<float>(leaves_for(count));
+      remaining[bin] = right.area() * static_cast<float>(leaves_for(count));
     }
     Box left;
     count = 0;
     for (int bin = 1; bin < kBins; ++bin) {
       left.add(bins[bin - 1]);
       count += counts[bin - 1];
-      const float cost = left.area() * static_cast<float>(leaves_for(count)) + behind[bin];
+      const float cost = left.area() * static_cast<float>(leaves_for(count)) + remaining[bin];
       if (count > 0 && count < range.size() && cost < best.cost) best = {axis, bin, cost};
     }
   }

@@ -135,20 +135,20 @@ inline void nearest_on_triangle(const double* corners, const double* x, double* 
   for (int i = 0; i < 9; ++i) d[i / 3][i % 3] = corners[i] - x[i % 3];
   for (int i = 0; i < 3; ++i) {
     const double *a = d[i], *b = d[(i + 1) % 3];
-    double along = 0.0, length2 = 0.0, distance2 = 0.0, place[3];
+    double along = 0.0, length2 = 0.0, distance2 = 0.0, offset[3];
     for (int k = 0; k < 3; ++k) {
       along -= a[k] * (b[k] - a[k]);
       length2 += (b[k] - a[k]) * (b[k] - a[k]);
     }
     const double t = !(along > 0.0) ? 0.0 : along >= length2 ? 1.0 : along / length2;
     for (int k = 0; k < 3; ++k) {
-      place[k] = a[k] + t * (b[k] - a[k]);
-      distance2 += place[k] * place[k];
+      offset[k] = a[k] + t * (b[k] - a[k]);
+      distance2 += offset[k] * offset[k];
     }
     longest2 = length2 > longest2 ? length2 : longest2;
     if (i > 0 && !(distance2 < least)) continue;
     least = distance2;
-    for (int k = 0; k < 3; ++k) nearest[k] = x[k] + place[k];
+    for (int k = 0; k < 3; ++k) nearest[k] = x[k] + offset[k];
   }
   double length2 = 0.0, height = 0.0;
   for (int k = 0; k < 3; ++k) {

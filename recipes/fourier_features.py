@@ -75,8 +75,8 @@ def text(size: int, seed: int = 0) -> Float[np.ndarray, "size size 3"]:
     for _ in range(12):
         font = ImageFont.load_default(int(rng.integers(48, 144)))
         colour = tuple(int(value) for value in rng.integers(0, 200, 3))
-        place = (int(rng.integers(-20, 420)), int(rng.integers(-10, 440)))
-        draw.text(place, str(rng.choice(WORDS)), font=font, fill=colour)
+        position = (int(rng.integers(-20, 420)), int(rng.integers(-10, 440)))
+        draw.text(position, str(rng.choice(WORDS)), font=font, fill=colour)
     return middle(page, size)
 
 

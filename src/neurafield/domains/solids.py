@@ -70,8 +70,8 @@ class Box(AbstractSolid):
 
     def signed_distance(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch"]:
         check_last_axis(self, x, self.dim)
-        beyond = torch.maximum(x.new_tensor(self.low) - x, x - x.new_tensor(self.high))
-        return beyond.clamp(min=0).norm(dim=-1) + beyond.amax(-1).clamp(max=0)
+        outside = torch.maximum(x.new_tensor(self.low) - x, x - x.new_tensor(self.high))
+        return outside.clamp(min=0).norm(dim=-1) + outside.amax(-1).clamp(max=0)
 
     def distance_factor(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch"]:
         check_last_axis(self, x, self.dim)
@@ -95,10 +95,10 @@ class Box(AbstractSolid):
         face = torch.searchsorted(ends, u[:, -1].contiguous()).clamp(max=len(ends) - 1)
         # The last coordinate chooses the face; the others are the position on it.
         axis = face // 2
-        place = torch.cat([u[:, :-1], torch.zeros_like(u[:, :1])], dim=1)
+        position = torch.cat([u[:, :-1], torch.zeros_like(u[:, :1])], dim=1)
         order = torch.arange(self.dim).expand(len(u), -1)
-        place = place.gather(1, (order - (order > axis[:, None]).long()).clamp(min=0))
-        x = low + sizes * place
+        position = position.gather(1, (order - (order > axis[:, None]).long()).clamp(min=0))
+        x = low + sizes * position
         at = torch.where(face % 2 == 1, high[axis], low[axis])
         return x.scatter(1, axis[:, None], at[:, None])
 

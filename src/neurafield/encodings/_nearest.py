@@ -86,10 +86,10 @@ def slopes(
     base = active.long().argmax(-1, keepdim=True)
     origin = corners.gather(-2, base[..., None].expand(*base.shape, corners.shape[-1]))
     edges = torch.where(active[..., None], corners - origin, 0)
-    places = torch.arange(corners.shape[-2], device=corners.device)
-    idle = (~active | (places == base)).to(corners)
+    indices = torch.arange(corners.shape[-2], device=corners.device)
+    idle = (~active | (indices == base)).to(corners)
     tail = torch.linalg.solve(edges @ edges.mT + torch.diag_embed(idle), edges)
-    return torch.where((places == base)[..., None], -tail.sum(-2, keepdim=True), tail), base
+    return torch.where((indices == base)[..., None], -tail.sum(-2, keepdim=True), tail), base
 
 
 def spatial_order(points: Float[Tensor, "n d"]) -> Int64[Tensor, " n"]:
@@ -131,9 +131,9 @@ def _coordinates(
     return torch.stack(found, dim=-1) / safe[..., None], regular
 
 
-def _with_zero(values: Tensor, place: int) -> Tensor:
+def _with_zero(values: Tensor, position: int) -> Tensor:
     zero = torch.zeros_like(values[..., :1])
-    return torch.cat([values[..., :place], zero, values[..., place:]], dim=-1)
+    return torch.cat([values[..., :position], zero, values[..., position:]], dim=-1)
 
 
 def _search(x: Tensor, vertices: Tensor, simplices: Tensor, count: int) -> Tensor:
@@ -177,8 +177,8 @@ class _Index:
                 distances = self._distances(x[part], candidates, new, best[part, -1:])
                 distances = torch.cat([best[part], distances], dim=1)
                 candidates = torch.cat([items[part], candidates], dim=1)
-                best[part], place = distances.topk(count, largest=False)
-                items[part] = candidates.gather(1, place)
+                best[part], position = distances.topk(count, largest=False)
+                items[part] = candidates.gather(1, position)
                 bound[part[:, None], chosen] = torch.inf
             left = left[bound[left].amin(1) < best[left, -1]]
             # Larger steps for the few queries with many blocks in reach.
@@ -199,8 +199,8 @@ class _Index:
         found.scatter_(1, likely, torch.where(new.gather(1, likely), first, torch.inf))
         limit = limit.minimum(found.gather(1, likely))
         lower.scatter_(1, likely, torch.inf)
-        query, place = (lower < limit).nonzero().unbind(1)
-        found[query, place] = self._exact(x[query], candidates[query, place])
+        query, position = (lower < limit).nonzero().unbind(1)
+        found[query, position] = self._exact(x[query], candidates[query, position])
         return found
 
     def _exact(self, x: Float[Tensor, "q d"], items: Int64[Tensor, " q"]) -> Float[Tensor, " q"]:
@@ -232,15 +232,15 @@ def _search_stacked(info: Any, axes: tuple[Any, ...], *inputs: Any) -> tuple[Ten
         return torch.ops.neurafield.nearest(x, vertices, simplices, count), 0
     own_axes = (None if axes[0] is None else 0, *axes[1:3])
 
-    def one(place: int) -> Tensor:
+    def one(position: int) -> Tensor:
         own = (
-            value if axis is None else value.select(axis, place)
+            value if axis is None else value.select(axis, position)
             for value, axis in zip((x, vertices, simplices), own_axes, strict=True)
         )
         found: Tensor = torch.ops.neurafield.nearest(*own, count)
         return found
 
-    return torch.stack([one(place) for place in range(info.batch_size)]), 0
+    return torch.stack([one(position) for position in range(info.batch_size)]), 0
 
 
 _library = torch.library.Library("neurafield", "FRAGMENT")

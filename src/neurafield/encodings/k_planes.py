@@ -20,8 +20,8 @@ class KPlanes(AbstractFactors):
 
     $y_l(x) = \prod_{a < b} P_{l,ab}(x_a, x_b)$ for each level $l$ of $2^l n$ cells; the output
     concatenates all levels, coarsest first. A product is large only where all planes agree: it
-    selects single points, while a sum selects whole lines. Beyond [-1, 1] the border's value goes
-    on; a NaN coordinate gives NaN features.
+    selects single points, while a sum selects whole lines. Outside [-1, 1] the border value is
+    repeated; a NaN coordinate gives NaN features.
 
     Use when a volume or a moving scene must fit into the memory of planes: products, even with a
     linear layer after them, distinguish points. With a time axis, static content stays in the

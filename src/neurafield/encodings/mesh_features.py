@@ -175,8 +175,8 @@ class MeshFeatures(AbstractEncoding):
         origin = corners.gather(-2, base[..., None].expand(*base.shape, self.in_dim))[..., 0, :]
         away = torch.cat([(known - origin)[None], moving])
         weights = torch.einsum("...cd,p...d->p...c", matrix, away)
-        places = torch.arange(self.num_corners, device=base.device)
-        start = (places == base).to(weights)
+        indices = torch.arange(self.num_corners, device=base.device)
+        start = (indices == base).to(weights)
         weights = torch.cat([weights[:1] + start, weights[1:]])
         rows = self.table[names].double()
         streams = torch.einsum("p...c,...cf->p...f", weights, rows).to(dtype)

@@ -217,20 +217,20 @@ def _left_by_affine(values: NDArray[np.floating], sides: Sequence[int]) -> NDArr
     total = prod(sides)
     count = np.maximum(np.bincount(cell, minlength=total), 1)
     left = np.zeros(total)
-    places = []
+    axes = []
     for axis, n in enumerate(shape):
-        place = np.broadcast_to(
+        offset = np.broadcast_to(
             np.arange(n, dtype=float).reshape([-1 if a == axis else 1 for a in range(len(shape))]),
             shape,
         ).ravel()
-        place = place - (np.bincount(cell, place, total) / count)[cell]
-        places.append((place, np.bincount(cell, place**2, total)))
+        offset = offset - (np.bincount(cell, offset, total) / count)[cell]
+        axes.append((offset, np.bincount(cell, offset**2, total)))
     for channel in np.moveaxis(values, -1, 0):
         own = channel.ravel().astype(float)
         own = own - (np.bincount(cell, own, total) / count)[cell]
         left += np.bincount(cell, own**2, total)
-        for place, spread in places:
-            slope = np.bincount(cell, own * place, total)
+        for offset, spread in axes:
+            slope = np.bincount(cell, own * offset, total)
             left -= np.divide(slope**2, spread, out=np.zeros(total), where=spread > 0)
     # The residual of a constant is rounding, about 1e-16 of its square.
     left[left < 1e-12 * np.square(values, dtype=float).sum()] = 0

@@ -67,8 +67,8 @@ class OneBlob(AbstractEncoding):
         return Jet(self._between_edges(below.streams), x.weights)
 
     def _edges(self, x: Tensor) -> Tensor:
-        numbers = torch.arange(self.num_bins + 1, dtype=x.dtype, device=x.device)
-        return 2 * numbers / self.num_bins - 1
+        edges = torch.arange(self.num_bins + 1, dtype=x.dtype, device=x.device)
+        return 2 * edges / self.num_bins - 1
 
     def _between_edges(self, below: Tensor) -> Tensor:
         """Mass between neighbouring edges, from the distribution function at each edge."""

@@ -157,8 +157,8 @@ class PointFeatures(AbstractEncoding):
         known = torch.where(nan, 0, x.value)
         moving = torch.where((known.abs() <= 1) & ~nan, x.streams[1:], 0)
         inside = known.clamp(-1, 1)
-        numbers = torch.arange(self.num_points, device=x.value.device)[:, None]
-        found = nearest(inside, self.points, numbers, self.num_neighbours + 1)
+        simplices = torch.arange(self.num_points, device=x.value.device)[:, None]
+        found = nearest(inside, self.points, simplices, self.num_neighbours + 1)
         # Neighbours are fixed, on a new second-to-last axis. In float64, because of cancellation
         # where points nearly coincide.
         away = inside.double()[..., None, :] - self.points[found].double()
@@ -213,6 +213,6 @@ def _even_points(count: int, shift: Float[Tensor, " d"]) -> Float[Tensor, "n d"]
     for _ in range(64):
         ratio = (1 + ratio) ** (1 / (dim + 1))
     steps = ratio ** -torch.arange(1, dim + 1, dtype=torch.float64)
-    places = shift + torch.arange(count, dtype=torch.float64)[:, None] * steps
-    points = (2 * (places % 1) - 1).float()
+    sequence = shift + torch.arange(count, dtype=torch.float64)[:, None] * steps
+    points = (2 * (sequence % 1) - 1).float()
     return points if points.is_meta else points[spatial_order(points)]

@@ -103,8 +103,8 @@ class SparseGrid(AbstractEncoding):
                     f"{stored}."
                 )
         self.levels = indexed_levels(self.cells, num_vertices)
-        numbers = [torch.arange(n) for n in num_vertices]
-        self.register_buffer("keys", self._joined(numbers))
+        indices = [torch.arange(n) for n in num_vertices]
+        self.register_buffer("keys", self._joined(indices))
         first = torch.empty(sum(num_vertices), features)
         self.table = nn.Parameter(first.uniform_(-1e-4, 1e-4, generator=generator))
 
@@ -152,8 +152,8 @@ class SparseGrid(AbstractEncoding):
         grid.keys = grid._joined(keys)
         return grid
 
-    def _joined(self, numbers: Sequence[Int64[Tensor, " _"]]) -> Int64[Tensor, " rows"]:
-        pairs = zip(self.levels.first_keys, numbers, strict=True)
+    def _joined(self, indices: Sequence[Int64[Tensor, " _"]]) -> Int64[Tensor, " rows"]:
+        pairs = zip(self.levels.first_keys, indices, strict=True)
         return torch.cat([first + own for first, own in pairs])
 
     def check_state(self) -> None:

@@ -48,5 +48,5 @@ class Coded(AbstractSignal):
         return torch.cat([x, x.new_tensor(self.code).expand(len(x), -1)], dim=1), target
 
     def fingerprint(self) -> str:
-        told = json.dumps([self.signal.fingerprint(), self.code])
-        return hashlib.sha256(told.encode()).hexdigest()
+        text = json.dumps([self.signal.fingerprint(), self.code])
+        return hashlib.sha256(text.encode()).hexdigest()

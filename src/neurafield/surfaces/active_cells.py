@@ -167,7 +167,7 @@ def _entered(grid: Grid, cells: Key, pattern: Int64[np.ndarray, " n"]) -> Key:
         axis, side = divmod(number, 2)
         whole = int(_BITS[list(face)].sum())
         crossed = (pattern & whole != 0) & (pattern & whole != whole)
-        beyond = index[:, axis] + 2 * side - 1
-        crossed &= (beyond >= 0) & (beyond < grid.counts[axis])
+        neighbour = index[:, axis] + 2 * side - 1
+        crossed &= (neighbour >= 0) & (neighbour < grid.counts[axis])
         found.append(cells[crossed] + (2 * side - 1) * grid.strides[axis])
     return distinct(np.concatenate(found))

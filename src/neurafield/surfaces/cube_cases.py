@@ -114,7 +114,7 @@ def _triangulation(loop: Loop) -> list[tuple[int, int, int]] | None:
         sides += [(loop[apex], loop[-1])] if apex < len(loop) - 2 else []
         if any(_FACES_OF_EDGE[a] & _FACES_OF_EDGE[b] for a, b in sides):
             continue
-        before, behind = _triangulation(loop[: apex + 1]), _triangulation(loop[apex:])
-        if before is not None and behind is not None:
-            return [(loop[0], loop[apex], loop[-1]), *before, *behind]
+        before, after = _triangulation(loop[: apex + 1]), _triangulation(loop[apex:])
+        if before is not None and after is not None:
+            return [(loop[0], loop[apex], loop[-1]), *before, *after]
     return None

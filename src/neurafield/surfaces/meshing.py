@@ -93,7 +93,7 @@ def extract(
         faces (`cube_cases`), so that meshes are closed and manifold.
     """
     check_count("extract", low=2, high=MOST, resolution=resolution)
-    tell = progress or (lambda done: None)
+    report = progress or (lambda done: None)
     if lipschitz is not None:
         check_positive("extract", lipschitz=lipschitz)
     low, high = box
@@ -106,12 +106,12 @@ def extract(
         bound = None if bound is None else max(bound, 1.0)
     samples = Samples(implicit, level)
     blocks = surface_blocks(grid, samples, bound)
-    cells, known = crossed_cells(grid, samples, blocks, lambda done: tell(0.5 * done))
+    cells, known = crossed_cells(grid, samples, blocks, lambda done: report(0.5 * done))
     cells, known = with_neighbours(grid, samples, cells, known)
     if not len(cells):
         raise NoSurfaceError(level, samples.lowest, samples.highest)
     surface = polygons(grid, cells, known)
-    points, normals = place_vertices(grid, samples, surface, lambda done: tell(0.5 + 0.5 * done))
+    points, normals = place_vertices(grid, samples, surface, lambda done: report(0.5 + 0.5 * done))
     return Mesh(
         torch.from_numpy(points), torch.from_numpy(surface.faces), torch.from_numpy(normals)
     )
