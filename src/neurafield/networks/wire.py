@@ -26,8 +26,8 @@ class Wire(AbstractNetwork):
 
     Everything is computed on pairs of real channels, $h = u + i v$. A complex weight counts as two
     parameters: hidden layer i > 1 has `2 width (width + 1)`, the first `width (in_dim + 1)` and the
-    last `(2 width + 1) out_dim`. A `width` of w has as many parameters as a real network of width
-    $\sqrt 2\, w$.
+    last `(2 width + 1) out_dim`. A `width` of w has about as many parameters as a real network of
+    width $\sqrt 2\, w$.
 
     Use when pictures must be learned in few steps, or noisy ones restored: wavelets are local in
     space and in frequency. Fails when derivatives of high order matter or `scale` is too large: few
