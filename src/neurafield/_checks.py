@@ -1,4 +1,4 @@
-"""Argument checks with messages of one form: `Owner: expected X, got Y. Hint.`"""
+"""Every check of an argument, with one message shape: `Owner: expected X, got Y. Hint.`"""
 
 import math
 

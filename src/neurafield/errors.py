@@ -1,11 +1,11 @@
-"""Errors about files, so that callers can tell bad input from a bug; and three notices.
+"""Errors that name a file, so that callers can tell bad input from a bug; and three notices.
 
 Wrong arguments to a Python function raise plain `ValueError` or `TypeError` instead.
 """
 
 
 class NeurafieldError(ValueError):
-    """Base class of the errors below. The message is one sentence that names the remedy."""
+    """The base of both. Its text is one sentence that names the way out."""
 
 
 class SignalError(NeurafieldError):
