@@ -1,4 +1,4 @@
-"""The page of all components is current, and each of them says what it must."""
+"""The page of components is up to date, and every component has all required parts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from torch import nn
 
-from docs.components import PAGE, PLACES, ROOMS, defaults_of, github_maths, page, parts_of
+from docs.components import PAGE, STRUCTURES, SUBPACKAGES, defaults_of, github_maths, page, parts_of
 from neurafield import Placed, Scene
 from neurafield._component import registry
 from neurafield.encodings import Octree, Positional
 
 from .cases import ENCODING_CASES, Case
 
-COMPONENTS = [cls for _, room, base in ROOMS for cls in registry(room, base).values()]
+COMPONENTS = [
+    cls for _, subpackage, base in SUBPACKAGES for cls in registry(subpackage, base).values()
+]
 MAX_LINES = 250
 
 
@@ -28,9 +30,9 @@ def test_the_page_would_notice_a_change(monkeypatch: pytest.MonkeyPatch) -> None
     assert page() != before
 
 
-def test_places_are_on_the_page_and_examples_too() -> None:
-    for place in PLACES:
-        assert f"### {place.__name__}\n\n{github_maths(parts_of(place).line)}" in page()
+def test_structures_are_on_the_page_and_examples_too() -> None:
+    for structure in STRUCTURES:
+        assert f"### {structure.__name__}\n\n{github_maths(parts_of(structure).line)}" in page()
     assert parts_of(Octree).example.startswith(">>> tree = Octree.from_points(")
     for component in (*COMPONENTS, Placed, Scene, Octree):
         assert f"```pycon\n{parts_of(component).example}\n```" in page()
@@ -125,8 +127,12 @@ def long_files(folder: Path, most: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("room", [room for _, room, _ in ROOMS], ids=lambda room: room.__name__)
-def test_no_component_is_long(room: Any) -> None:
-    folder = Path(room.__file__).parent
+@pytest.mark.parametrize(
+    "subpackage",
+    [subpackage for _, subpackage, _ in SUBPACKAGES],
+    ids=lambda subpackage: subpackage.__name__,
+)
+def test_no_component_is_long(subpackage: Any) -> None:
+    folder = Path(subpackage.__file__).parent
     assert long_files(folder, MAX_LINES) == []
     assert long_files(folder, 60), "the check can fail"

@@ -15,20 +15,20 @@ class ArgumentError(NeurafieldError):
 
 
 class SignalError(NeurafieldError):
-    """A signal cannot be read, sampled or written."""
+    """Raised when a signal cannot be read, sampled or written."""
 
 
 class FieldFileError(NeurafieldError):
-    """A field file or a checkpoint is damaged, foreign, or belongs to another run."""
+    """Raised when a field file or checkpoint is damaged, foreign, or belongs to another run."""
 
 
 class KernelNotice(UserWarning):
-    """A slower version of an operation runs than the compiled one; said once for each reason."""
+    """Warns, once per reason, that a slower version of an operation runs than the compiled one."""
 
 
 class DerivativeNotice(UserWarning):
-    """Derivatives come by a slower way than a rule would give; said once for each reason."""
+    """Warns, once per reason, that derivatives are computed by a slower method than a jet rule."""
 
 
 class SamplingNotice(UserWarning):
-    """A problem is sampled too coarsely for what was asked; names the number that would do."""
+    """Warns that a problem is sampled too coarsely, and names a sufficient number of samples."""
