@@ -51,8 +51,7 @@ def cases_of(rings: type) -> list[Case]:
 
 def test_it_keeps_the_promises_of_the_librarys_own(rings: type, device: str) -> None:
     for case in cases_of(rings):
-        for batch in [(), (5,), (2, 3), (0,)]:
-            battery.check_shape(case, batch, device)
+        battery.check_shape(case, device)
         battery.check_samples_are_independent(case, device)
         battery.check_gradients(case)
         battery.check_gradient_is_finite_at_awkward_points(case, device)
@@ -70,13 +69,12 @@ def test_compilers_accept_it(rings: type) -> None:
         jets.test_torch_compile_accepts_jets(case)
 
 
-@pytest.mark.parametrize("kind", ["laplacian", "each", "none", "signed"])
-def test_its_jet_by_rule_is_autodiff(rings: type, kind: str) -> None:
+def test_its_jet_by_rule_is_autodiff(rings: type) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", DerivativeNotice)
         for case in cases_of(rings):
             for at_root in (True, False):
-                jets.check_jet(case, jets.weights_of(kind, 3), at_root=at_root)
+                jets.check_jet(case, at_root=at_root)
 
 
 def test_its_jet_by_fallback_is_the_same(rings: type) -> None:

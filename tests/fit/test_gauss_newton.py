@@ -28,6 +28,7 @@ from neurafield.networks import MLP
 from neurafield.signals import Boundary, Interior
 
 SQUARE = Box.cube(2)
+DTYPES = (torch.float32, torch.float64)
 
 
 def network(seed: int = 0, dtype: torch.dtype = torch.float64, width: int = 8) -> Field:
@@ -216,8 +217,14 @@ def test_the_order_of_the_parameters_is_the_callers() -> None:
 # ---- in the loop
 
 
-@pytest.mark.parametrize(("optimizer", "steps"), [(gauss_newton, 30), (lbfgs, 15)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("optimizer", "steps", "dtype"),
+    [
+        (gauss_newton, 30, torch.float32),
+        (gauss_newton, 30, torch.float64),
+        (lbfgs, 15, torch.float32),
+    ],
+)
 def test_poisson(optimizer: Callable, steps: int, dtype: torch.dtype) -> None:
     field = network(dtype=dtype, width=16)
     fit(field, poisson(200), steps=steps, optimizer=optimizer)
@@ -226,13 +233,19 @@ def test_poisson(optimizer: Callable, steps: int, dtype: torch.dtype) -> None:
     assert error < 0.01
 
 
+# Every pair of an optimizer with a type and with a step to stop at, not every triple.
 @pytest.mark.parametrize(
-    ("optimizer", "problem"),
-    [(gauss_newton, poisson()), (gauss_newton, poisson(None, 50)), (lbfgs, poisson())],
-    ids=["gauss-newton", "gauss-newton on fresh points", "l-bfgs"],
+    ("optimizer", "problem", "dtype", "stop_at"),
+    [
+        pytest.param(optimizer, problem, dtype, stop_at, id=f"{name}-{dtype}-{stop_at}")
+        for name, optimizer, problem, pairs in [
+            ("gauss-newton", gauss_newton, poisson(), zip(DTYPES, (1, 4), strict=True)),
+            ("fresh points", gauss_newton, poisson(None, 50), zip(DTYPES, (4, 1), strict=True)),
+            ("l-bfgs", lbfgs, poisson(), zip(DTYPES, (1, 4), strict=True)),
+        ]
+        for dtype, stop_at in pairs
+    ],
 )
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("stop_at", [1, 4])
 def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(
     optimizer: Callable,
     problem: list[Constraint],

@@ -17,7 +17,7 @@ from neurafield.maps import Jacobian, LevelOfDetail
 from neurafield.networks import MLP, Linear
 from neurafield.signals import Samples
 
-from .cases import COMPONENT_CASES, Case, hash_grid
+from ..cases import COMPONENT_CASES, Case, hash_grid
 
 LEVELLED = [case for case in COMPONENT_CASES if case.build().num_lods > 1]
 """Every component with several levels, whatever others are added."""
