@@ -8,6 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+_PLAIN = (Tensor, torch.nn.Parameter)
+_is_batched = torch._C._functorch.is_batchedtensor
+_is_legacy_batched = torch._C._functorch.is_legacy_batchedtensor
+
 
 def inside_func() -> bool:
     """Whether a torch.func transform is running: `torch.autograd.grad` cannot start inside one."""
@@ -45,8 +49,3 @@ def why_torch_only(tensors: Sequence[Tensor]) -> str:
         if t.is_neg():
             return "a tensor is stored negated"
     return ""
-
-
-_PLAIN = (Tensor, torch.nn.Parameter)
-_is_batched = torch._C._functorch.is_batchedtensor
-_is_legacy_batched = torch._C._functorch.is_legacy_batchedtensor
