@@ -16,6 +16,7 @@ from neurafield.fit import (
     Checkpointing,
     Constraint,
     JsonLines,
+    Limits,
     Progress,
     Result,
     fit,
@@ -260,6 +261,15 @@ def test_stops_at_time() -> None:
 
 def test_whichever_comes_first() -> None:
     assert run(siren(), steps=2, time=1000.0, target_psnr=99.0).status == "steps"
+
+
+def test_limits_can_be_given_as_one() -> None:
+    field = siren()
+    assert fit(field, Constraint(signal=picture()), limits=Limits(steps=3)).step == 3
+    with pytest.raises(ValueError, match="limits, or steps, time and target_psnr, got both"):
+        fit(field, Constraint(signal=picture()), steps=3, limits=Limits(steps=3))
+    with pytest.raises(ValueError, match="expected steps, time or target_psnr, got none"):
+        Limits()
 
 
 def test_the_rate_falls_with_time_too() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from .._checks import check_count
+from ..errors import ArgumentError
 from ..fields.field import Field
 from ..signals import AbstractGridSignal, AbstractLayout
 from ._base import Architecture, Plan
@@ -63,13 +64,13 @@ def plan(
     if arch not in ARCHITECTURES:
         meant = difflib.get_close_matches(arch.lower(), ARCHITECTURES, 1)
         hint = f"Did you mean {meant[0]}?" if meant else f"For example {_examples(layout)}."
-        raise ValueError(
+        raise ArgumentError(
             f"arch: expected one of the {len(ARCHITECTURES)} names that `neurafield compare "
             f"--list` shows, got {arch!r}. {hint}"
         )
     chosen = ARCHITECTURES[arch]
     if layout.in_dim not in chosen.dims:
-        raise ValueError(
+        raise ArgumentError(
             f"arch: expected one that serves {layout.in_dim} coordinates ({layout.kind}), got "
             f"{arch!r}, which takes {' or '.join(map(str, chosen.dims))}. For example "
             f"{_examples(layout)}."

@@ -6,6 +6,7 @@ import torch
 
 from .. import activations
 from ..activations import AbstractActivation
+from ..errors import ArgumentError
 from ..fields.field import Field
 from ..networks import MLP, AbstractNetwork, Bacon, Finer, Lipschitz, Siren, Wire
 from ..signals import AbstractLayout
@@ -66,7 +67,7 @@ def matching_width(build: Build, layout: AbstractLayout, num_parameters: int) ->
         return described(build, layout, width).num_parameters
 
     if not size(1) <= num_parameters <= size(MAX_WIDTH):
-        raise ValueError(
+        raise ArgumentError(
             f"params: expected {size(1):,} to {size(MAX_WIDTH):,} for this architecture, got "
             f"{num_parameters:,}."
         )

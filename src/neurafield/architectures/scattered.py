@@ -15,6 +15,7 @@ from ..encodings import (
     SparseGrid,
     triangulated_box,
 )
+from ..errors import ArgumentError
 from ..fields.field import Field
 from ..signals import AbstractGridSignal, AbstractLayout
 from ._base import Architecture
@@ -74,7 +75,7 @@ def _sparse_size(
         # A signal of few samples, or of little detail, needs more features to use them up.
         if sum(octree.num_vertices) >= _FULL * rows:
             return SparseSize(octree, features, width)
-    raise ValueError(
+    raise ArgumentError(
         f"params: {wanted:,} are too many or too few for nglod on this signal. Choose another "
         "number, or dense."
     )

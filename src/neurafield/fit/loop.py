@@ -23,6 +23,7 @@ def fit(
     steps: int | None = 1000,
     time: float | None = None,
     target_psnr: float | None = None,
+    limits: Limits | None = None,
     lr: float = 1e-4,
     schedule: Callable[[float], float] = cosine,
     seed: int = 0,
@@ -43,6 +44,7 @@ def fit(
         target_psnr: PSNR in dB at which to stop: suspected from the batches, then measured on all
             samples. For a problem with one constraint on the values of a signal on a grid,
             whatever other terms there are.
+        limits: Limits of the run, in place of `steps`, `time` and `target_psnr`.
         lr: Learning rate, before the schedule.
         schedule: Factor on the learning rate, from the part of `steps` or `time` that is done.
         seed: Seed of the sampling. Same field, problem, seed, machine and threads: same bytes.
@@ -77,10 +79,14 @@ def fit(
         ('steps', 5)
     """
     dispatch.requested()  # A wrong request of the environment is refused before files are written.
+    if limits is None:
+        limits = Limits(steps=steps, time=time, target_psnr=target_psnr)
+    elif (steps, time, target_psnr) != (1000, None, None):
+        raise ValueError("fit: expected limits, or steps, time and target_psnr, got both.")
     run = Run(
         field,
         problem,
-        Limits(steps=steps, time=time, target_psnr=target_psnr),
+        limits,
         optimizer=optimizer,
         lr=lr,
         schedule=schedule,

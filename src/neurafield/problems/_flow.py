@@ -21,7 +21,7 @@ from ..shapes import ShapeLayout
 from ..signals import Interior
 from ..signals.near_surface import Near, near_blend, near_start
 from ._moving import Region, at_time, pictures, roundness
-from ._solution import Solution
+from ._solution import Solution, diverged
 
 SPREAD = 0.15
 """Of the layer around the surface in which most points lie."""
@@ -145,7 +145,7 @@ def solve(
         field, problem, steps=plan.steps, seed=seed, optimizer=gauss_newton, **bounds
     )
     if result.status == "diverged":
-        raise SignalError(f"evolution: {result.message}.")
+        return diverged(field, result, started)
     assert layout.times is not None
     begin, end = layout.times
     scale = layout.frame.scale

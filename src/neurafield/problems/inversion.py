@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_positive
 from ..encodings import Enrichment
-from ..errors import KernelNotice
+from ..errors import ArgumentError, KernelNotice
 from ..fields.field import Field
 from ..fit.last_layer import set_last_layer
 from ..fit.progress import Callback, Progress
@@ -91,7 +91,7 @@ def inversion(
     check_positive("inversion", wavenumber=wavenumber, pml=pml, roughness=roughness, region=region)
     check_count("inversion", steps=steps)
     if region >= _waves.INNER:
-        raise ValueError(f"inversion: expected a region below {_waves.INNER}, got {region}.")
+        raise ArgumentError(f"inversion: expected a region below {_waves.INNER}, got {region}.")
     width = _waves.needed_width(wavenumber) if width is None else width
     num_points = 4 * width if num_points is None else num_points
     _waves.check_settings("inversion", wavenumber, pml, width, num_points)

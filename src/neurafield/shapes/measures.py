@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..errors import ArgumentError
 from .distance import MeshDistance
 from .mesh import Mesh
 from .points import PointCloud
@@ -262,8 +263,8 @@ def largest_edge(places: Float[Tensor, "n 3"]) -> float:
         ValueError: If they have no extent.
     """
     if not len(places):
-        raise ValueError("measures: expected a shape of some extent, got no places.")
+        raise ArgumentError("measures: expected a shape of some extent, got no places.")
     size = float((places.amax(0) - places.amin(0)).max())
     if not size > 0:
-        raise ValueError("measures: expected a shape of some extent, got one place.")
+        raise ArgumentError("measures: expected a shape of some extent, got one place.")
     return size
