@@ -102,15 +102,15 @@ def matching_size(
 
 
 def _candidates(
-    layout: AbstractLayout, most: int, network: Callable[[HashSize], int]
+    extent: Extent, most: int, network: Callable[[HashSize], int]
 ) -> Iterator[HashSize]:
     """Sizes whose network has `most` parameters or fewer, the most usual first."""
     for width, scale, num_levels in itertools.product(
         _WIDTHS, (1.0, 1.25, 0.8, 1.6, 0.6, 2.5, 4.0, 8.0), range(_NUM_LEVELS, 3, -1)
     ):
-        if network(_sized(layout, 1, num_levels, scale, width)) <= most:
+        if network(_sized(extent, 1, num_levels, scale, width)) <= most:
             for log2_rows in range(1, 25):
-                yield _sized(layout, log2_rows, num_levels, scale, width)
+                yield _sized(extent, log2_rows, num_levels, scale, width)
 
 
 def _sized(
