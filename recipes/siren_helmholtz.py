@@ -20,7 +20,7 @@ import torch
 
 from neurafield import Field
 from neurafield.domains import Ball, Box
-from neurafield.fit import Constraint, ProgressBar, fit, losses, schedule
+from neurafield.fit import Checkpointing, Constraint, ProgressBar, fit, losses, schedule
 from neurafield.maps import HelmholtzEquation, Residual
 from neurafield.networks import Siren
 from neurafield.problems import _waves, helmholtz
@@ -82,8 +82,7 @@ def published(
             time=time,
             lr=2e-5,
             schedule=schedule.constant,
-            checkpoint=checkpoint,
-            resume=resume,
+            checkpointing=Checkpointing(path=checkpoint, resume=resume),
             callbacks=[bar],
         )
     return {

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import ArgumentError
+
 
 def partial_path(path: Path) -> Path:
     """Where a file is written before it is renamed: the same folder and the same suffix.
@@ -50,7 +52,7 @@ def check_can_write(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> 
     """
     folder = path.parent
     if any(path.resolve() == given.resolve() for given in inputs):
-        raise ValueError(
+        raise ArgumentError(
             f"{path}: expected an output beside the inputs, got one of them, which would be lost. "
             "Choose another --out."
         )

@@ -1,11 +1,17 @@
-"""Errors that name a file, so that callers can tell bad input from a bug; and three notices.
+"""Errors that the library raises for bad input, and three warnings.
 
-Wrong arguments to a Python function raise plain `ValueError` or `TypeError` instead.
+Commands report these errors in one sentence and exit with code 2. Any other exception, a plain
+`ValueError` or `TypeError` included, counts there as a bug. So code that a command calls raises
+`ArgumentError` for a value that the user can choose.
 """
 
 
 class NeurafieldError(ValueError):
-    """The base of both. Its text is one sentence that names the way out."""
+    """Base of all errors. Its text is one or two sentences that name the way out."""
+
+
+class ArgumentError(NeurafieldError):
+    """An argument is out of its range, or does not fit the input or the other arguments."""
 
 
 class SignalError(NeurafieldError):

@@ -13,7 +13,7 @@ from PIL import Image
 
 import neurafield
 from neurafield import Field, networks
-from neurafield.cli import draw as command
+from neurafield.cli.render import shape as command
 from neurafield.shapes import (
     ImplicitKind,
     ShapeLayout,
@@ -118,7 +118,7 @@ def test_nothing_in_view_is_told(run: Run, shape: Path) -> None:
             *("--background", background),
         )
         assert found.code == 0
-        assert "nothing of its surface is in view" in found.err
+        assert "no part of the surface is in view" in found.err
 
 
 def test_an_end_from_outside_leaves_no_half_picture(
@@ -180,7 +180,7 @@ def test_pictures_refuse_what_is_for_shapes(run: Run, option: tuple[object, ...]
 def test_a_file_that_says_nonsense_is_refused(run: Run) -> None:
     field = Field(networks.Linear(2, 1))
     neurafield.save("flat.field", field, signal=ShapeLayout().spec())
-    check_refused(run("render", "flat.field", "--out", "x.png"), "flat.field", "3 to 1")
+    check_refused(run("render", "flat.field", "--out", "x.png"), "flat.field", "3 coordinates to 1")
     neurafield.save("odd.field", field, signal={"kind": "shape"})
     check_refused(run("render", "odd.field", "--out", "x.png"), "odd.field", "understood")
 

@@ -133,7 +133,7 @@ def test_a_picture(run: Run, photo: Path) -> None:
     assert found["psnr"] == pytest.approx(fitted["psnr"], abs=1e-3)
     assert found.keys() == {"psnr", "ssim"}
     refused = run("evaluate", "photo.field", "--against", photo, "--points", 10)
-    check_refused(refused, "--points", "no shape")
+    check_refused(refused, "--points", "a field of a picture")
 
 
 def test_what_cannot_be_measured(run: Run, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_what_cannot_be_measured(run: Run, tmp_path: Path) -> None:
     check_refused(run("evaluate", "none.field", "--against", mesh), "none.field")
     check_refused(run("evaluate", mesh, "--against", mesh, "--resolution", 9), "--resolution")
     moving = sphere_field(tmp_path / "t.field", times=(0.0, 1.0))
-    check_refused(run("evaluate", moving, "--against", mesh, *COARSE), "t.field", "one that moves")
+    check_refused(run("evaluate", moving, "--against", mesh, *COARSE), "t.field", "a moving shape")
     empty = Field(networks.Linear(3, 1))
     with torch.no_grad():
         empty.network.layer.weight.zero_()

@@ -1,6 +1,7 @@
 """Shapes that move, from `solve` to `mesh` and `render` at a time."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,16 @@ def test_a_field_at_a_time() -> None:
     layout = ShapeLayout(frame=Frame(), times=(2.0, 4.0))
     x = torch.zeros(3, 3)
     assert layout.at(lambda y: y[..., 3:], 3.5)(x).tolist() == [[0.5]] * 3
+
+
+def test_a_diverged_flow_is_a_status(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = near_surface.Near.batch
+
+    def poisoned(self, *arguments, **options):
+        query, target = real(self, *arguments, **options)
+        return query, target * math.nan
+
+    monkeypatch.setattr(near_surface.Near, "batch", poisoned)
+    outcome = run("solve", "mean-curvature", "a.obj", "--width", 4, "--points", 30, "--steps", 90)
+    check_refused(outcome, "mean-curvature: ", "not finite", "Nothing was written", code=3)
+    assert not list(Path().glob("*.field"))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from ..errors import ArgumentError
 from ..fields.field import Field
 from ..geometry import Extent
 from ._base import Build, described
@@ -87,7 +88,7 @@ def matching_grid(
         if found is not None and found.fineness <= finest:
             return found
     if found is None:
-        raise ValueError(
+        raise ArgumentError(
             f"params: {num_parameters:,} are too few for this architecture on this signal. Choose "
             "more, or a network alone, such as siren."
         )

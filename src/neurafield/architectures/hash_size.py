@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..encodings.hash_grid import growing_resolutions
+from ..errors import ArgumentError
 from ..geometry import Extent
 from ..kernels.grid import MAX_CELLS, make_levels
 
@@ -93,7 +94,7 @@ def matching_size(
     ]
     sizes = [c.num_parameters + network(c) for c in candidates]
     if not sizes or not min(sizes) <= num_parameters <= max(sizes):
-        raise ValueError(
+        raise ArgumentError(
             f"params: {num_parameters:,} are too {'many' if sizes else 'few'} for a hash grid on "
             f"this signal. Choose another number, or a network alone, such as siren."
         )

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .._checks import check_count
+from ..errors import ArgumentError
 from ..fields.field import Field
 from ..geometry import Extent
 from ..signals import AbstractGridSignal
@@ -61,13 +62,13 @@ def plan(
     if arch not in ARCHITECTURES:
         meant = difflib.get_close_matches(arch.lower(), ARCHITECTURES, 1)
         hint = f"Did you mean {meant[0]}?" if meant else f"For example {_examples(extent)}."
-        raise ValueError(
+        raise ArgumentError(
             f"arch: expected one of the {len(ARCHITECTURES)} names that `neurafield compare "
             f"--list` shows, got {arch!r}. {hint}"
         )
     chosen = ARCHITECTURES[arch]
     if extent.in_dim not in chosen.dims:
-        raise ValueError(
+        raise ArgumentError(
             f"arch: expected one that supports {extent.in_dim} coordinates ({extent.kind}), got "
             f"{arch!r}, which supports {' or '.join(map(str, chosen.dims))}. For example "
             f"{_examples(extent)}."

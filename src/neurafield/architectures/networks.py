@@ -6,6 +6,7 @@ import torch
 
 from .. import activations
 from ..activations import AbstractActivation
+from ..errors import ArgumentError
 from ..fields.field import Field
 from ..geometry import Extent
 from ..networks import MLP, AbstractNetwork, Bacon, Finer, Lipschitz, Siren, Wire
@@ -66,7 +67,7 @@ def matching_width(build: Build, extent: Extent, num_parameters: int) -> int:
         return described(build, extent, width).num_parameters
 
     if not size(1) <= num_parameters <= size(MAX_WIDTH):
-        raise ValueError(
+        raise ArgumentError(
             f"params: expected {size(1):,} to {size(MAX_WIDTH):,} for this architecture, got "
             f"{num_parameters:,}."
         )

@@ -15,6 +15,7 @@ from ..encodings import (
     SparseGrid,
     triangulated_box,
 )
+from ..errors import ArgumentError
 from ..fields.field import Field
 from ..geometry import Extent
 from ..signals import AbstractGridSignal
@@ -75,7 +76,7 @@ def _sparse_size(
         # A signal with few samples or little detail needs more features to use the parameters up.
         if sum(octree.num_vertices) >= _FULL * rows:
             return SparseSize(octree, features, width)
-    raise ValueError(
+    raise ArgumentError(
         f"params: {wanted:,} are too many or too few for nglod on this signal. Choose another "
         "number, or dense."
     )

@@ -1,7 +1,7 @@
-"""Maps: what a measurement makes of a field, `(field, query) -> prediction`.
+"""Forward maps: what a measurement makes of a field, `(field, query) -> prediction`.
 
-The one type is `AbstractMap`. A map sees the field as a function of coordinates and nothing else;
-nothing from `signals`, `fit` or above may be imported here.
+The one type is `AbstractMap`. A map evaluates the field; it knows neither signals nor losses.
+Nothing from `signals`, `fit` or above may be imported here.
 """
 
 from ._base import AbstractMap as AbstractMap

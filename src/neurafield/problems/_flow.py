@@ -21,7 +21,7 @@ from ..shapes import ShapeLayout
 from ..signals import Interior, NearSurface, near_blend, near_shape
 from ..surfaces import Region, roundness
 from ._moving import at_time, pictures
-from ._solution import Solution
+from ._solution import Solution, diverged
 
 SPREAD = 0.15
 """Width of the layer around the surface in which most points lie."""
@@ -148,7 +148,7 @@ def solve(
         field, problem, steps=plan.steps, seed=seed, optimizer=gauss_newton, **bounds
     )
     if result.status == "diverged":
-        raise SignalError(f"evolution: {result.message}.")
+        return diverged(field, result, started)
     assert layout.times is not None
     begin, end = layout.times
     scale = layout.frame.scale

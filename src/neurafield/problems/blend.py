@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..encodings import multilevel
-from ..errors import SignalError
+from ..errors import ArgumentError, SignalError
 from ..fields.field import Field
 from ..fit import Callback, Constraint, least_squares
 from ..maps import Identity, Residual
@@ -83,7 +83,7 @@ def blend(
         300 relative to the difference of neighbouring pixels.
     """
     if not 0 <= mix <= 1:
-        raise ValueError(f"blend: expected mix between 0 and 1, got {mix}.")
+        raise ArgumentError(f"blend: expected mix between 0 and 1, got {mix}.")
     _check(background, source)
     inside = None if mask is None else _inside(mask, background)
     started = clock.perf_counter()

@@ -13,6 +13,7 @@ import torch
 
 from .._checks import check_positive
 from ..derivatives.operators import Function
+from ..errors import ArgumentError
 from ..fit.progress import Callback
 from ..geometry import Frame
 from ..maps import level_set
@@ -139,7 +140,9 @@ def transport(
         Novello et al. 2023, section 4.1.
     """
     if isinstance(velocity, str) and velocity not in VELOCITIES:
-        raise ValueError(f"transport: expected velocity {' or '.join(VELOCITIES)}, got {velocity}.")
+        raise ArgumentError(
+            f"transport: expected velocity {' or '.join(VELOCITIES)}, got {velocity}."
+        )
     if isinstance(velocity, str):
         velocity = Rotation(axes=(2, 0)) if velocity == "rotation" else Vortex()
     carried = velocity

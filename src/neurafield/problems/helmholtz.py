@@ -14,7 +14,7 @@ from torch import Tensor
 from .._blocks import in_blocks
 from .._checks import check_positive
 from ..domains import Ball, Box
-from ..errors import KernelNotice
+from ..errors import ArgumentError, KernelNotice
 from ..fields.field import Field
 from ..fit import Constraint
 from ..fit.last_layer import solve_last_layer
@@ -130,11 +130,11 @@ def helmholtz(
     started = clock.perf_counter()
     check_positive("helmholtz", wavenumber=wavenumber, pml=pml)
     if velocity not in MEDIA:
-        raise ValueError(f"helmholtz: expected velocity {', '.join(MEDIA)}, got {velocity!r}.")
+        raise ArgumentError(f"helmholtz: expected velocity {', '.join(MEDIA)}, got {velocity!r}.")
     medium = MEDIA[velocity]
     at = medium.source if source is None else (float(source[0]), float(source[1]))
     if not max(map(abs, at)) < _EDGE:
-        raise ValueError(f"helmholtz: expected a source inside |x|, |y| < {_EDGE}, got {at}.")
+        raise ArgumentError(f"helmholtz: expected a source inside |x|, |y| < {_EDGE}, got {at}.")
     if width is None:
         width = _waves.needed_width(wavenumber, jumps=velocity != "uniform")
     num_points = 4 * width if num_points is None else num_points

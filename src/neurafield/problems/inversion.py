@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_positive
 from ..encodings import Enrichment
-from ..errors import KernelNotice
+from ..errors import ArgumentError, KernelNotice
 from ..fields.field import Field
 from ..fit.last_layer import set_last_layer
 from ..fit.progress import Callback, Progress
@@ -97,7 +97,7 @@ def inversion(
     check_positive("inversion", wavenumber=wavenumber, pml=pml, roughness=roughness, region=region)
     check_count("inversion", steps=steps)
     if region >= LAYER:
-        raise ValueError(f"inversion: expected a region below {LAYER}, got {region}.")
+        raise ArgumentError(f"inversion: expected a region below {LAYER}, got {region}.")
     width = _waves.needed_width(wavenumber) if width is None else width
     num_points = 4 * width if num_points is None else num_points
     _waves.check_settings("inversion", wavenumber, pml, width, num_points)

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from .. import architectures
 from ..encodings import multilevel
-from ..errors import SignalError
+from ..errors import ArgumentError
 from ..fields.field import Field
 from ..fit import Callback, Constraint, Result, fit, least_squares, metrics
 from ..maps import AbstractMap, Jacobian, Laplacian
 from ..signals import Image, Samples, render
 from . import _pictures
-from ._solution import Panel, Solution
+from ._solution import Panel, Solution, diverged
 
 SOURCES = ("gradient", "laplacian")
 DERIVATIVES = ("spline", "filter")
@@ -99,7 +99,7 @@ def poisson_image(
         ("arch", arch, ARCHS),
     ):
         if value not in known:
-            raise ValueError(f"poisson_image: expected {name} to be {known}, got {value!r}.")
+            raise ArgumentError(f"poisson_image: expected {name} to be {known}, got {value!r}.")
     _pictures.check_picture("poisson_image", picture)
     started = clock.perf_counter()
     map: AbstractMap = Jacobian() if source == "gradient" else Laplacian()
@@ -112,7 +112,7 @@ def poisson_image(
     else:
         field, result = _train(picture, observed, map, arch, steps, seed, bounds)
     if result.status == "diverged":
-        raise SignalError(f"poisson_image: {result.message}.")
+        return diverged(field, result, started)
     found = _pictures.predicted(map, field, coords.to(next(field.parameters()))).double()
     _pictures.level(field, picture)
     field = field.float().requires_grad_()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_positive
 from ..domains import Box
-from ..errors import KernelNotice, SamplingNotice
+from ..errors import ArgumentError, KernelNotice, SamplingNotice
 from ..fields.field import Field
 from ..fit import Constraint
 from ..fit.last_layer import solve_last_layer
@@ -84,7 +84,7 @@ def wave(
     started = clock.perf_counter()
     check_positive("wave", sigma=sigma, duration=duration)
     if duration < _BRIEFEST * sigma:
-        raise ValueError(
+        raise ArgumentError(
             f"wave: expected duration of at least {_BRIEFEST:g} sigma = {_BRIEFEST * sigma:g}, got "
             f"{duration:g}, in which nothing moves."
         )

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..errors import ArgumentError
 from .distance import MeshDistance
 from .mesh import Mesh
 from .points import PointCloud
@@ -267,8 +268,8 @@ def largest_edge(points: Float[Tensor, "n 3"]) -> float:
         ValueError: If there are no points, or all of them coincide.
     """
     if not len(points):
-        raise ValueError("measures: expected a shape of some extent, got no points.")
+        raise ArgumentError("measures: expected a shape of some extent, got no points.")
     size = float((points.amax(0) - points.amin(0)).max())
     if not size > 0:
-        raise ValueError("measures: expected a shape of some extent, got one point.")
+        raise ArgumentError("measures: expected a shape of some extent, got one point.")
     return size

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 
 from .._inputs import import_extra
+from ..errors import ArgumentError
 from .points import PointCloud
 
 _LEAST_POINTS = 4
@@ -47,11 +48,11 @@ def estimate_normals(cloud: PointCloud, neighbours: int = 12) -> PointCloud:
         orient a part by its volume instead of its highest point, and weight the volume by area.
     """
     if neighbours < 3:
-        raise ValueError(f"estimate_normals: expected 3 neighbours or more, got {neighbours}.")
+        raise ArgumentError(f"estimate_normals: expected 3 neighbours or more, got {neighbours}.")
     given = cloud.points.numpy()
     points, place = np.unique(given, axis=0, return_inverse=True)
     if len(points) < _LEAST_POINTS:
-        raise ValueError(
+        raise ArgumentError(
             f"estimate_normals: expected {_LEAST_POINTS} distinct points or more, got "
             f"{len(points)} among {len(given)}. Give normals with them, or more points."
         )
@@ -89,7 +90,7 @@ def repair_normals(cloud: PointCloud, neighbours: int = 8) -> PointCloud:
     normals = _unit(cloud.normals.numpy())
     known = np.abs(normals).max(axis=1) > 0
     if not known.any():
-        raise ValueError(
+        raise ArgumentError(
             "repair_normals: expected a normal of length above zero, got none. Leave them "
             "out, so that they are estimated."
         )

@@ -9,6 +9,7 @@ from ._base import AbstractGridSignal as AbstractGridSignal
 from ._base import AbstractSignal as AbstractSignal
 from ._base import render as render
 from ._layout import AbstractLayout as AbstractLayout
+from ._query import Query as Query
 from .audio import Audio as Audio
 from .audio import AudioLayout as AudioLayout
 from .coded import Coded as Coded

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .._blocks import in_blocks
 from ..derivatives import operators
+from ..errors import ArgumentError
 
 Implicit = Callable[[Tensor], Tensor]
 
@@ -67,7 +68,7 @@ class Samples:
         found = values[:, 0].float().cpu().numpy()
         lowest, highest = float(found.min()), float(found.max())
         if not np.isfinite([lowest, highest]).all():
-            raise ValueError(
+            raise ArgumentError(
                 f"extract: expected finite values, got {lowest} to {highest}. The field is broken "
                 "(a fit that failed), or undefined in a part of the box; give a smaller box."
             )
