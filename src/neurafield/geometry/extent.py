@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from ..errors import ArgumentError
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -29,7 +31,7 @@ class Extent:
 
     def __post_init__(self) -> None:
         if not self.shape or min(*self.shape, self.out_dim) < 1:
-            raise ValueError(
+            raise ArgumentError(
                 f"Extent: expected positive numbers of samples and values, got shape {self.shape} "
                 f"and out_dim {self.out_dim}."
             )

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._checks import check_positive
+from ..errors import ArgumentError
 
 Function = Callable[[Tensor], Tensor]
 Loss = Callable[[Any, Any], Tensor]
@@ -270,9 +271,9 @@ def implicit_kind(name: str, truncation: float | None = None) -> ImplicitKind:
     """
     kind = KINDS.get(name)
     if kind is None:
-        raise ValueError(f"implicit_kind: expected {', '.join(KINDS)}, got {name!r}.")
+        raise ArgumentError(f"implicit_kind: expected {', '.join(KINDS)}, got {name!r}.")
     if truncation is None:
         return kind()
     if kind is not TruncatedDistance:
-        raise ValueError(f"implicit_kind: expected no truncation for {name}, got {truncation!r}.")
+        raise ArgumentError(f"implicit_kind: expected no truncation for {name}, got {truncation}.")
     return TruncatedDistance(truncation)

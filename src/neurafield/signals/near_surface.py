@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .._blocks import in_blocks
 from ..derivatives.operators import Function
+from ..errors import ArgumentError
 from ._base import AbstractSignal
 from .samples import Samples
 from .sampling import Purpose, choose, quasi_random
@@ -62,7 +63,7 @@ class NearSurface(AbstractSignal):
             ValueError: If there is no size, because the points change with the field.
         """
         if size is None:
-            raise ValueError(
+            raise ArgumentError(
                 "NearSurface: expected a number of samples, got None. Give the constraint a "
                 "batch_size."
             )

@@ -62,8 +62,8 @@ class ShapeTask(AbstractTask):
                 "steps or time."
             )
         quantity = settings.quantity or "sdf"
-        is_truncated = isinstance(implicit_kind(quantity), TruncatedDistance)
-        if settings.truncation is not None and not is_truncated:
+        kind = implicit_kind(quantity)
+        if settings.truncation is not None and not isinstance(kind, TruncatedDistance):
             raise ArgumentError(
                 f"{self.path}: expected quantity tsdf for a truncation, got {quantity}. Leave "
                 "one of them out."
@@ -71,8 +71,7 @@ class ShapeTask(AbstractTask):
         return dataclasses.replace(settings, quantity=quantity)
 
     def notices(self, settings: Settings) -> list[str]:
-        assert settings.quantity is not None
-        if not implicit_kind(settings.quantity).has_inside or not self._is_open:
+        if not self.layout(settings).quantity.has_inside or not self._is_open:
             return []
         return [
             f"{self.path}: the mesh is open. {settings.quantity} needs an inside, so the field "

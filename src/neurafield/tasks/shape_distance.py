@@ -15,7 +15,7 @@ from ..signals.distances import NUM_POINTS
 _MEASURED = 100_000
 """Number of points near the surface for the surface error."""
 _MEASURED_INSIDE = 2**18
-"""Number of points in all of [-1, 1]^3 for IoU, since parts that float may be anywhere."""
+"""Number of points in all of [-1, 1]^3 for the IoU, because spurious parts may be anywhere."""
 
 
 def distance_constraint(
@@ -25,16 +25,16 @@ def distance_constraint(
     batch_size: int | None = None,
     num_points: int = NUM_POINTS,
 ) -> Constraint:
-    r"""Constraint that a field is the distance to a shape, on it, near it and away from it.
+    r"""Constraint that a field matches a shape at points on its surface, near it and away from it.
 
-    The loss of distances is $|f - d| / (|d| + 0.01)$, so that small distances near the surface
-    become exact. Occupancy has cross-entropy, truncated distances $|f - d|$.
+    The loss is chosen by the kind: $|f - d| / (|d| + 0.01)$ for distances, so that they are most
+    exact near the surface; cross-entropy for occupancy; $|f - d|$ for truncated distances.
 
     Args:
         shape: Mesh or points in the user's units; see `DistanceSamples`.
-        layout: Frame and quantity of the field.
+        layout: Layout of the field: its frame, and the kind of its values.
         batch_size: Points per step; None for all.
-        num_points: Number of points that are drawn in all.
+        num_points: Number of points in the whole set.
 
     Raises:
         ValueError: If a mesh has no area, or points lack the normals that the quantity needs.
