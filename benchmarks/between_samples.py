@@ -31,7 +31,7 @@ def compared(path: Path) -> dict[str, float]:
     full = full[: 2 * rows, : 2 * columns]
     small = full.reshape(rows, 2, columns, 2, 3).mean((1, 3)).round().astype(np.uint8)
     signal = signals.Image.from_array(small)
-    plan = architectures.plan(signal.layout)
+    plan = architectures.plan(signal.layout.extent)
     fit(
         plan.field,
         Constraint(signal=signal, batch_size=plan.batch_size),

@@ -11,7 +11,7 @@ import torch
 
 from neurafield import Field, signals
 from neurafield.fit import Constraint, fit, metrics
-from neurafield.kernels import dispatch
+from neurafield.kernels import library
 from neurafield.networks import Siren
 
 from .harness import write_result
@@ -19,9 +19,9 @@ from .harness import write_result
 
 def main() -> None:
     """Measure one row per seed and precision."""
-    emulated = not dispatch.native().has_bfloat16()
+    emulated = not library.native().has_bfloat16()
     if emulated:
-        setattr(dispatch.native(), "has_bfloat16", lambda: True)  # noqa: B010
+        setattr(library.native(), "has_bfloat16", lambda: True)  # noqa: B010
     array = skimage.data.camera().reshape(128, 4, 128, 4).mean((1, 3)).round().astype(np.uint8)
     signal = signals.Image.from_array(array)
     figures = {}

@@ -121,16 +121,17 @@ def step(component: nn.Module, x: Tensor) -> Callable[[], object]:
 
 def calls_a_kernel(run: Callable[[], object]) -> bool:
     """Tests whether a function calls a compiled kernel."""
-    answers: list[bool] = []
-    decide = dispatch.use_native
+    versions: list[str] = []
+    choose = dispatch.choose
 
-    def watched(*args: Any, **options: Any) -> bool:
-        answers.append(decide(*args, **options))
-        return answers[-1]
+    def watched(*args: Any, **options: Any) -> dispatch.Choice:
+        choice = choose(*args, **options)
+        versions.append(choice.version)
+        return choice
 
-    with mock.patch.object(dispatch, "use_native", watched):
+    with mock.patch.object(dispatch, "choose", watched):
         run()
-    return any(answers)
+    return any(version != dispatch.REFERENCE for version in versions)
 
 
 def timed(run: Callable[[], object], clock: Clock, rounds: int) -> dict[str, float]:

@@ -23,7 +23,7 @@ from neurafield.signals import AbstractGridSignal
 
 def fit_by_default(signal: AbstractGridSignal[Any], target_psnr: float, seed: int) -> float:
     """Milliseconds that `fit`, with the settings of the command line, takes to reach a quality."""
-    plan = architectures.plan(signal.layout, seed=seed)
+    plan = architectures.plan(signal.layout.extent, seed=seed)
     begun = time.perf_counter()
     result = fit(
         plan.field,

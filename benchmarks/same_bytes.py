@@ -7,7 +7,7 @@ of threads and the version of torch, so the two runs that are compared must shar
     python -m benchmarks.same_bytes --record before.json     # on the old commit
     python -m benchmarks.same_bytes --against before.json    # on the new one
 
-`RENAMED` lists tensors whose names have changed since the recording.
+`RENAMED` lists how the names of tensors have changed since the recording.
 """
 
 import argparse
@@ -33,19 +33,27 @@ from .harness import RESULTS
 
 RECORDED = RESULTS / "same_bytes.json"
 THREADS = 2
-RENAMED: dict[str, str] = {}
-"""Tensor names that have changed: the new one, then the recorded one."""
+RENAMED = {"field.": ""}
+"""Beginnings of tensor names that have changed in files: the new one, then the recorded one."""
 
 Found = dict[str, Any]
 
 
 def digests(tensors: dict[str, torch.Tensor]) -> dict[str, str]:
-    """SHA-256 of each tensor's bytes, under its recorded name and sorted by it."""
+    """SHA-256 of each tensor's bytes, sorted by name."""
     found = {}
     for name, tensor in tensors.items():
         data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        found[RENAMED.get(name, name)] = hashlib.sha256(data.tobytes()).hexdigest()
+        found[name] = hashlib.sha256(data.tobytes()).hexdigest()
     return dict(sorted(found.items()))
+
+
+def recorded_name(name: str) -> str:
+    """The name of a file's tensor in the recording."""
+    for new, old in RENAMED.items():
+        if name.startswith(new):
+            return old + name.removeprefix(new)
+    return name
 
 
 def command(folder: Path, name: str, *words: str) -> dict[str, Any]:
@@ -62,7 +70,10 @@ def command(folder: Path, name: str, *words: str) -> dict[str, Any]:
         for key, value in figures.items()
         if isinstance(value, float) and "seconds" not in key
     }
-    return {"losses": losses, "tensors": digests(read_sealed(out)[0])}
+    return {
+        "losses": losses,
+        "tensors": digests({recorded_name(k): v for k, v in read_sealed(out)[0].items()}),
+    }
 
 
 def fit(folder: Path, name: str, source: Path, *words: str) -> Found:

@@ -4,7 +4,7 @@ import torch
 
 from neurafield import Field
 from neurafield.encodings import HashGrid
-from neurafield.kernels import dispatch
+from neurafield.kernels import library
 from neurafield.networks import MLP
 
 from .harness import alternate, write_result
@@ -23,9 +23,9 @@ def main() -> None:
         (field(x) - target).square().mean().backward()
 
     def on_own_workers() -> None:
-        dispatch.native().use_own_threads(True)
+        library.native().use_own_threads(True)
         step()
-        dispatch.native().use_own_threads(False)
+        library.native().use_own_threads(False)
 
     figures = alternate(
         {"torch's workers": step, "a second pool": on_own_workers}, rounds=25, warm_up=3

@@ -37,7 +37,7 @@ def photograph(path: Path, size: int) -> Image:
 
 def run(picture: Image, arch: str, *, steps: int, seed: int = 0) -> dict[str, Any]:
     """Fit one architecture, and measure it on its training pixels."""
-    plan = architectures.plan(picture.layout, arch, num_parameters=NUM_PARAMETERS, seed=seed)
+    plan = architectures.plan(picture.layout.extent, arch, num_parameters=NUM_PARAMETERS, seed=seed)
     with ProgressBar(title=arch) as bar:
         result = fit(
             plan.field,

@@ -95,7 +95,7 @@ def run(
     signal = Image.from_array(picture)
     size = len(picture)
     name, regularised = arch.removesuffix("+tv"), arch.endswith("+tv")
-    plan = architectures.plan(signal.layout, name, num_parameters=round(share * size * size))
+    plan = architectures.plan(signal.layout.extent, name, num_parameters=round(share * size * size))
     constraints = [Constraint(signal=signal)]
     if regularised:
         coords = signal.layout.grid.coords(np.arange(size * size))

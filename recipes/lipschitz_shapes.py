@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from neurafield import Field
 from neurafield.composition import Box, FixedInputs, Offset
 from neurafield.derivatives import operators
-from neurafield.fit import Adam, Constraint, ProgressBar, fit, lipschitz_penalty
+from neurafield.fit import Adam, Constraint, ProgressBar, Term, fit, lipschitz_penalty
 from neurafield.networks import MLP, Lipschitz
 from neurafield.signals import Coded, Samples
 
@@ -57,7 +57,7 @@ def fitted(name: str, samples: list[Samples], *, width: int, steps: int, seed: i
     sizes: dict[str, Any] = {"width": width, "depth": 3, "generator": generator}
     network = MLP(4, 1, activation="Tanh", **sizes) if alpha is None else Lipschitz(4, 1, **sizes)
     field = Field(network)
-    problem = [
+    problem: list[Term] = [
         Constraint(signal=Coded(each, (code,)), batch_size=1024, name=f"shape {index}")
         for index, (each, code) in enumerate(zip(samples, (CODES[0], CODES[-1]), strict=True))
     ]

@@ -18,9 +18,9 @@ import torch
 from neurafield import architectures, surfaces
 from neurafield.fit import ProgressBar, fit
 from neurafield.geometry import Frame
-from neurafield.problems.shapes import accuracy, distance_constraint
 from neurafield.shapes import Mesh, ShapeLayout, read_shape
 from neurafield.shapes.measures import compare_surfaces
+from neurafield.tasks import accuracy, distance_constraint
 
 from .report import write_report
 

@@ -20,8 +20,8 @@ import torch
 
 from neurafield import Field
 from neurafield.domains import Ball, Box
-from neurafield.fit import Constraint, ProgressBar, fit, losses, schedule
-from neurafield.maps import Residual
+from neurafield.fit import Checkpointing, Constraint, ProgressBar, fit, losses, schedule
+from neurafield.maps import HelmholtzEquation, Residual
 from neurafield.networks import Siren
 from neurafield.problems import _waves, helmholtz
 from neurafield.signals import Interior
@@ -50,7 +50,7 @@ def relative_error(field: Field) -> float:
 def problem(num_points: int) -> list[Constraint]:
     """The published loss; 204 of 52,900 points are in the disc, including uniform ones."""
     disc = Ball(MIDDLE, 0.05)
-    equation = Residual(_waves.Equation(WAVENUMBER, LAYER))
+    equation = Residual(HelmholtzEquation(WAVENUMBER, LAYER))
     on_source = max(1, round(num_points * 204 / 52_900))
     return [
         Constraint(
@@ -84,8 +84,7 @@ def published(
             time=time,
             lr=2e-5,
             schedule=schedule.constant,
-            checkpoint=checkpoint,
-            resume=resume,
+            checkpointing=Checkpointing(path=checkpoint, resume=resume),
             callbacks=[bar],
         )
     return {

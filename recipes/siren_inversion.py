@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from neurafield.fit import ProgressBar
-from neurafield.problems import Recording, inversion
+from neurafield.problems import inversion
+from neurafield.signals import Recording
 
 from .report import write_report
 

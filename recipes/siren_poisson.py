@@ -26,7 +26,7 @@ from PIL import Image
 from torch import Tensor
 
 from neurafield import Field, Grid
-from neurafield.fit import Constraint, ProgressBar, fit, schedule
+from neurafield.fit import Checkpointing, Constraint, ProgressBar, fit, schedule
 from neurafield.maps import AbstractMap, Jacobian, Laplacian
 from neurafield.networks import Siren
 from neurafield.signals import Samples
@@ -80,8 +80,7 @@ def run(
             lr=1e-4,
             schedule=schedule.constant,
             seed=seed,
-            checkpoint=checkpoint,
-            resume=resume,
+            checkpointing=Checkpointing(path=checkpoint, resume=resume),
             callbacks=[bar],
         )
     found = torch.cat([MAPS[source]()(field, part).detach() for part in coords.split(8192)])

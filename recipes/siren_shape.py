@@ -27,10 +27,10 @@ from neurafield.fit.shape_losses import OffSurface, OnSurface
 from neurafield.geometry import Frame
 from neurafield.maps import ValueAndGradient
 from neurafield.networks import Siren
-from neurafield.problems.shapes import accuracy
 from neurafield.shapes import Mesh, PointCloud, ShapeLayout, read_shape, sample_surface
 from neurafield.shapes.measures import compare_surfaces
 from neurafield.signals import Interior, Samples
+from neurafield.tasks import accuracy
 
 from .report import write_report
 

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurafield import Field, Placed, Scene, activations, composition
+from neurafield import Field, HardBoundary, Placed, Scene, activations, composition
 from neurafield._component import registry
+from neurafield.domains import Ball
 from neurafield.encodings import (
     CodebookGrid,
     Composite,
@@ -305,6 +306,12 @@ def _distances(g: torch.Generator) -> Scene:
     return Scene([*places, Placed(fields[1], (0.4, 0, 0.1), scale=0.4)], Minimum())
 
 
+def _hard_boundary(g: torch.Generator) -> HardBoundary:
+    """Zero on an ellipse-like cut of two balls, which no random point meets."""
+    domain = Ball((0.0, 0.1), 1.7) & Ball((0.2, 0.0), 1.9)
+    return HardBoundary(_composite(g), domain.distance_factor, 0.3)
+
+
 def _distance(g: torch.Generator, in_dim: int = 3) -> Field:
     return Field(Siren(in_dim, 1, width=7, depth=1, generator=g))
 
@@ -367,7 +374,9 @@ FIELD_CASES = [
     Case("field-scene-distances", _distances, 3, 1),
     Case("field-siren", lambda g: Field(Siren(2, 3, width=7, depth=2, generator=g)), 2, 3),
     Case("field-composite", _composite, 2, 3),
+    Case("hard-boundary", _hard_boundary, 2, 3),
 ]
+"""Fields that a file can hold."""
 
 COMPONENT_CASES = [*ENCODING_CASES, *NETWORK_CASES]
 ALL_CASES = [*COMPONENT_CASES, *FIELD_CASES]

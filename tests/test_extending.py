@@ -18,13 +18,19 @@ from neurafield.errors import DerivativeNotice, FieldFileError
 from . import test_components as battery
 from .cases import Case
 from .derivatives import test_components as jets
+from .fields.test_fields import check_jet
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 
 
 def python_blocks() -> list[str]:
-    module, usage = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    return [module, usage]
+    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def run_block(number: int) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(compile(python_blocks()[number], str(PAGE), "exec"), names)
+    return names
 
 
 @pytest.fixture
@@ -87,10 +93,50 @@ def test_it_is_fitted_saved_and_loaded(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
-    names: dict[str, Any] = {}
-    exec(compile(python_blocks()[1], str(PAGE), "exec"), names)
+    names = run_block(1)
     field, target = names["field"], names["target"]
     error = (field(target.coords) - target.targets).square().mean()
     assert error < 0.2 * target.targets.var()
     with pytest.raises(FieldFileError, match=r"got 'Rings'.*components="):
         names["neurafield"].load("bump.field")
+
+
+# ---- the other blocks of the page
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_field_of_ones_own_has_exact_derivatives() -> None:
+    tiles = run_block(2)["tiles"].double()
+    check_jet(tiles, torch.rand(7, 2, dtype=torch.float64))
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_query_of_ones_own_is_fitted() -> None:
+    names = run_block(3)
+    x = torch.rand(50, 2) - 0.5
+    assert (names["field"](x) - x[:, :1] * x[:, 1:]).abs().max() < 0.2
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_map_with_an_unknown_finds_it() -> None:
+    names = run_block(4)
+    assert names["result"].unknowns["camera.factor"].item() == pytest.approx(1.8, rel=0.02)
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_penalty_makes_a_field_smoother() -> None:
+    names = run_block(5)
+    rough = names["Field"](names["networks"].MLP(1, 1, width=16, depth=1, activation="Tanh"))
+    names["fit"](rough, names["data"], steps=100, lr=1e-2)
+    variation = names["total_variation"]
+    assert variation(names["field"]) < variation(rough)
+
+
+def test_every_block_of_the_page_is_run() -> None:
+    assert len(python_blocks()) == 6

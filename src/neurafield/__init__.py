@@ -10,6 +10,7 @@ The nouns, bottom up (docs/architecture.md follows one batch through them):
 - `maps`: models of measurements of a field; `derivatives`: exact derivatives of any field.
 - `architectures`: fields and settings by name, for a signal and a number of parameters.
 - `fit`: `Constraint`s make a problem; `fit.fit` is the only training loop.
+- `tasks`: from a file to a fitted field in one call, `tasks.fit_file`.
 - `analysis`: which frequencies a fit learns first; the neural tangent kernel.
 - `save`, `load`: the field file.
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from . import shapes as shapes
     from . import signals as signals
     from . import surfaces as surfaces
+    from . import tasks as tasks
     from .errors import FieldFileError as FieldFileError
     from .errors import NeurafieldError as NeurafieldError
     from .errors import SignalError as SignalError

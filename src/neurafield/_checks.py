@@ -1,9 +1,15 @@
-"""Every check of an argument, with one message shape: `Owner: expected X, got Y. Hint.`"""
+"""Argument checks with messages of one form: `Owner: expected X, got Y. Hint.`
+
+A number out of range raises `ArgumentError`, since users of commands choose numbers. A wrong type
+or shape raises a plain `TypeError` or `ValueError`, since only code can pass one.
+"""
 
 import math
 
 import numpy as np
 from torch import Tensor
+
+from .errors import ArgumentError
 
 
 def owner_name(owner: object) -> str:
@@ -32,7 +38,7 @@ def check_count(owner: object, *, low: int = 1, high: int = 2**20, **values: obj
                 f"{owner_name(owner)}: expected {name} to be a Python int, got {value!r}."
             )
         if not low <= value <= high:
-            raise ValueError(
+            raise ArgumentError(
                 f"{owner_name(owner)}: expected {name} between {low} and {high}, got {value}."
             )
 
@@ -41,7 +47,7 @@ def check_positive(owner: object, **values: object) -> None:
     """Require finite numbers above zero."""
     for name, value in values.items():
         if not 0 < _number(owner, name, value) < math.inf:
-            raise ValueError(
+            raise ArgumentError(
                 f"{owner_name(owner)}: expected {name} to be positive and finite, got {value}."
             )
 
@@ -50,7 +56,7 @@ def check_not_negative(owner: object, **values: object) -> None:
     """Require finite numbers that are not negative."""
     for name, value in values.items():
         if not 0 <= _number(owner, name, value) < math.inf:
-            raise ValueError(
+            raise ArgumentError(
                 f"{owner_name(owner)}: expected {name} to be finite and not negative, got {value}."
             )
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import ArgumentError
+
 
 def partial_path(path: Path) -> Path:
     """Temporary path of a file before it is renamed, in the same folder with the same suffix.
@@ -50,9 +52,9 @@ def check_can_write(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> 
     """
     folder = path.parent
     if any(path.resolve() == given.resolve() for given in inputs):
-        raise ValueError(
-            f"{path}: expected an output beside the inputs, got one of them, which would be lost. "
-            "Choose another --out."
+        raise ArgumentError(
+            f"{path}: expected an output other than the inputs, got one of them. Choose another "
+            "--out."
         )
     if path.is_dir():
         raise IsADirectoryError(f"{path}: expected a file name to write, got a folder.")

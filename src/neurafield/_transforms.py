@@ -3,7 +3,7 @@
 The only file that reads the private parts of torch that answer them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -24,14 +24,11 @@ def sees_operations() -> bool:
     return follows_no_choice() or torch.autograd.forward_ad._current_level >= 0
 
 
-def why_torch_only(tensors: Iterable[Tensor]) -> str:
-    """Why only torch's own operations can serve these tensors, or "" if kernels can.
+def why_torch_only(tensors: Sequence[Tensor]) -> str:
+    """Reason why only torch's own operations can serve these tensors, or "" if kernels can.
 
     Transforms see through torch's operations and nothing else.
     """
-    tensors = tuple(tensors)
-    if not all(t.is_cpu for t in tensors):
-        return "the compiled kernels are for the CPU"
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return "torch is tracing"
     if inside_func():
@@ -40,12 +37,16 @@ def why_torch_only(tensors: Iterable[Tensor]) -> str:
         return "forward-mode derivatives are taken"
     if torch.utils._python_dispatch._get_current_dispatch_mode() is not None:
         return "a torch dispatch mode is watching"
-    functorch = torch._C._functorch
     for t in tensors:
-        if functorch.is_batchedtensor(t) or functorch.is_legacy_batchedtensor(t):
+        if type(t) not in _PLAIN:
+            return "a subclass of Tensor is among the inputs"
+        if _is_batched(t) or _is_legacy_batched(t):
             return "gradients are taken in batches"
         if t.is_neg():
             return "a tensor is stored negated"
-        if type(t) not in (Tensor, torch.nn.Parameter):
-            return "a subclass of Tensor is among the inputs"
     return ""
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+_is_batched = torch._C._functorch.is_batchedtensor
+_is_legacy_batched = torch._C._functorch.is_legacy_batchedtensor

@@ -1,11 +1,17 @@
-"""Errors that name a file, so that callers can tell bad input from a bug; and three notices.
+"""Errors that the library raises for bad input, and three warnings.
 
-Wrong arguments to a Python function raise plain `ValueError` or `TypeError` instead.
+Commands report these errors in one sentence and exit with code 2. Any other exception, a plain
+`ValueError` or `TypeError` included, counts there as a bug. So code that a command calls raises
+`ArgumentError` for a value that the user can choose.
 """
 
 
 class NeurafieldError(ValueError):
-    """The base of both. Its text is one sentence that names the way out."""
+    """Base class of all errors. The message is one or two sentences that name the remedy."""
+
+
+class ArgumentError(NeurafieldError):
+    """Raised when an argument is out of range, or does not match the input or other arguments."""
 
 
 class SignalError(NeurafieldError):

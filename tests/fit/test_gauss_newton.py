@@ -11,9 +11,18 @@ from torch import Tensor, nn
 from neurafield import Field
 from neurafield.domains import Box
 from neurafield.fields import HardBoundary
-from neurafield.fit import Constraint, GaussNewton, fit, gauss_newton, lbfgs, losses
+from neurafield.fit import (
+    Checkpointing,
+    Constraint,
+    GaussNewton,
+    Trained,
+    fit,
+    gauss_newton,
+    lbfgs,
+    losses,
+)
 from neurafield.fit.gauss_newton import residuals, tangent
-from neurafield.fit.step import Objective
+from neurafield.fit.objective import Objective
 from neurafield.maps import AbstractMap, Residual
 from neurafield.networks import MLP
 from neurafield.signals import Boundary, Interior
@@ -50,7 +59,7 @@ def poisson(num_points: int | None = 60, batch_size: int | None = None) -> list[
 
 
 def objective(field: nn.Module, problem: list[Constraint], micro_batch: int = 17) -> Objective:
-    return Objective(field, problem, seed=0, step=0, micro_batch=micro_batch)
+    return Objective(Trained(field, problem), problem, seed=0, step=0, micro_batch=micro_batch)
 
 
 def state_bytes(field: nn.Module) -> bytes:
@@ -76,8 +85,11 @@ def check_tangent(field: nn.Module, found: tuple[Tensor, ...], problem: list[Con
     torch.testing.assert_close(2 * jacobian.mT @ r, gradient)
     # The 23rd residual belongs to the second micro-batch of the first constraint.
     row = 22
-    (query, target, _), *_ = whole.parts(0)
-    one = whole.predict(0, query[row : row + 1], target[row : row + 1]) - target[row : row + 1]
+    (query, target, _), *_ = whole.parts(problem[0])
+    one = (
+        whole.predict(problem[0], query[row : row + 1], target[row : row + 1])
+        - target[row : row + 1]
+    )
     expected = torch.autograd.grad(one.sum(), list(field.parameters()), allow_unused=True)
     torch.testing.assert_close(jacobian[row], flat(field, expected) / len(target) ** 0.5)
 
@@ -234,7 +246,7 @@ def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(
         return field
 
     seen: list[int] = []
-    options = {"checkpoint": tmp_path / "c", "resume": True}
+    options = {"checkpointing": Checkpointing(path=tmp_path / "c", resume=True)}
     run(
         0,
         callbacks=[lambda p: seen.append(p.step)],
@@ -263,7 +275,7 @@ def test_the_rate_is_one_whatever_the_schedule() -> None:
 
 def test_losses_that_are_no_sum_of_squares_are_refused() -> None:
     problem = Constraint(signal=Interior(SQUARE, num_points=9), loss=losses.l1, name="edges")
-    with pytest.raises(ValueError, match="loss mse of constraint 'edges', got l1"):
+    with pytest.raises(ValueError, match="loss mse in constraint 'edges', got l1"):
         fit(network(), problem, steps=1, optimizer=gauss_newton)
 
 

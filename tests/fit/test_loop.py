@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from neurafield import Field, FieldFileError
 from neurafield.fit import (
     Checkpoint,
+    Checkpointing,
     Constraint,
     JsonLines,
+    Limits,
     Progress,
     Result,
     fit,
@@ -42,7 +44,11 @@ def state_bytes(field: nn.Module) -> bytes:
 
 
 def run(field: Field, **options) -> Result:
+    """A short fit; `path`, `every`, `resume` and `settings` are those of `Checkpointing`."""
     options = {"steps": 20, "lr": 1e-3, "seed": 3, **options}
+    kept = {k: options.pop(k) for k in ("path", "every", "resume", "settings") if k in options}
+    if kept:
+        options["checkpointing"] = Checkpointing(**kept)
     problem = options.pop("problem", Constraint(signal=picture(), batch_size=64))
     return fit(field, problem, **options)
 
@@ -148,9 +154,9 @@ def test_same_seed_same_bytes() -> None:
 @pytest.mark.parametrize("stop_at", [1, 7, 10, 19])
 def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(stop_at: int, tmp_path: Path) -> None:
     whole, parts = siren(), siren()
-    run(whole, checkpoint=tmp_path / "whole", checkpoint_every=5)
+    run(whole, path=tmp_path / "whole", every=5)
     recorder = Recorder()
-    options = {"checkpoint": tmp_path / "parts", "checkpoint_every": 5, "resume": True}
+    options = {"path": tmp_path / "parts", "every": 5, "resume": True}
     first = run(
         parts, **options, callbacks=[recorder], should_stop=lambda: len(recorder.seen) == stop_at
     )
@@ -171,7 +177,7 @@ def test_a_crash_between_checkpoints_replays_the_lost_steps(tmp_path: Path) -> N
 
     whole, again = siren(), siren(seed=9)
     run(whole)
-    options = {"checkpoint": tmp_path / "c", "checkpoint_every": 5, "resume": True}
+    options = {"path": tmp_path / "c", "every": 5, "resume": True}
     with pytest.raises(Crash):
         run(siren(), **options, callbacks=[crash])
     recorder = Recorder()
@@ -181,7 +187,7 @@ def test_a_crash_between_checkpoints_replays_the_lost_steps(tmp_path: Path) -> N
 
 
 def test_time_spent_is_counted_over_all_parts(tmp_path: Path) -> None:
-    options = {"checkpoint": tmp_path / "c", "resume": True}
+    options = {"path": tmp_path / "c", "resume": True}
     first = run(siren(), **options, steps=10)
     second = run(siren(), **options, steps=11)
     assert second.step == 11
@@ -201,33 +207,33 @@ def test_time_spent_is_counted_over_all_parts(tmp_path: Path) -> None:
 )
 def test_resuming_another_run_is_refused(change: dict, named: str, tmp_path: Path) -> None:
     path = tmp_path / "c"
-    run(siren(), checkpoint=path)
+    run(siren(), path=path)
     before = path.read_bytes()
     with pytest.raises(FieldFileError, match=named):
-        run(siren(), checkpoint=path, resume=True, **change)
+        run(siren(), path=path, resume=True, **change)
     assert path.read_bytes() == before
 
 
 def test_resuming_another_field_is_refused(tmp_path: Path) -> None:
-    run(siren(), checkpoint=tmp_path / "c")
+    run(siren(), path=tmp_path / "c")
     g = torch.Generator().manual_seed(0)
     other = Field(Siren(2, 3, width=16, depth=2, omega=29.0, generator=g))
     with pytest.raises(FieldFileError, match="another architecture"):
-        run(other, checkpoint=tmp_path / "c", resume=True)
+        run(other, path=tmp_path / "c", resume=True)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c"
-    run(siren(), checkpoint=path)
+    run(siren(), path=path)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(FieldFileError, match="SHA-256"):
-        run(siren(), checkpoint=path, resume=True)
+        run(siren(), path=path, resume=True)
 
 
 def test_without_resume_an_old_checkpoint_is_not_read(tmp_path: Path) -> None:
-    run(siren(), checkpoint=tmp_path / "c")
+    run(siren(), path=tmp_path / "c")
     recorder = Recorder()
-    run(siren(), checkpoint=tmp_path / "c", callbacks=[recorder])
+    run(siren(), path=tmp_path / "c", callbacks=[recorder])
     assert recorder.seen[0].step == 1
 
 
@@ -239,7 +245,7 @@ def test_a_full_disk_does_not_end_a_run(tmp_path: Path, monkeypatch: pytest.Monk
     run(whole)
     monkeypatch.setattr(Checkpoint, "save", full)
     with pytest.warns(UserWarning, match="No space left on device"):
-        result = run(poor, checkpoint=tmp_path / "c")
+        result = run(poor, path=tmp_path / "c")
     assert result.status == "steps"
     assert state_bytes(poor) == state_bytes(whole)
 
@@ -255,6 +261,15 @@ def test_stops_at_time() -> None:
 
 def test_whichever_comes_first() -> None:
     assert run(siren(), steps=2, time=1000.0, target_psnr=99.0).status == "steps"
+
+
+def test_limits_can_be_given_as_one() -> None:
+    field = siren()
+    assert fit(field, Constraint(signal=picture()), limits=Limits(steps=3)).step == 3
+    with pytest.raises(ValueError, match="limits, or steps, time and target_psnr, got both"):
+        fit(field, Constraint(signal=picture()), steps=3, limits=Limits(steps=3))
+    with pytest.raises(ValueError, match="expected steps, time or target_psnr, got none"):
+        Limits()
 
 
 def test_the_rate_falls_with_time_too() -> None:
@@ -279,10 +294,10 @@ def test_target_psnr_is_reached_for_certain(batch_size: int | None) -> None:
 def test_a_crash_around_the_target_is_resumed_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurafield.fit import loop
+    from neurafield.fit import run as run_module
 
     options = {"steps": 5000, "lr": 3e-3, "target_psnr": 14.0, "schedule": schedule.constant}
-    options |= {"checkpoint_every": 1}
+    options |= {"every": 1}
     whole = siren()
     reference = run(whole, **options)
 
@@ -290,12 +305,12 @@ def test_a_crash_around_the_target_is_resumed_to_the_same_bytes(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "evaluate", crash)
+        patch.setattr(run_module, "evaluate", crash)
         with pytest.raises(KeyboardInterrupt):
-            run(siren(), **options, checkpoint=tmp_path / "c")
+            run(siren(), **options, path=tmp_path / "c")
     for seed in (8, 9):  # the second time it is finished already, and stays so
         again = siren(seed)
-        result = run(again, **options, checkpoint=tmp_path / "c", resume=True)
+        result = run(again, **options, path=tmp_path / "c", resume=True)
         assert (result.status, result.step) == (reference.status, reference.step)
         assert state_bytes(again) == state_bytes(whole)
 
@@ -376,7 +391,7 @@ def test_ten_bad_steps_roll_back_at_half_the_rate() -> None:
         field,
         problem=poisoned(bad),
         steps=30,
-        checkpoint_every=10,
+        every=10,
         schedule=schedule.constant,
         callbacks=[recorder],
     )
@@ -390,9 +405,7 @@ def test_ten_bad_steps_roll_back_at_half_the_rate() -> None:
 
 def test_the_third_roll_back_ends_the_run_and_names_the_term(tmp_path: Path) -> None:
     field, path = siren(), tmp_path / "c"
-    result = run(
-        field, problem=poisoned(lambda step: step >= 7), checkpoint=path, checkpoint_every=5
-    )
+    result = run(field, problem=poisoned(lambda step: step >= 7), path=path, every=5)
     assert (result.status, result.rollbacks, result.skipped) == ("diverged", 3, 30)
     assert "constraint 'picture'" in result.message
     assert result.step == 5
@@ -401,7 +414,7 @@ def test_the_third_roll_back_ends_the_run_and_names_the_term(tmp_path: Path) -> 
     run(reference, callbacks=[stopper], should_stop=lambda: len(stopper.seen) == 5)
     assert state_bytes(field) == state_bytes(reference), "the last good checkpoint"
     # Whoever goes on from there, with a cure, starts counting anew.
-    again = run(siren(9), problem=poisoned(lambda _: False), checkpoint=path, resume=True)
+    again = run(siren(9), problem=poisoned(lambda _: False), path=path, resume=True)
     assert (again.status, again.rollbacks) == ("steps", 0)
 
 
@@ -419,9 +432,9 @@ def test_a_crash_after_a_roll_back_is_resumed_to_the_same_bytes(tmp_path: Path) 
 
     healed: list[int] = []
     whole = siren()
-    assert run(whole, problem=poisoned(once()), checkpoint_every=5, callbacks=[heal]).rollbacks == 1
+    assert run(whole, problem=poisoned(once()), every=5, callbacks=[heal]).rollbacks == 1
     healed = []
-    options = {"checkpoint": tmp_path / "c", "checkpoint_every": 5, "resume": True}
+    options = {"path": tmp_path / "c", "every": 5, "resume": True}
     with pytest.raises(KeyboardInterrupt):
         run(siren(), problem=poisoned(once()), callbacks=[crash], **options)
     again = siren(9)
@@ -466,7 +479,7 @@ def test_an_interrupted_run_that_cannot_be_saved_says_so(
 
     monkeypatch.setattr(Checkpoint, "save", full)
     with pytest.raises(OSError, match="No space"), pytest.warns(UserWarning, match="No space"):
-        run(siren(), checkpoint=tmp_path / "c", should_stop=lambda: True)
+        run(siren(), path=tmp_path / "c", should_stop=lambda: True)
 
 
 # ---- telling

@@ -149,12 +149,11 @@ def test_its_gradient_is_that_of_the_product() -> None:
 def test_it_goes_through_whatever_the_network_is_in() -> None:
     network = Lipschitz(2, 1, width=5, depth=1, generator=generator())
     penalty = lipschitz_penalty(1e-3)
-    nothing = torch.zeros(1, 1)
     scene = Scene([Placed(Field(network), (0, 0))], overlap.Sum())
     for field in (network, Field(network), Offset(Field(network), distance=0.1), scene):
-        assert penalty.map(field, nothing).item() == pytest.approx(network.lipschitz_bound())
+        assert penalty.function(field).item() == pytest.approx(network.lipschitz_bound())
     with pytest.raises(ValueError, match=r"networks\.Lipschitz in it, got MLP"):
-        penalty.map(MLP(2, 1, width=5, depth=1), nothing)
+        penalty.function(MLP(2, 1, width=5, depth=1))
 
 
 # ---- who asks for it

@@ -1,4 +1,4 @@
-"""Adam, and how the loop sets it up if it is not given another optimizer."""
+"""Adam on the compiled kernels, and the optimizer that `fit` uses by default."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -95,8 +95,8 @@ class Adam(torch.optim.Optimizer):
                 )
 
 
-def default_optimizer(field: nn.Module) -> Adam:
-    """The loop's own choice: plain Adam for networks; for tables, what became the custom with them.
+def default_optimizer(trained: nn.Module) -> Adam:
+    """The optimizer that `fit` uses by default: Adam, with other settings for tables of features.
 
     A table's rows are read by few points each, so their gradients are small and rare: steps are
     lazy, the square's average is shorter (0.99), and eps does not damp them (1e-15).
@@ -106,14 +106,14 @@ def default_optimizer(field: nn.Module) -> Adam:
     """
     tables = [
         table
-        for module in field.modules()
+        for module in trained.modules()
         if isinstance(module, AbstractComponent)
         for table in module.tables()
     ]
     known = {id(table) for table in tables}
-    # Of the field's own parameters: a table may be shared, or computed from others.
-    tables = [parameter for parameter in field.parameters() if id(parameter) in known]
-    others = [parameter for parameter in field.parameters() if id(parameter) not in known]
+    # Among the parameters alone: a table may be shared, or computed from others.
+    tables = [parameter for parameter in trained.parameters() if id(parameter) in known]
+    others = [parameter for parameter in trained.parameters() if id(parameter) not in known]
     groups: list[dict[str, Any]] = [
         {"params": others},
         {"params": tables, "betas": (0.9, 0.99), "eps": 1e-15, "lazy": True},

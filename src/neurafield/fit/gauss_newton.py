@@ -13,13 +13,16 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_positive
 from ..maps import AbstractMap
-from .losses import mse
-from .step import Objective
+from .evaluates_loss import EvaluatesLoss
+from .objective import Objective
+from .problem import Constraint, squared_constraints
 
+_HINT = "It solves least-squares problems; take Adam or L-BFGS for others."
 _LOWEST, _HIGHEST = 1e-30, 1e12
 """Of the damping. Zero would never rise, where the residuals feel no parameter."""
 
 
+@EvaluatesLoss.register
 class GaussNewton(torch.optim.Optimizer):
     r"""Levenberg's damped Gauss-Newton method on the residuals of a problem.
 
@@ -27,7 +30,7 @@ class GaussNewton(torch.optim.Optimizer):
     $\delta = -J^\top (J J^\top + m I)^{-1} r$, in float64. A step that lowers the loss is
     taken, and then the damping falls; else it rises and the step is solved for again.
 
-    Use when a small smooth network shall satisfy an equation well: tens of steps do what takes
+    Use when a small smooth network must satisfy an equation well: tens of steps do what takes
     Adam tens of thousands. Fails when there are many parameters and many residuals: the Jacobian
     has $n p$ numbers, and a step takes of the order of $n p \min(n, p)$ operations.
 
@@ -35,15 +38,15 @@ class GaussNewton(torch.optim.Optimizer):
     that sample alone.
 
     Args:
-        parameters: All that the field trains.
-        damping: The first $m$, as a part of the mean square of the Jacobian's columns.
-        increase: What the damping is multiplied by after a step that did not lower the loss.
-        decrease: What it is divided by after one that did.
-        trials: Attempts within a step.
+        parameters: All parameters that are trained: the field's, and unknowns of maps.
+        damping: First value of $m$, as a part of the mean square of the Jacobian's columns.
+        increase: Factor on the damping after a step that did not lower the loss.
+        decrease: Divisor of the damping after a step that did.
+        trials: Number of attempts within a step.
 
     Raises:
         ValueError: If an option is out of range, or there are several groups of parameters; in
-            `step`, if a loss is not `mse`, or a parameter is not the field's.
+            `step`, if a loss is not `mse`, or a parameter is not trained by the problem.
 
     Example:
         >>> field = Field(networks.MLP(1, 1, width=8, depth=1, activation="Tanh"))
@@ -92,7 +95,7 @@ class GaussNewton(torch.optim.Optimizer):
         """Move to where the tangent problem has its damped solution, if that is better.
 
         Raises:
-            ValueError: If the loss of a constraint is not `mse`, or a parameter is not the field's.
+            ValueError: If a loss is not `mse`, or the problem does not train a parameter.
         """
         (group,) = self.param_groups
         parameters = [p for p in group["params"] if p.requires_grad]
@@ -124,18 +127,18 @@ class GaussNewton(torch.optim.Optimizer):
             parameter.copy_(value)
 
 
-def gauss_newton(field: nn.Module) -> GaussNewton:
+def gauss_newton(trained: nn.Module) -> GaussNewton:
     """Gauss-Newton with its defaults: `fit(..., optimizer=gauss_newton)`."""
-    return GaussNewton(p for p in field.parameters() if p.requires_grad)
+    return GaussNewton(p for p in trained.parameters() if p.requires_grad)
 
 
 def residuals(objective: Objective) -> Float[Tensor, " n"]:
     """All residuals in float64, weighted so that the sum of their squares is the loss."""
     return torch.cat(
         [
-            scale * (objective.predict(index, query, target) - target).double().flatten()
-            for index in range(len(objective.constraints))
-            for query, target, scale in _scaled_parts(objective, index)
+            scale * (objective.predict(constraint, query, target) - target).double().flatten()
+            for constraint in squared_constraints("GaussNewton", objective.terms, hint=_HINT)
+            for query, target, scale in _scaled_parts(objective, constraint)
         ]
     )
 
@@ -146,27 +149,33 @@ def tangent(
     """Residuals and their Jacobian, in float64; its columns are in the order of the parameters.
 
     Raises:
-        ValueError: If the loss of a constraint is not `mse`, or a parameter is not the field's.
+        ValueError: If a loss is not `mse`, or the problem does not train a parameter.
     """
+    trained = {id(parameter) for parameter in objective.trained.parameters()}
+    if not all(id(parameter) in trained for parameter in parameters):
+        raise ValueError(
+            "GaussNewton: expected parameters of the field or of a map, got others. Take the "
+            "parameters() of what fit passes to the optimizer."
+        )
     rows = []
-    for index, constraint in enumerate(objective.constraints):
-        if constraint.loss is not mse:
+    for constraint in squared_constraints("GaussNewton", objective.terms, hint=_HINT):
+        if not constraint.map.cuts:
             raise ValueError(
-                f"GaussNewton: expected the loss mse of constraint {constraint.name!r}, got "
-                f"{getattr(constraint.loss, '__name__', constraint.loss)}. It solves least-squares "
-                "problems; take Adam or L-BFGS for others."
+                f"GaussNewton: expected residuals that belong to points, got the map of constraint "
+                f"{constraint.name!r}, which needs all queries at once. {_HINT}"
             )
-        mapped = _Mapped(objective.field, constraint.map)
+        mapped = _Mapped(objective.trained.field, constraint.map)
         names = {id(parameter): name for name, parameter in mapped.named_parameters()}
-        if not all(id(parameter) in names for parameter in parameters):
-            raise ValueError(
-                "GaussNewton: expected parameters of the field, got others. Take "
-                "field.parameters()."
-            )
-        values = {names[id(parameter)]: parameter.detach() for parameter in parameters}
-        for query, target, scale in _scaled_parts(objective, index):
+        values = {names[id(p)]: p.detach() for p in parameters if id(p) in names}
+        for query, target, scale in _scaled_parts(objective, constraint):
             by_name = _jacobian(mapped, values, query)
-            blocks = [by_name[name].double().reshape(target.numel(), -1) for name in values]
+            blocks = [
+                # An unknown of another constraint's map has no part in this one.
+                by_name[names[id(p)]].double().reshape(target.numel(), -1)
+                if id(p) in names
+                else torch.zeros(target.numel(), p.numel(), dtype=torch.float64, device=p.device)
+                for p in parameters
+            ]
             rows.append(scale * torch.cat(blocks, dim=1))
     return residuals(objective), torch.cat(rows)
 
@@ -197,10 +206,11 @@ def _jacobian(
     return found
 
 
-def _scaled_parts(objective: Objective, index: int) -> Iterator[tuple[Any, Tensor, float]]:
-    weight = objective.constraints[index].weight
-    for query, target, share in objective.parts(index):
-        yield query, target, (weight * share / target.numel()) ** 0.5
+def _scaled_parts(
+    objective: Objective, constraint: Constraint
+) -> Iterator[tuple[Any, Tensor, float]]:
+    for query, target, share in objective.parts(constraint):
+        yield query, target, (constraint.weight * share / target.numel()) ** 0.5
 
 
 def _move(parameters: list[Tensor], origin: list[Tensor], step: Float[Tensor, " p"]) -> None:

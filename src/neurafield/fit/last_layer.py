@@ -1,7 +1,9 @@
 """The last layer of a field, solved for: a linear least-squares problem, without any steps."""
 
+import contextlib
 import copy
 import warnings
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
@@ -13,9 +15,10 @@ from ..derivatives.operators import root_along
 from ..errors import KernelNotice
 from ..fields.field import Field
 from ..maps import AbstractMap
+from ..signals import Query
+from .batch import Batch
 from .linearise import linearise, pairs
-from .losses import mse
-from .problem import Constraint, Problem
+from .problem import Constraint, Problem, squared_constraints
 
 _AFFINE = 1e-6
 """How far the loss may be from the predicted one, as a part of that of a last layer of zeros."""
@@ -155,39 +158,40 @@ def solve_last_layer(
     exact = copy.deepcopy(field).double().requires_grad_(False)
     last = last_layer(field)
     unknowns = NormalEquations(field.out_dim * (last.in_features + 1))
-    constraints = problem if isinstance(problem, list) else [problem]
-    batches = []
-    for stream, constraint in enumerate(constraints):
-        if constraint.loss is not mse:
-            raise ValueError(
-                f"solve_last_layer: expected the loss mse in constraint {constraint.name!r}, got "
-                f"{getattr(constraint.loss, '__name__', constraint.loss)}."
-            )
-        query, target = constraint.signal.batch(
-            constraint.batch_size, seed=seed, step=0, stream=stream
+    like = next(exact.parameters())
+    hint = "Use fit for others."
+    batches = [
+        Batch.draw(
+            "solve_last_layer",
+            constraint,
+            constraint.batch_size,
+            seed=seed,
+            step=0,
+            stream=stream,
         )
-        query, target = query.double(), target.double()
-        batches.append((query, target))
-        shape = (len(target), *_predict(constraint, exact, query[:1]).shape[1:])
-        if shape != target.shape:
-            raise ValueError(
-                f"solve_last_layer: expected predictions of shape {tuple(target.shape)} from "
-                f"constraint {constraint.name!r}, got {shape}."
-            )
-        for x, wanted in zip(query.split(block), target.split(block), strict=True):
-            rows, offset = design(exact, constraint.map, x, name=constraint.name)
+        for stream, constraint in enumerate(
+            squared_constraints("solve_last_layer", problem, hint=hint)
+        )
+    ]
+    for batch in batches:
+        constraint = batch.constraint
+        with _quietly():
+            batch.check_first(exact, like)
+        for x, wanted, _ in batch.parts(block, like):
+            points = _points(constraint, x)
+            rows, offset = design(exact, constraint.map, points, name=constraint.name)
             unknowns.add(
                 rows.flatten(2).flatten(0, 1),
                 (wanted.reshape(offset.shape) - offset).reshape(-1, 1),
-                constraint.weight / target.numel(),
+                constraint.weight / batch.target.numel(),
             )
     solution = unknowns.solve(ridge).reshape(field.out_dim, -1)
     set_last_layer(exact, solution)
     loss = 0.0
-    for constraint, (query, target) in zip(constraints, batches, strict=True):
-        for x, wanted in zip(query.split(block), target.split(block), strict=True):
-            error = float((_predict(constraint, exact, x) - wanted).square().sum())
-            loss += constraint.weight / target.numel() * error
+    for batch in batches:
+        for x, wanted, _ in batch.parts(block, like):
+            error = float((_predict(batch, exact, x, wanted) - wanted).square().sum())
+            loss += batch.constraint.weight / batch.target.numel() * error
     predicted = unknowns.loss(solution.reshape(-1, 1))
     if not abs(loss - predicted) <= _AFFINE * unknowns.constant + 1e-3 * predicted:
         raise ValueError(
@@ -199,13 +203,26 @@ def solve_last_layer(
     return loss
 
 
-@torch.no_grad()
-def _predict(constraint: Constraint, exact: Field, x: Tensor) -> Tensor:
-    with warnings.catch_warnings():
-        # Float64 is what the compiled kernels do not have; it is passed through once.
+def _points(constraint: Constraint, query: Query) -> Tensor:
+    if not isinstance(query, Tensor):
+        raise ValueError(
+            f"solve_last_layer: expected points from constraint {constraint.name!r}, got "
+            f"{type(query).__name__}. Use fit for others."
+        )
+    return query
+
+
+def _predict(batch: Batch, exact: Field, x: Query, wanted: Tensor) -> Tensor:
+    with _quietly():
+        return batch.predict(exact, x, wanted)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the notice that the compiled kernels have no float64, and without a trace."""
+    with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", KernelNotice)
-        prediction: Tensor = constraint.map(exact, x)
-        return prediction
+        yield
 
 
 def last_layer(field: Field) -> nn.Linear:

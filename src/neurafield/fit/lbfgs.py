@@ -1,10 +1,10 @@
-"""L-BFGS, as the loop takes it."""
+"""L-BFGS with the settings that suit the loop."""
 
 import torch
 from torch import nn
 
 
-def lbfgs(field: nn.Module) -> torch.optim.LBFGS:
+def lbfgs(trained: nn.Module) -> torch.optim.LBFGS:
     """L-BFGS with a line search for the strong Wolfe conditions: `fit(..., optimizer=lbfgs)`.
 
     A step of the loop is up to 20 iterations on one batch. It remembers 100 pairs; they belong to
@@ -17,7 +17,7 @@ def lbfgs(field: nn.Module) -> torch.optim.LBFGS:
         Nocedal and Wright, Numerical Optimization, 2006, algorithms 3.5 and 7.5, by torch.
     """
     return torch.optim.LBFGS(
-        [p for p in field.parameters() if p.requires_grad],
+        [p for p in trained.parameters() if p.requires_grad],
         lr=1.0,
         max_iter=20,
         history_size=100,

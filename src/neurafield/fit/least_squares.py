@@ -9,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._checks import check_count, check_positive
-from .loop import Result
-from .losses import mse
-from .problem import Constraint, Problem
+from .batch import Batch
+from .problem import Constraint, Problem, squared_constraints
 from .progress import Callback, Progress
+from .result import Result
+from .trained import Trained
 
 _PART = 2**16
 _AFFINE = 1e-3
@@ -42,14 +43,14 @@ def least_squares(
             a `SplineGrid` should be `encodings.multilevel`.
         problem: Constraints with the loss `mse`. All samples are taken, or the first batch of a
             constraint that has a `batch_size`.
-        steps: Stop after so many.
-        tolerance: Stop when the gradient's norm is this part of the first one.
-        probes: Scale each unknown by what the residuals feel of it, $(A^\top A)_{jj}$, estimated
-            from so many random vectors; 0 leaves them as they are. 16 are worth it where
-            constraints of different kind hold different parts of the field. Each costs half a step.
-        time: Stop after so many seconds.
-        callbacks: Called with a `Progress` after each step.
-        should_stop: Requested after each step; true ends the run.
+        steps: Number of steps after which to stop.
+        tolerance: Ratio of the gradient's norm to the first one at which to stop.
+        probes: Number of random vectors from which the scale of each unknown, $(A^\top A)_{jj}$,
+            is estimated; 0 leaves the unknowns unscaled. 16 are worth it where constraints of
+            different kinds hold different parts of the field. Each costs half a step.
+        time: Seconds after which to stop.
+        callbacks: Functions called with a `Progress` after each step.
+        should_stop: Function called after each step; true ends the run.
 
     Returns:
         How it ended: "tolerance", "steps", "time" or "interrupted"; the parameters are those of
@@ -78,10 +79,11 @@ def least_squares(
     check_count("least_squares", low=0, probes=probes)
     check_positive("least_squares", tolerance=tolerance, **({} if time is None else {"time": time}))
     started = clock.perf_counter()
-    unknowns = [parameter for parameter in field.parameters() if parameter.requires_grad]
-    if not unknowns:
-        raise ValueError("least_squares: expected a field with parameters to train, got none.")
-    system = _System(field, [problem] if isinstance(problem, Constraint) else problem, unknowns)
+    constraints = squared_constraints("least_squares", problem, hint="Use fit for others.")
+    trained = Trained(field, constraints)
+    trained.check("least_squares")
+    unknowns = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    system = _System(field, constraints, unknowns)
     residual = system.residual
     start = [unknown.detach().clone() for unknown in unknowns]
     found = [torch.zeros_like(unknown) for unknown in unknowns]
@@ -136,6 +138,7 @@ def least_squares(
         loss=system.loss(system.terms(residual)),
         skipped=0,
         rollbacks=0,
+        unknowns=trained.snapshot(),
     )
 
 
@@ -168,27 +171,14 @@ class _System:
         self.owners = []
         predictions, targets = [], []
         for stream, constraint in enumerate(self.constraints):
-            if constraint.loss is not mse:
-                raise ValueError(
-                    f"least_squares: expected the loss mse in constraint {constraint.name!r}, got "
-                    f"{getattr(constraint.loss, '__name__', constraint.loss)}. Use fit for others."
-                )
-            query, target = constraint.signal.batch(
-                constraint.batch_size, seed=0, step=0, stream=stream
+            batch = Batch.draw(
+                "least_squares", constraint, constraint.batch_size, seed=0, step=0, stream=stream
             )
-            query, target = query.to(self.unknowns[0]), target.to(self.unknowns[0])
-            share = math.sqrt(constraint.weight / target.numel())
-            for part in range(0, len(target), _PART):
-                wanted = target[part : part + _PART]
-                prediction = constraint.map(field, query[part : part + _PART])
-                if prediction.shape != wanted.shape:
-                    raise ValueError(
-                        f"least_squares: expected predictions of shape {tuple(wanted.shape)} from "
-                        f"constraint {constraint.name!r}, got {tuple(prediction.shape)}."
-                    )
+            scale = math.sqrt(constraint.weight / batch.target.numel())
+            for query, target, _ in batch.parts(_PART, self.unknowns[0]):
                 self.owners.append(constraint)
-                predictions.append(share * prediction)
-                targets.append(share * wanted)
+                predictions.append(scale * batch.predict(field, query, target))
+                targets.append(scale * target)
         return predictions, targets
 
     def times(self, direction: Sequence[Tensor]) -> list[Tensor]:

@@ -1,12 +1,13 @@
-"""A problem: constraints that a field shall satisfy at once."""
+"""A problem: the terms of a loss, each a constraint on the field or a penalty."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._checks import check_count, check_positive
+from .._fingerprint import function_fingerprint
 from ..maps import AbstractMap, Identity
 from ..signals import AbstractSignal
 from .losses import mse
@@ -16,19 +17,21 @@ from .losses import mse
 class Constraint:
     """`weight * loss(map(field, query), target)` is small, for all that the signal draws.
 
-    A problem is a list of constraints; its loss is their sum.
-
     Args:
-        signal: What was observed.
-        map: What the measurement makes of the field.
-        loss: A mean over points, so that micro-batches add up to the whole.
-        weight: Of this constraint in the sum.
-        batch_size: Samples drawn a step; None for all of them, in order.
-        refine: Candidates for each sample. Above 1, samples are kept by chance where the map's
-            prediction is far from the target: for equations whose residual is large in few places.
-            They are chosen anew at each step, even where steps share the candidates
+        signal: Source of the queries and targets: what was observed.
+        map: Forward map of the measurement. A map that is a module is trained with the field.
+        loss: Mean over points of the deviation, so that micro-batches add up to the whole.
+        weight: Weight of this constraint in the sum of all terms.
+        batch_size: Samples drawn per step; None for all of them, in order.
+        refine: Number of candidates per sample. Above 1, samples are kept by chance where the
+            map's prediction is far from the target: for equations whose residual is large in few
+            places. They are chosen anew at each step, even where steps share the candidates
             (`resample_every`), so that no batch is used twice.
-        name: What a log or an error calls it.
+        name: Name in logs and errors; different for each term of a problem.
+
+    Raises:
+        TypeError: If the signal or the map does not derive from its abstract class.
+        ValueError: If a number is out of range, or there is nothing to refine from.
 
     Reference:
         Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
@@ -44,6 +47,12 @@ class Constraint:
     name: str = "data"
 
     def __post_init__(self) -> None:
+        for part, base in ((self.signal, AbstractSignal), (self.map, AbstractMap)):
+            if not isinstance(part, base):
+                raise TypeError(
+                    f"Constraint: expected an instance of {base.__module__.rpartition('.')[0]}."
+                    f"{base.__name__}, got {type(part).__name__}. Derive it from {base.__name__}."
+                )
         check_positive("Constraint", weight=self.weight)
         if self.batch_size is not None:
             check_count("Constraint", batch_size=self.batch_size, high=2**32)
@@ -54,6 +63,115 @@ class Constraint:
                 "leaves nothing to choose from."
             )
 
+    @property
+    def identity(self) -> list[Any]:
+        """JSON values that are equal for constraints that fit alike, apart from their signals."""
+        loss = getattr(self.loss, "__name__", "")
+        mapped = self.map.fingerprint()
+        return [self.name, self.weight, self.batch_size, self.refine, mapped, loss]
 
-Problem = Constraint | list[Constraint]
-"""One constraint or several."""
+    @property
+    def modules(self) -> list[nn.Module]:
+        """The modules among map, loss and signal, which are trained with the field."""
+        parts = (self.map, self.loss, self.signal)
+        return [part for part in parts if isinstance(part, nn.Module)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty:
+    """`weight * function(field)` is small: a term without observations.
+
+    For bounds of the slope, priors of latent codes, rates of a code, total variation.
+
+    Args:
+        function: Function from the field to one number, differentiable with respect to what is
+            trained. A function that is a module is trained with the field.
+        weight: Weight of this penalty in the sum of all terms.
+        name: Name in logs and errors; different for each term of a problem.
+
+    Raises:
+        TypeError: If `function` is not callable.
+        ValueError: If the weight is not positive.
+
+    Example:
+        >>> from neurafield import Field, networks, signals
+        >>> from neurafield.fit import fit
+        >>> field = Field(networks.MLP(1, 1, width=8, depth=1))
+        >>> data = Constraint(signal=signals.Samples(torch.zeros(1, 1), torch.ones(1, 1)))
+        >>> size = lambda field: sum(p.square().sum() for p in field.parameters())
+        >>> fit(field, [data, Penalty(function=size, weight=1e-3, name="size")], steps=5).step
+        5
+    """
+
+    function: Callable[[Any], Tensor]
+    weight: float = 1.0
+    name: str = "penalty"
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise TypeError(f"Penalty: expected a function of the field, got {self.function!r}.")
+        check_positive("Penalty", weight=self.weight)
+
+    @property
+    def identity(self) -> list[Any]:
+        """JSON values that are equal for penalties that fit alike."""
+        return [self.name, self.weight, function_fingerprint(self.function)]
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """The function, if it is a module."""
+        return [self.function] if isinstance(self.function, nn.Module) else []
+
+
+Term = Constraint | Penalty
+
+Problem = Term | Sequence[Term]
+"""One term or several; the loss of a problem is their weighted sum."""
+
+
+def terms_of(owner: str, problem: Problem) -> list[Term]:
+    """Returns the terms of a problem, checked.
+
+    Raises:
+        ValueError: If there is no constraint, or two terms have one name.
+        TypeError: If a term is neither a constraint nor a penalty.
+    """
+    terms = [problem] if isinstance(problem, Constraint | Penalty) else list(problem)
+    for term in terms:
+        if not isinstance(term, Constraint | Penalty):
+            raise TypeError(
+                f"{owner}: expected constraints and penalties, got {type(term).__name__}."
+            )
+    if not terms:
+        raise ValueError(f"{owner}: expected at least one constraint, got an empty list.")
+    names = [term.name for term in terms]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{owner}: expected constraints with different names, got {names}.")
+    return terms
+
+
+def squared_constraints(owner: str, problem: Problem, *, hint: str) -> list[Constraint]:
+    """Returns the constraints of a least-squares problem: all terms have the loss `mse`.
+
+    Args:
+        owner: Name of the solver, for errors.
+        problem: The problem.
+        hint: What to use for other losses.
+
+    Raises:
+        ValueError: If a term has another loss or is a penalty.
+    """
+    found = []
+    for term in terms_of(owner, problem):
+        if isinstance(term, Penalty):
+            raise ValueError(
+                f"{owner}: expected constraints with the loss mse, got the penalty "
+                f"{term.name!r}. {hint}"
+            )
+        if term.loss is not mse:
+            raise ValueError(
+                f"{owner}: expected the loss mse in constraint {term.name!r}, got "
+                f"{getattr(term.loss, '__name__', term.loss)}. {hint}"
+            )
+        found.append(term)
+    return found

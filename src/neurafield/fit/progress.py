@@ -1,11 +1,11 @@
-"""What the loop tells while it runs, and those who listen: a bar, a log, TensorBoard."""
+"""Progress reports and their callbacks: progress bar, JSON log, TensorBoard."""
 
 import json
 import math
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -14,6 +14,9 @@ import rich.progress
 from rich.console import Console
 
 from ..errors import NeurafieldError
+
+MAX_UNKNOWNS = 3
+"""Number of unknowns that the progress bar shows."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,14 @@ class Progress:
         step: Steps done.
         fraction: Part of the run that is done, by steps or by time, in [0, 1].
         seconds: Time spent fitting, over all resumed parts.
-        loss: Weighted sum over the constraints.
-        terms: Each constraint's own loss, unweighted.
-        psnr: In dB, smoothed over some steps; None unless the problem is one signal's values.
-        learning_rate: Of this step.
-        skipped: Steps skipped so far because a loss or gradient was not finite.
-        rollbacks: Returns to a checkpoint so far.
+        loss: Weighted sum of the terms.
+        terms: Values of the terms, unweighted.
+        psnr: PSNR in dB, smoothed over some steps; None unless the problem is one signal's values.
+        learning_rate: Learning rate of this step.
+        skipped: Number of steps skipped so far because a loss or gradient was not finite.
+        rollbacks: Number of returns to a checkpoint so far.
         culprit: What was not finite, if this step was skipped.
+        unknowns: Values of what is trained beside the field, where it is a single number.
     """
 
     step: int
@@ -43,13 +47,14 @@ class Progress:
     skipped: int
     rollbacks: int
     culprit: str | None = None
+    unknowns: dict[str, float] = field(default_factory=dict)
 
 
 Callback = Callable[[Progress], None]
 
 
 class ProgressBar:
-    """A live line on the terminal: share done, step, PSNR or loss, steps a second, time left."""
+    """A live line on the terminal: part done, step, PSNR or loss, steps per second, time left."""
 
     def __init__(self, console: Console | None = None, *, title: str = "fitting") -> None:
         self._bar = rich.progress.Progress(
@@ -73,6 +78,8 @@ class ProgressBar:
             quality = f"loss {progress.loss:.3g}"
         else:
             quality = f"PSNR {progress.psnr:.2f} dB"
+        shown = list(progress.unknowns.items())[:MAX_UNKNOWNS]
+        quality = "  ".join([quality, *(f"{name} {value:.4g}" for name, value in shown)])
         self._bar.update(
             self._task,
             completed=progress.fraction,
@@ -95,17 +102,17 @@ class ProgressBar:
 
 
 class JsonLines:
-    """A log with one JSON object a line, appended to; a resumed run goes on in the same file.
+    """A log with one JSON object per line; a resumed run continues the same file.
 
     Args:
-        path: Where to.
+        path: Log file, appended to.
         every: Steps between lines.
     """
 
     def __init__(self, path: str | Path, *, every: int = 10) -> None:
         self.every = every
         self._file: TextIO | None = open(path, "a+", encoding="utf-8")  # noqa: SIM115
-        # A killed run may have left half a line; what follows shall not be glued to it.
+        # A killed run may have left half a line; what follows must not be glued to it.
         self._file.seek(max(0, self._file.seek(0, os.SEEK_END) - 1))
         if self._file.read(1) not in ("", "\n"):
             self._file.write("\n")
@@ -117,7 +124,7 @@ class JsonLines:
             self._file.write(json.dumps(_finite(asdict(progress)), allow_nan=False) + "\n")
             self._file.flush()
         except OSError as error:
-            # A full disk shall not end a run that is well.
+            # A full disk must not end a run that is well.
             warnings.warn(f"{self._file.name}: the log ends here ({error.strerror}).", stacklevel=2)
             self._file = None
 
@@ -135,7 +142,7 @@ class JsonLines:
 
 
 def _finite(value: Any) -> Any:
-    """The same with null for NaN and infinity, which JSON has no words for."""
+    """The same with null for NaN and infinity, which JSON cannot express."""
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -145,7 +152,7 @@ class TensorBoard:
     """Curves in TensorBoard. Needs the extra: `pip install 'neurafield[tensorboard]'`.
 
     Args:
-        folder: Where TensorBoard looks.
+        folder: Folder that TensorBoard reads.
         every: Steps between points.
     """
 
@@ -165,6 +172,7 @@ class TensorBoard:
             return
         scalars = {"loss": progress.loss, "learning_rate": progress.learning_rate}
         scalars |= {f"terms/{name}": value for name, value in progress.terms.items()}
+        scalars |= {f"unknowns/{name}": value for name, value in progress.unknowns.items()}
         if progress.psnr is not None:
             scalars["psnr"] = progress.psnr
         for name, value in scalars.items():

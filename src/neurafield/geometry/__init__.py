@@ -4,6 +4,7 @@ Everything here is about points and axes, not about fields or signals. Imports o
 """
 
 from .cameras import Camera as Camera
+from .extent import Extent as Extent
 from .frame import Frame as Frame
 from .grid import Grid as Grid
 from .poses import Pose as Pose

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..errors import ArgumentError
+
 FILLED = 0.9
 """Extent of a shape in [-1, 1] along its longest axis; the margin holds the outside."""
 
@@ -42,7 +44,7 @@ class Frame:
                 f"Frame: expected a centre of three finite numbers, got {self.centre}."
             )
         if not (math.isfinite(self.scale) and self.scale > 0):
-            raise ValueError(f"Frame: expected a positive scale, got {self.scale}.")
+            raise ArgumentError(f"Frame: expected a positive scale, got {self.scale}.")
 
     @classmethod
     def around(cls, points: Float[Tensor, "n 3"], filled: float = FILLED) -> "Frame":
@@ -57,7 +59,7 @@ class Frame:
         low, high = points.amin(0), points.amax(0)
         extent = float((high - low).max())
         if extent == 0:
-            raise ValueError("Frame: expected distinct points, got one position.")
+            raise ArgumentError("Frame: expected distinct points, got one position.")
         centre: Sequence[float] = ((low + high) / 2).tolist()
         return cls((centre[0], centre[1], centre[2]), extent / 2 / filled)
 

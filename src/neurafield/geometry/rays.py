@@ -35,6 +35,18 @@ class Rays:
                 f"{tuple(self.origins.shape)} and {tuple(self.directions.shape)}."
             )
 
+    def __len__(self) -> int:
+        """Number of rays along the first axis."""
+        return len(self.origins)
+
+    def __getitem__(self, part: slice | Tensor) -> "Rays":
+        """Some of the rays, chosen along the first axis."""
+        return Rays(self.origins[part], self.directions[part])
+
+    def to(self, like: Tensor) -> "Rays":
+        """The same rays with the device and type of a tensor."""
+        return Rays(self.origins.to(like), self.directions.to(like))
+
     def at(self, depth: Float[Tensor, "*n"]) -> Float[Tensor, "*n 3"]:
         """Points at the given depths, one per ray."""
         return self.origins + depth[..., None] * self.directions

@@ -1,13 +1,14 @@
-"""Maps: what a measurement makes of a field, `(field, query) -> prediction`.
+"""Forward maps: what a measurement makes of a field, `(field, query) -> prediction`.
 
-The one type is `AbstractMap`. A map sees the field as a function of coordinates and nothing else;
-nothing from `signals`, `fit` or above may be imported here.
+The one type is `AbstractMap`. A map evaluates the field; it knows neither signals nor losses.
+Nothing from `signals`, `fit` or above may be imported here.
 """
 
 from ._base import AbstractMap as AbstractMap
 from .differential import Jacobian as Jacobian
 from .differential import Laplacian as Laplacian
 from .differential import ValueAndGradient as ValueAndGradient
+from .helmholtz import HelmholtzEquation as HelmholtzEquation
 from .identity import Identity as Identity
 from .level_of_detail import LevelOfDetail as LevelOfDetail
 from .residual import Residual as Residual

@@ -10,7 +10,7 @@ from ._base import AbstractMap
 
 
 class Jacobian(AbstractMap):
-    """All first derivatives: each channel's by each coordinate.
+    """All first derivatives: of each channel with respect to each coordinate.
 
     Example:
         >>> Jacobian()(torch.sin, torch.zeros(3, 2)).shape
@@ -24,7 +24,7 @@ class Jacobian(AbstractMap):
 
 
 class ValueAndGradient(AbstractMap):
-    """A field's one value, then its derivative by each coordinate, for the price of the gradient.
+    """The one value of a field, then its gradient, at the cost of the gradient alone.
 
     Example:
         >>> ValueAndGradient()(lambda x: x.sum(-1, keepdim=True), torch.zeros(3, 2)).tolist()[0]

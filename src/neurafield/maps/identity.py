@@ -1,4 +1,4 @@
-"""The map of a field that was observed directly."""
+"""Direct observation of a field."""
 
 from collections.abc import Callable
 

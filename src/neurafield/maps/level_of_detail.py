@@ -1,9 +1,9 @@
-"""The map of a field that is read at one of its levels of detail."""
+"""Measurements of a field at one of its levels of detail."""
 
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._checks import check_count
 from .._component import AbstractComponent
@@ -12,14 +12,14 @@ from ._base import AbstractMap
 from .identity import Identity
 
 
-class LevelOfDetail(AbstractMap):
+class LevelOfDetail(AbstractMap, nn.Module):
     """A field read at one level, for example to train it there.
 
-    A constraint for each level trains them all, so that each can be drawn by itself.
+    One constraint per level trains them all, so that each can be rendered by itself.
 
     Args:
-        lod: The level; 0 is the coarsest. A field's last one is all of it.
-        of: What is measured at that level: by default the value.
+        lod: Level, 0 the coarsest. A field's last one is the whole field.
+        of: Map of what is measured at that level; by default the value.
 
     Raises:
         ValueError: If `lod` is negative; when called, if the field has no such level.
@@ -35,9 +35,15 @@ class LevelOfDetail(AbstractMap):
     """
 
     def __init__(self, lod: int, *, of: AbstractMap | None = None) -> None:
+        super().__init__()
         check_count(self, low=0, lod=lod)
         self.lod = lod
         self.of = of or Identity()
+
+    @property
+    def cuts(self) -> bool:  # type: ignore[override]
+        """Whether the measurement at this level can be cut."""
+        return self.of.cuts
 
     def __call__(self, field: Callable[[Tensor], Tensor], query: Any) -> Any:
         if not isinstance(field, AbstractField | AbstractComponent):

@@ -1,14 +1,15 @@
-"""Signals: observations that are read from files, drawn in batches and written back.
+"""Signals: observations that are read from files, drawn in batches, and written back to files.
 
-The one type is `AbstractSignal`: it draws `(query, target)` pairs. `AbstractGridSignal` is the kind
-on regular grids; its layout holds everything except the values. A field is used here only as a
-function; nothing from `fields`, `maps`, `fit` or above is imported.
+The one type is `AbstractSignal`, which draws `(query, target)` pairs. `AbstractGridSignal` has
+samples on a regular grid, described by its layout. Nothing from `maps`, `fit` or above may be
+imported here.
 """
 
 from ._base import AbstractGridSignal as AbstractGridSignal
 from ._base import AbstractSignal as AbstractSignal
 from ._base import render as render
 from ._layout import AbstractLayout as AbstractLayout
+from ._query import Query as Query
 from .audio import Audio as Audio
 from .audio import AudioLayout as AudioLayout
 from .coded import Coded as Coded
@@ -20,6 +21,10 @@ from .image import Image as Image
 from .image import ImageLayout as ImageLayout
 from .kinds import layout_from_spec as layout_from_spec
 from .kinds import load as load
+from .near_surface import NearSurface as NearSurface
+from .near_surface import near_blend as near_blend
+from .near_surface import near_shape as near_shape
+from .recording import Recording as Recording
 from .samples import Samples as Samples
 from .sampling import draw_indices as draw_indices
 from .video import Video as Video

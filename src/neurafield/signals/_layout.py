@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .._checks import check_count
 from ..errors import SignalError
-from ..geometry import Grid
+from ..geometry import Extent, Grid
 
 _DTYPES = tuple(
     np.dtype(code).name
@@ -84,6 +84,11 @@ class AbstractLayout(ABC):
     def in_dim(self) -> int:
         """Number of coordinates of a sample."""
         return self.grid.dim
+
+    @property
+    def extent(self) -> Extent:
+        """Extent by which architectures are sized."""
+        return Extent(self.shape, self.channels, self.kind)
 
     def normalise(self, values: Shaped[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
         """Maps file values to [-1, 1]."""

@@ -15,14 +15,14 @@ from ._base import AbstractSignal
 
 
 class Coded(AbstractSignal):
-    """A signal whose points get a fixed latent code as their last coordinates.
+    """A signal with a fixed latent code appended to its coordinates.
 
-    One field can then hold several shapes, with a constraint and a code for each;
-    `composition.FixedInputs` reads the field at one of the codes, or between them.
+    One field can then represent several shapes, with one constraint and one code per shape.
+    `composition.FixedInputs` evaluates the field at one of the codes, or between them.
 
     Args:
-        signal: Signal to extend, with point queries.
-        code: Latent code, in [-1, 1].
+        signal: Signal whose queries are points.
+        code: Coordinates to append, in [-1, 1].
 
     Raises:
         SignalError: If the code is empty or not finite.

@@ -6,12 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .._blocks import in_blocks
 from .._checks import check_count, check_positive
 from ..derivatives.operators import Function
 from ..geometry import Rays
 
-BLOCK = 2**13
-"""Points evaluated at a time, so that activations stay in the cache."""
 CHORDS, SAMPLES = 512, 256
 """Number of lines through the box on which slopes are measured, and of points on each."""
 MARGIN = 1.25
@@ -21,8 +20,7 @@ CELLS = 64
 
 def values(function: Function, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
     """Function values at any number of points, evaluated in blocks."""
-    parts = [function(part)[..., 0] for part in x.split(BLOCK)] if len(x) else [x[:, 0]]
-    return torch.cat(parts)
+    return in_blocks(lambda block: function(block)[..., 0], x) if len(x) else x[:, 0]
 
 
 def measured_slope(

@@ -8,7 +8,9 @@ import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
+from .._blocks import in_blocks
 from ..derivatives import operators
+from ..errors import ArgumentError
 
 Implicit = Callable[[Tensor], Tensor]
 
@@ -33,12 +35,9 @@ class Samples:
 
     def __call__(self, points: Float64[np.ndarray, "n 3"]) -> Float32[np.ndarray, " n"]:
         """Value minus level at each point."""
-        found = np.empty(len(points), np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(points), BLOCK):
-                x = self._coords(points[start : start + BLOCK])
-                found[start : start + BLOCK] = self._checked(x, self.implicit(x))
-        return found
+        if not len(points):
+            return np.empty(0, np.float32)
+        return in_blocks(self._values, points, size=BLOCK).numpy()
 
     def with_gradient(
         self, points: Float64[np.ndarray, "n 3"]
@@ -53,6 +52,10 @@ class Samples:
                 slopes[start : start + BLOCK] = jacobian[:, 0].cpu().numpy()
         return found, np.nan_to_num(slopes, copy=False, posinf=0, neginf=0)
 
+    def _values(self, points: Float64[np.ndarray, "n 3"]) -> Tensor:
+        x = self._coords(points)
+        return torch.from_numpy(self._checked(x, self.implicit(x)))
+
     def _coords(self, points: Float64[np.ndarray, "n 3"]) -> Tensor:
         return torch.from_numpy(points).float().to(self._device.device)
 
@@ -65,7 +68,7 @@ class Samples:
         found = values[:, 0].float().cpu().numpy()
         lowest, highest = float(found.min()), float(found.max())
         if not np.isfinite([lowest, highest]).all():
-            raise ValueError(
+            raise ArgumentError(
                 f"extract: expected finite values, got {lowest} to {highest}. The field is broken "
                 "(a fit that failed), or undefined in a part of the box; give a smaller box."
             )

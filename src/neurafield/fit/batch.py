@@ -1,0 +1,92 @@
+"""A batch of a constraint: drawn, cut into parts, predicted and checked, for every solver."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from ..signals import Query
+from .problem import Constraint
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Queries and targets that a constraint's signal drew.
+
+    Args:
+        owner: Name of the solver, for errors.
+        constraint: Constraint that they belong to.
+        query: Queries, one per target.
+        target: What was observed.
+    """
+
+    owner: str
+    constraint: Constraint
+    query: Query
+    target: Tensor
+
+    @classmethod
+    def draw(cls, owner: str, constraint: Constraint, size: int | None, **counters: int) -> "Batch":
+        """Draws a batch.
+
+        Args:
+            owner: Name of the solver, for errors.
+            constraint: Constraint to draw for.
+            size: Number of samples; None for all.
+            counters: `seed`, `step` and `stream` of the draw.
+        """
+        return cls(owner, constraint, *constraint.signal.batch(size, **counters))
+
+    def parts(self, size: int, like: Tensor) -> Iterator[tuple[Query, Tensor, float]]:
+        """Yields queries, targets and share of the batch, at most `size` samples at a time.
+
+        A batch whose map needs the whole query at once (`map.cuts` is False), or whose signal is
+        trained, comes in one part.
+
+        Args:
+            size: Samples per part.
+            like: Tensor whose device and type queries and targets take.
+        """
+        count = len(self.target)
+        if not self.constraint.map.cuts or isinstance(self.constraint.signal, nn.Module):
+            yield self.query.to(like), self.target.to(like), 1.0
+            return
+        if len(self.query) != count:
+            raise ValueError(
+                f"{self.owner}: expected one target per query from constraint "
+                f"{self.constraint.name!r}, got {count} targets for {len(self.query)} queries. A "
+                "map that needs all queries at once sets `cuts = False`."
+            )
+        for start in range(0, count, size):
+            part = slice(start, min(start + size, count))
+            share = (part.stop - part.start) / count
+            yield self.query[part].to(like), self.target[part].to(like), share
+
+    def predict(self, field: Callable[[Tensor], Tensor], query: Query, target: Tensor) -> Tensor:
+        """What the constraint's map predicts from a field.
+
+        Raises:
+            ValueError: If it has another shape than the target, which broadcasting would fit to
+                something, silently and wrong.
+        """
+        prediction: Tensor = self.constraint.map(field, query)
+        self._check_shape(tuple(prediction.shape), tuple(target.shape))
+        return prediction
+
+    def check_first(self, field: Callable[[Tensor], Tensor], like: Tensor) -> None:
+        """Requires that the prediction at the first query has the shape of a target.
+
+        Raises:
+            ValueError: If it has another.
+        """
+        query, target, _ = next(self.parts(1, like))
+        prediction = self.constraint.map(field, query)
+        count = len(self.target) * len(prediction) // len(target)
+        self._check_shape((count, *prediction.shape[1:]), tuple(self.target.shape))
+
+    def _check_shape(self, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+        if found != expected:
+            raise ValueError(
+                f"{self.owner}: expected predictions of shape {expected} from constraint "
+                f"{self.constraint.name!r}, got {found}. Does the field's out_dim match the signal?"
+            )

@@ -1,0 +1,122 @@
+"""What a problem trains: the field, and every map, loss, signal or penalty that is a module."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .problem import Term
+
+
+class Trained(nn.Module):
+    """Everything that a problem trains, as one module.
+
+    Optimizers, checkpoints and the check for NaN take it in place of the field. Its parameters are
+    those of the field first, in their order, then the unknowns.
+
+    Args:
+        field: The field.
+        terms: Terms of the problem. Modules among their maps, losses, signals and functions are
+            trained too; one that stands in several terms is named after the first.
+
+    Example:
+        >>> from neurafield import Field, maps, networks, signals
+        >>> from neurafield.fit import Constraint
+        >>> k = nn.Parameter(torch.tensor(1.0))
+        >>> rate = maps.Residual(lambda u, x, k: u.d(0) - k * u.value, k=k)
+        >>> points = signals.Samples(torch.zeros(1, 1), torch.zeros(1, 1))
+        >>> decay = Constraint(signal=points, map=rate, name="decay")
+        >>> list(Trained(Field(networks.Siren(1, 1, width=4, depth=1)), [decay]).unknowns())
+        ['decay.k']
+    """
+
+    def __init__(self, field: nn.Module, terms: Sequence[Term]) -> None:
+        super().__init__()
+        self.field = field
+        own = {id(module) for module in field.modules()}
+        self.names: list[str] = []
+        self.others = nn.ModuleList()
+        for term in terms:
+            for number, module in enumerate(term.modules):
+                if id(module) in own:
+                    continue
+                own.add(id(module))
+                self.names.append(term.name if number == 0 else f"{term.name}.{number}")
+                self.others.append(module)
+
+    def unknowns(self) -> dict[str, nn.Parameter]:
+        """Parameters trained beside the field's, under the name of their term, a dot, their own."""
+        known = {id(parameter) for parameter in self.field.parameters()}
+        found: dict[str, nn.Parameter] = {}
+        for name, module in zip(self.names, self.others, strict=True):
+            for key, parameter in module.named_parameters():
+                if id(parameter) not in known and parameter.requires_grad:
+                    known.add(id(parameter))
+                    found[f"{name}.{key}"] = parameter
+        return found
+
+    def scalars(self) -> dict[str, float]:
+        """Unknowns of one value, for progress reports."""
+        return {name: p.item() for name, p in self.unknowns().items() if p.numel() == 1}
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """A copy of the unknowns."""
+        return {name: p.detach().clone() for name, p in self.unknowns().items()}
+
+    def spoken(self, name: str) -> str:
+        """The name of a parameter as the user knows it."""
+        if not name.startswith("others."):
+            return name.removeprefix("field.")
+        _, number, rest = name.split(".", 2)
+        return f"{self.names[int(number)]}.{rest}"
+
+    def like(self) -> Tensor:
+        """A parameter, whose device and type queries take."""
+        return next(self.parameters())
+
+    def check(self, owner: str) -> None:
+        """Require something to train.
+
+        Raises:
+            ValueError: If no parameter requires a gradient.
+        """
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise ValueError(f"{owner}: expected a field with parameters to train, got none.")
+
+    def untrained_leaf(self, prediction: Tensor) -> Tensor | None:
+        """A tensor that requires a gradient, that a prediction depends on, and that is not trained.
+
+        Such as a parameter that a function closes over instead of taking it as an argument.
+        """
+        known = {id(parameter) for parameter in self.parameters()}
+        seen = set()
+        pending = [prediction.grad_fn]
+        while pending:
+            node = pending.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            leaf = getattr(node, "variable", None)
+            if isinstance(leaf, nn.Parameter) and id(leaf) not in known:
+                return leaf
+            pending += [before for before, _ in node.next_functions]
+        return None
+
+
+def first_not_finite(terms: dict[str, float], trained: Trained) -> str | None:
+    """Name the first term, or else parameter, whose loss or gradient is not finite."""
+    for name, value in terms.items():
+        if not math.isfinite(value):
+            return f"the loss of constraint {name!r}"
+    gradients = [_values(p.grad) for p in trained.parameters() if p.grad is not None]
+    if torch.nn.utils.get_total_norm(gradients).isfinite():
+        return None
+    for name, parameter in trained.named_parameters():
+        if parameter.grad is not None and not _values(parameter.grad).isfinite().all():
+            return f"the gradient of {trained.spoken(name)}"
+    return "the norm of the gradient"
+
+
+def _values(gradient: Tensor) -> Tensor:
+    return gradient.coalesce().values() if gradient.is_sparse else gradient

@@ -1,0 +1,153 @@
+"""The conformance battery of fields: every public concrete field, held to the same promises."""
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import jacrev, vmap
+from torch.testing import assert_close
+
+from neurafield import Field, composition, encodings, fields, networks
+from neurafield.derivatives import Jet
+from neurafield.errors import DerivativeNotice
+from neurafield.field_file import build_field, field_spec
+from neurafield.fields import AbstractField, ModuleField, as_field
+
+from ..cases import FIELD_CASES, Case
+
+MODULE = Case(
+    "module",
+    lambda g: ModuleField(
+        nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3)), in_dim=2, out_dim=3
+    ),
+    2,
+    3,
+)
+every = pytest.mark.parametrize("case", FIELD_CASES, ids=str)
+
+
+def public_fields() -> set[type]:
+    return {
+        cls
+        for subpackage in (fields, composition)
+        for cls in vars(subpackage).values()
+        if inspect.isclass(cls) and issubclass(cls, AbstractField) and not inspect.isabstract(cls)
+    }
+
+
+def test_every_public_field_has_a_case() -> None:
+    covered = {type(case.build()) for case in FIELD_CASES} | {ModuleField}
+    assert covered == public_fields()
+
+
+def check_jet(field: AbstractField, x: Tensor) -> None:
+    """Against torch.func on `forward`, in float64, with three sums of second derivatives."""
+    dim = x.shape[-1]
+    weights = torch.linspace(-1, 2, 3 * dim, dtype=x.dtype).reshape(3, dim)
+    got = field.jet(x, weights)
+    second = vmap(jacrev(jacrev(field)))(x).diagonal(dim1=-2, dim2=-1)
+    assert_close(got.value, field(x))
+    assert_close(got.jacobian, vmap(jacrev(field))(x))
+    assert_close(got.weighted_hessian, second @ weights.mT)
+
+
+@every
+def test_jet_is_that_of_forward(case: Case) -> None:
+    if not case.smooth:
+        pytest.skip("second derivatives jump at the faces; its own tests cover it")
+    check_jet(case.build().double(), case.coords(7).double())
+
+
+def test_check_jet_can_fail() -> None:
+    class Wrong(Field):
+        def jet_after(self, x: Jet) -> Jet:
+            found = super().jet_after(x)
+            return Jet(found.streams * 1.001, found.weights)
+
+    wrong = Wrong(networks.Siren(2, 1, width=5, depth=1)).double()
+    with pytest.raises(AssertionError):
+        check_jet(wrong, torch.rand(7, 2, dtype=torch.float64))
+
+
+@every
+def test_a_jet_brings_its_own_weights(case: Case) -> None:
+    field, x = case.build(), case.coords(5)
+    with pytest.raises(ValueError, match=r"\.jet: expected no weights beside a jet"):
+        field.jet(Jet.root(x), torch.eye(case.in_dim))
+    with pytest.raises(ValueError, match=f"{case.in_dim}.*{case.in_dim + 3}"):
+        field.jet(torch.zeros(5, case.in_dim + 3))
+
+
+@every
+def test_the_description_builds_it_again(case: Case, tmp_path: Any) -> None:
+    field = case.build()
+    again = build_field(tmp_path / "x.field", field_spec(field))
+    assert type(again) is type(field)
+    assert field_spec(again) == field_spec(field)
+    names = {name: tuple(tensor.shape) for name, tensor in field.state_dict().items()}
+    assert {name: tuple(tensor.shape) for name, tensor in again.state_dict().items()} == names
+
+
+@every
+def test_parts_are_fields_and_can_be_exchanged(case: Case) -> None:
+    field = case.build()
+    assert all(isinstance(part, AbstractField) for part in field.parts)
+    assert field.num_lods == max([1, *(part.num_lods for part in field.parts)])
+    with pytest.raises(ValueError, match="lod between 0 and"):
+        field.at_lod(field.num_lods)
+    x = case.coords(5)
+    assert torch.equal(field.at_lod(field.num_lods - 1)(x), field(x))
+    if field.parts:
+        assert torch.equal(field.with_parts(field.parts)(x), field(x))
+
+
+def test_levels_of_detail_come_from_the_parts() -> None:
+    g = torch.Generator().manual_seed(0)
+    grid = encodings.HashGrid(2, num_levels=3, finest_resolution=16, generator=g)
+    torch.nn.init.normal_(grid.table, generator=g)
+    detailed = Field(networks.MLP(grid.out_dim, 1, width=5, depth=1, generator=g), encoding=grid)
+    plain = Field(networks.Siren(2, 1, width=5, depth=1, generator=g))
+    bounded = fields.HardBoundary(detailed, lambda x: x[..., 0])
+    joined = composition.Union(bounded, plain)
+    assert (bounded.num_lods, joined.num_lods) == (3, 3)
+    x = torch.rand(5, 2)
+    assert torch.equal(bounded.at_lod(1)(x), x[:, :1] * detailed.at_lod(1)(x))
+    assert torch.equal(joined.at_lod(1)(x), torch.minimum(bounded.at_lod(1)(x), plain(x)))
+
+
+# ---- modules of one's own
+
+
+def test_any_module_becomes_a_field() -> None:
+    field, x = MODULE.build().double(), torch.rand(7, 2, dtype=torch.float64)
+    with pytest.warns(DerivativeNotice, match="ModuleField: has no rule"):
+        check_jet(field, x)
+    assert field.num_parameters == 33
+    with pytest.raises(TypeError, match="a field that a file can describe"):
+        field_spec(field)
+
+
+def test_as_field() -> None:
+    siren = networks.Siren(2, 1, width=5, depth=1)
+    field = as_field(siren)
+    assert isinstance(field, Field)
+    assert field.network is siren
+    assert as_field(field) is field
+    linear = nn.Linear(2, 3)
+    assert as_field(linear, in_dim=2, out_dim=3)(torch.zeros(5, 2)).shape == (5, 3)
+    with pytest.raises(TypeError, match=r"Linear without in_dim\. Say it: as_field\("):
+        as_field(linear)
+    with pytest.raises(ValueError, match=r"shape \(5, 4\) from Linear, got \(5, 3\)"):
+        as_field(linear, in_dim=2, out_dim=4)(torch.zeros(5, 2))
+    with pytest.raises(TypeError, match=r"a field or a module|Type-check error"):
+        as_field(torch.sin)
+
+
+def test_a_module_in_a_scene_and_a_composition() -> None:
+    distance = as_field(nn.Linear(2, 1), in_dim=2, out_dim=1)
+    x = torch.rand(5, 2) - 0.5
+    scene = fields.Scene([fields.Placed(distance, (0.0, 0.0))], fields.overlap.Sum())
+    assert_close(scene(x), distance(x))
+    assert_close(composition.Offset(distance, distance=0.25)(x), distance(x) - 0.25)

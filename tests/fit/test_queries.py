@@ -1,0 +1,211 @@
+"""Queries that are no tensors, and maps that need a whole query at once."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from neurafield import Field
+from neurafield.fit import Constraint, fit, gauss_newton
+from neurafield.geometry import Rays
+from neurafield.maps import AbstractMap, LevelOfDetail
+from neurafield.networks import MLP
+from neurafield.signals import AbstractSignal, Query, Samples
+
+
+def network(in_dim: int, seed: int = 0) -> Field:
+    g = torch.Generator().manual_seed(seed)
+    return Field(MLP(in_dim, 1, width=12, depth=1, activation="Tanh", generator=g))
+
+
+# ---- rays
+
+
+def some_rays(count: int) -> Rays:
+    g = torch.Generator().manual_seed(0)
+    origins = torch.randn(count, 3, generator=g)
+    directions = torch.randn(count, 3, generator=g)
+    return Rays(origins, directions / directions.norm(dim=-1, keepdim=True))
+
+
+def test_rays_and_tensors_are_queries() -> None:
+    assert isinstance(torch.zeros(3, 2), Query)
+    assert isinstance(some_rays(3), Query)
+    assert not isinstance([1, 2], Query)
+
+
+def test_rays_are_cut_and_moved() -> None:
+    rays = some_rays(7)
+    assert len(rays) == 7
+    assert torch.equal(rays[2:5].origins, rays.origins[2:5])
+    assert torch.equal(rays[torch.tensor([6, 0])].directions, rays.directions[[6, 0]])
+    assert rays.to(torch.zeros(1, dtype=torch.float64)).origins.dtype == torch.float64
+
+
+class Mean(AbstractMap):
+    """The mean of a field along the first unit of each ray, by the midpoint rule."""
+
+    def __call__(self, field: Callable[[Tensor], Tensor], query: Rays) -> Tensor:
+        depths = (torch.arange(8) + 0.5) / 8
+        points = query.origins[:, None] + depths[:, None] * query.directions[:, None]
+        return field(points).mean(1)
+
+
+class RaySamples(AbstractSignal):
+    """Means along rays of the field x + 2 y - z, of which the value at the middle is the mean."""
+
+    in_dim, out_dim = 3, 1
+
+    def __init__(self, count: int) -> None:
+        self.rays = some_rays(count)
+        middle = self.rays.at(torch.full((count,), 0.5))
+        self.targets = middle @ torch.tensor([[1.0], [2.0], [-1.0]])
+
+    def batch(self, size: int | None, *, seed: int, step: int, stream: int = 0) -> Any:
+        if size is None:
+            return self.rays, self.targets
+        kept = torch.randperm(len(self.rays), generator=torch.Generator().manual_seed(step))[:size]
+        return self.rays[kept], self.targets[kept]
+
+    def fingerprint(self) -> str:
+        return "rays"
+
+
+@pytest.mark.parametrize("refine", [1, 3])
+def test_a_field_is_fitted_to_rays(refine: int) -> None:
+    field = network(3)
+    problem = Constraint(signal=RaySamples(200), map=Mean(), batch_size=60, refine=refine)
+    result = fit(field, problem, steps=400, lr=1e-2, micro_batch=17)
+    assert result.loss < 0.05 * problem.signal.targets.square().mean()
+
+
+def test_parts_of_rays_add_up_to_the_whole() -> None:
+    fields = [network(3).double() for _ in range(2)]
+    for field, micro_batch in zip(fields, (1000, 7), strict=True):
+        problem = Constraint(signal=RaySamples(40), map=Double())
+        fit(field, problem, steps=5, lr=1e-2, micro_batch=micro_batch)
+    for a, b in zip(*(field.parameters() for field in fields), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
+
+
+class Double(Mean):
+    def __call__(self, field: Callable[[Tensor], Tensor], query: Rays) -> Tensor:
+        assert query.origins.dtype == torch.float64, "queries take the type of the field"
+        depths = (torch.arange(8, dtype=torch.float64) + 0.5) / 8
+        points = query.origins[:, None] + depths[:, None] * query.directions[:, None]
+        return field(points).mean(1)
+
+
+# ---- members of a set
+
+
+@dataclass(frozen=True)
+class Members:
+    """Points of several things, and the number of each one's thing."""
+
+    items: Tensor
+    points: Tensor
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, part: slice | Tensor) -> "Members":
+        return Members(self.items[part], self.points[part])
+
+    def to(self, like: Tensor) -> "Members":
+        return Members(self.items.to(like.device), self.points.to(like))
+
+
+class OneOf(AbstractMap):
+    def __call__(self, field: Callable[[Tensor], Tensor], query: Members) -> Tensor:
+        assert query.items.dtype == torch.int64
+        return field(query.points) * query.items[:, None]
+
+
+class Things(AbstractSignal):
+    in_dim, out_dim = 1, 1
+
+    def batch(self, size: int | None, *, seed: int, step: int, stream: int = 0) -> Any:
+        x = torch.linspace(-1, 1, 30)[:, None]
+        items = torch.arange(30) % 3
+        return Members(items, x), items[:, None] * x.sin()
+
+    def fingerprint(self) -> str:
+        return "things"
+
+
+def test_members_of_a_set_are_queries() -> None:
+    field = network(1)
+    fit(field, Constraint(signal=Things(), map=OneOf()), steps=300, lr=1e-2, micro_batch=7)
+    x = torch.linspace(-1, 1, 9)[:, None]
+    assert (field(x) - x.sin()).abs().max() < 0.1
+
+
+# ---- maps that see everything at once
+
+
+class Spectrum(AbstractMap):
+    """The real parts of the discrete Fourier transform of a field along a line."""
+
+    cuts = False
+
+    def __call__(self, field: Callable[[Tensor], Tensor], query: Tensor) -> Tensor:
+        self.seen = len(query)
+        return torch.fft.rfft(field(query)[:, 0]).real[:5, None]
+
+
+def spectrum() -> tuple[Samples, Tensor]:
+    x = (torch.arange(16) + 0.5)[:, None] / 8 - 1
+    return Coarse(x, torch.fft.rfft((math.pi * x[:, 0]).cos()).real[:5, None]), x
+
+
+class Coarse(Samples):
+    """Sixteen points, and five numbers that were observed of all of them."""
+
+    def __init__(self, coords: Tensor, targets: Tensor) -> None:
+        super().__init__(coords, torch.zeros(len(coords), 1))
+        self.targets = targets
+
+
+def test_a_map_that_does_not_cut_gets_the_whole_query() -> None:
+    signal, x = spectrum()
+    field, whole = network(1), Spectrum()
+    result = fit(field, Constraint(signal=signal, map=whole), steps=300, lr=1e-2, micro_batch=3)
+    assert whole.seen == len(x)
+    assert result.loss < 0.1 * signal.targets.square().mean()
+    assert LevelOfDetail(0, of=whole).cuts is False
+    assert LevelOfDetail(0).cuts is True
+
+
+def test_fewer_targets_than_queries_are_refused_where_a_batch_is_cut() -> None:
+    class Cutting(Spectrum):
+        cuts = True
+
+    problem = Constraint(signal=spectrum()[0], map=Cutting())
+    with pytest.raises(ValueError, match=r"5 targets for 16 queries.*cuts = False"):
+        fit(network(1), problem, steps=1)
+
+
+def test_gauss_newton_refuses_a_map_that_does_not_cut() -> None:
+    problem = Constraint(signal=spectrum()[0], map=Spectrum())
+    with pytest.raises(ValueError, match="residuals that belong to points"):
+        fit(network(1), problem, steps=1, optimizer=gauss_newton)
+
+
+# ---- parts of a problem that are none
+
+
+def test_parts_by_duck_typing_are_named() -> None:
+    class Periodic:
+        def __call__(self, field: Callable, query: Tensor) -> Tensor:
+            return field(query) - field(query + 1)
+
+    samples = Samples(torch.zeros(1, 1), torch.zeros(1, 1))
+    with pytest.raises(TypeError, match=r"AbstractMap, got Periodic|Type-check"):
+        Constraint(signal=samples, map=Periodic())
+    with pytest.raises(TypeError, match=r"AbstractSignal, got Tensor|Type-check"):
+        Constraint(signal=torch.zeros(3, 1))
