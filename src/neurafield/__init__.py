@@ -1,12 +1,13 @@
-"""neurafield: neural fields, networks that map coordinates to quantities.
+"""neurafield: neural fields, networks that map coordinates to values.
 
 The nouns, bottom up (docs/architecture.md follows one batch through them):
 
-- `Field`: an encoding (`encodings`), then a network (`networks`) with its `activations`. `fields`
-  has the others: `HardBoundary` with boundary values built in, `Scene` of many `Placed` fields.
-  `composition`: shapes joined, cut and moved.
-- `signals`: what was observed: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
-- `maps`: what a measurement makes of a field; `derivatives`: exact ones, of any field.
+- `Field`: an encoding (`encodings`), then a network (`networks`) with its `activations`. Other
+  `fields` are `HardBoundary`, with boundary values built in, and `Scene`, of many `Placed` fields.
+  `composition`: set operations and transformations of shapes.
+- `signals`: observations, such as `Image`, `Audio`, `Video`, `Volume`; `render` evaluates a field
+  on a grid.
+- `maps`: models of measurements of a field; `derivatives`: exact derivatives of any field.
 - `architectures`: fields and settings by name, for a signal and a number of parameters.
 - `fit`: `Constraint`s make a problem; `fit.fit` is the only training loop.
 - `tasks`: from a file to a fitted field in one call, `tasks.fit_file`.

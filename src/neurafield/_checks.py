@@ -1,7 +1,7 @@
-"""Every check of an argument, with one message shape: `Owner: expected X, got Y. Hint.`
+"""Argument checks with messages of one form: `Owner: expected X, got Y. Hint.`
 
-A number out of range is an `ArgumentError`, since users of commands choose numbers. A wrong type or
-shape is a plain `TypeError` or `ValueError`, since only code can pass one.
+A number out of range raises `ArgumentError`, since users of commands choose numbers. A wrong type
+or shape raises a plain `TypeError` or `ValueError`, since only code can pass one.
 """
 
 import math

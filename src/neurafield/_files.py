@@ -53,8 +53,8 @@ def check_can_write(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> 
     folder = path.parent
     if any(path.resolve() == given.resolve() for given in inputs):
         raise ArgumentError(
-            f"{path}: expected an output beside the inputs, got one of them, which would be lost. "
-            "Choose another --out."
+            f"{path}: expected an output other than the inputs, got one of them. Choose another "
+            "--out."
         )
     if path.is_dir():
         raise IsADirectoryError(f"{path}: expected a file name to write, got a folder.")

@@ -7,11 +7,11 @@ Commands report these errors in one sentence and exit with code 2. Any other exc
 
 
 class NeurafieldError(ValueError):
-    """Base of all errors. Its text is one or two sentences that name the way out."""
+    """Base class of all errors. The message is one or two sentences that name the remedy."""
 
 
 class ArgumentError(NeurafieldError):
-    """An argument is out of its range, or does not fit the input or the other arguments."""
+    """Raised when an argument is out of range, or does not match the input or other arguments."""
 
 
 class SignalError(NeurafieldError):

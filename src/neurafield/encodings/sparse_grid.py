@@ -172,7 +172,7 @@ class SparseGrid(AbstractEncoding):
 
     @property
     def num_lods(self) -> int:
-        """The levels."""
+        """Number of levels."""
         return len(self.num_vertices)
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
