@@ -1,28 +1,28 @@
-"""Errors that name a file, so that callers can tell bad input from a bug; and three notices.
+"""Errors that name a file, so that callers can distinguish bad input from a bug; three notices.
 
-Wrong arguments to a Python function raise plain `ValueError` or `TypeError` instead.
+Wrong arguments of a Python function raise plain `ValueError` or `TypeError` instead.
 """
 
 
 class NeurafieldError(ValueError):
-    """The base of both. Its text is one sentence that names the way out."""
+    """Base class of the errors. Their text is one sentence that names a remedy."""
 
 
 class SignalError(NeurafieldError):
-    """A signal cannot be read, sampled or written."""
+    """Raised when a signal cannot be read, sampled or written."""
 
 
 class FieldFileError(NeurafieldError):
-    """A field file or a checkpoint is damaged, foreign, or belongs to another run."""
+    """Raised when a field file or a checkpoint is damaged, foreign, or of another run."""
 
 
 class KernelNotice(UserWarning):
-    """A slower version of an operation runs than the compiled one; said once for each reason."""
+    """Warns, once per reason, that a slower version than the compiled one runs."""
 
 
 class DerivativeNotice(UserWarning):
-    """Derivatives come by a slower way than a rule would give; said once for each reason."""
+    """Warns, once per reason, that derivatives come from autodiff, which is slower than a rule."""
 
 
 class SamplingNotice(UserWarning):
-    """A problem is sampled too coarsely for what was asked; names the number that would do."""
+    """Warns that a problem is sampled too coarsely, and names the number that is enough."""

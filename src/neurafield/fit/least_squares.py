@@ -39,8 +39,9 @@ def least_squares(
     parameters.
 
     Args:
-        field: Field whose parameters that require a gradient are the unknowns, changed in place.
-            Those of a `SplineGrid` should be `encodings.multilevel`.
+        field: Field to change in place. The unknowns are all parameters that require a gradient, in
+            the field and in modules of the problem. Those of a `SplineGrid` should be
+            `encodings.multilevel`.
         problem: Constraints with the loss `mse`. All samples are used, or the first batch of a
             constraint that has a `batch_size`.
         steps: Number of steps after which to stop.
