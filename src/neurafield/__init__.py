@@ -5,7 +5,7 @@ The main parts, bottom up (docs/architecture.md follows one batch through them):
 - `Field`: an encoding (`encodings`), then a network (`networks`) with its `activations`.
 - `fields`: other fields, such as `HardBoundary` (exact boundary values) and `Scene` (many fields).
 - `composition`: set operations and transformations of shapes.
-- `signals`: observations: `Image`, `Audio`, `Video`, `Volume`; `render` evaluates a field on a grid.
+- `signals`: observations: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
 - `maps`: models of a measurement, from a field to predictions.
 - `derivatives`: exact derivatives of any field.
 - `architectures`: fields and settings by name, for a signal and a number of parameters.
