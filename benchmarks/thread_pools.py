@@ -1,10 +1,10 @@
-"""A hash field's training step on torch's own workers, and on a second pool beside them."""
+"""Training step of a hash field on torch's workers, compared with a second thread pool."""
 
 import torch
 
 from neurafield import Field
 from neurafield.encodings import HashGrid
-from neurafield.kernels import dispatch
+from neurafield.kernels import library
 from neurafield.networks import MLP
 
 from .harness import alternate, write_result
@@ -13,7 +13,7 @@ POINTS = 65_536
 
 
 def main() -> None:
-    """Forward, torch's loss between the kernels, backward."""
+    """Time forward and backward with torch's loss between the kernels."""
     encoding = HashGrid(2, num_levels=16, log2_table_size=15)
     field = Field(MLP(32, 1, width=64, depth=2), encoding=encoding)
     x, target = torch.rand(POINTS, 2) * 2 - 1, torch.rand(POINTS, 1)
@@ -23,9 +23,9 @@ def main() -> None:
         (field(x) - target).square().mean().backward()
 
     def on_own_workers() -> None:
-        dispatch.native().use_own_threads(True)
+        library.native().use_own_threads(True)
         step()
-        dispatch.native().use_own_threads(False)
+        library.native().use_own_threads(False)
 
     figures = alternate(
         {"torch's workers": step, "a second pool": on_own_workers}, rounds=25, warm_up=3

@@ -1,4 +1,4 @@
-"""The conformance battery: every public component, held to the same promises."""
+"""Conformance tests that every public component must pass."""
 
 import inspect
 import json
@@ -21,13 +21,13 @@ every_component = pytest.mark.parametrize("case", COMPONENT_CASES, ids=str)
 
 
 class Broken(nn.Module):
-    """Breaks every promise at once, so that each check can be seen to fail."""
+    """A component that breaks every rule, so that each check is seen to fail."""
 
     in_dim, out_dim = 2, 3
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.rand(2, 4))  # another each time
+        self.weight = nn.Parameter(torch.rand(2, 4))  # different in each instance
 
     def forward(self, x: Tensor) -> Tensor:
         y = x.reshape(-1, 2) @ self.weight  # loses the batch, and out_dim is wrong
@@ -104,7 +104,7 @@ def check_wrong_axis(case: Case) -> None:
 
 
 @every
-def test_wrong_last_axis_names_both_numbers(case: Case) -> None:
+def test_a_wrong_last_axis_names_both_sizes(case: Case) -> None:
     check_wrong_axis(case)
 
 
@@ -243,7 +243,7 @@ def test_stacked_parameters_from_outside(case: Case, device: str) -> None:
 
 def test_check_stacked_parameters_can_fail() -> None:
     class Baked(nn.Module):
-        """Keeps a number outside its parameters."""
+        """A component that keeps state outside its parameters."""
 
         def __init__(self, seed: int) -> None:
             super().__init__()
@@ -304,12 +304,12 @@ def test_every_public_component_has_a_case(room: ModuleType, base: type, cases: 
     assert public(room, base) == {type(case.build()) for case in cases}
 
 
-def test_a_missing_case_would_be_seen() -> None:
+def test_a_missing_case_is_noticed() -> None:
     assert public(networks, AbstractComponent) != {type(NETWORK_CASES[0].build())}
 
 
 @every_component
-def test_docstring_tells_what_a_component_must(case: Case) -> None:
+def test_docstrings_are_complete(case: Case) -> None:
     text = inspect.getdoc(type(case.build())) or ""
     for part in ("Use when", "Fails when", "Args:", "Raises:", "Example:", "Reference:"):
         assert part in text, part

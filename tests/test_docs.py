@@ -1,4 +1,4 @@
-"""What the README, the examples and the docstrings say is run."""
+"""Runs the code of the README, the examples and the docstrings."""
 
 import doctest
 import importlib
@@ -52,7 +52,7 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for block in blocks:
         names: dict[str, object] = {}
         exec(compile(block, "README.md", "exec"), names)
-    # What its comment says of the last block.
+    # The value in the comment of the last block.
     assert names["u"](torch.zeros(1, 2)).item() == pytest.approx(1, abs=0.01)
     assert {path.suffix for path in tmp_path.iterdir()} == {".field", ".png"}
 
@@ -84,19 +84,19 @@ def run_doctests(name: str, folder: Path) -> doctest.TestResults:
 
 
 @pytest.mark.parametrize("name", slow_ones_marked(MODULES))
-def test_docstring_examples_are_right(name: str, tmp_path: Path) -> None:
+def test_docstring_examples_run(name: str, tmp_path: Path) -> None:
     assert run_doctests(name, tmp_path).failed == 0
 
 
-def test_a_wrong_docstring_would_be_seen(tmp_path: Path) -> None:
-    # An example is found and counted: the check above is not empty.
+def test_a_wrong_docstring_example_is_noticed(tmp_path: Path) -> None:
+    # Examples are found and counted, so the test above can fail.
     assert run_doctests("neurafield.fit.metrics", tmp_path).attempted >= 2
     broken = doctest.DocTestParser().get_doctest(">>> 1 + 1\n3\n", {}, "broken", None, None)
     results = doctest.DocTestRunner(verbose=False).run(broken, out=lambda text: None)
     assert results.failed == 1
 
 
-def test_links_between_documents_lead_somewhere() -> None:
+def test_links_between_documents_exist() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), (page.name, target)

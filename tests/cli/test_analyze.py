@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from neurafield import analysis, architectures
-from neurafield.cli import spectrum_figures
+from neurafield.cli.analyze import figures as spectrum_figures
 from neurafield.cli.main import build_parser, main
 
 Run = Callable[..., "Outcome"]
@@ -94,7 +94,7 @@ def test_the_numbers_are_those_of_the_library(run: Run) -> None:
     run("spectrum", "--archs", "fourier", "--steps", 20, "--seeds", 3, "--lr", 2e-3, "--rising")
     (entry,) = read("sines-spectrum/spectrum.json")["archs"]
     sines = analysis.sum_of_sines(rising=True, seed=3)
-    plan = architectures.plan(sines.layout, "fourier", seed=3)
+    plan = architectures.plan(sines.layout.extent, "fourier", seed=3)
     bands = analysis.Harmonics(200, analysis.FREQUENCIES)
     kernel = analysis.kernel_spectrum(plan.field, in_dim=1, num_points=200)
     found = analysis.learn(plan.field, sines, bands, steps=20, lr=2e-3, seed=3)
@@ -163,7 +163,7 @@ def test_interrupted_it_keeps_what_has_finished(run: Run, monkeypatch: pytest.Mo
     interrupt_at(monkeypatch, call=3)
     outcome = run("spectrum", *arguments, "--out", "a", "--json")
     assert outcome.code == 130
-    assert "interrupted; a holds 1 of 3 architectures" in outcome.err
+    assert "interrupted; a contains 1 of 3 architectures" in outcome.err
     assert [entry["arch"] for entry in read("a/spectrum.json")["archs"]] == ["relu"]
     assert json.loads(outcome.out.splitlines()[-1]) == read("a/spectrum.json")
     assert Path("a/spectrum.png").exists()
@@ -224,7 +224,7 @@ def test_it_refuses(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> N
     check_refused(run("spectrum", photo, *relu, "--rising"), "--rising", "INPUT")
     check_refused(run("spectrum", "none.png", *relu), "none.png")
     check_refused(run("spectrum", *relu, "--params", 3), "3", "params")
-    monkeypatch.setattr("neurafield.cli.analyze.MAX_SAMPLES", 767)
+    monkeypatch.setattr("neurafield.cli.analyze.run.MAX_SAMPLES", 767)
     check_refused(run("spectrum", photo, *relu), "767", "768", "part")
     Path("full").mkdir()
     Path("full/precious").write_text("")

@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 
 from neurafield import load, save
-from neurafield.cli.info import _lines
+from neurafield.cli.info import lines as info_lines
 from neurafield.cli.main import build_parser, main
-from neurafield.cli.render import file_layout, file_slabs
+from neurafield.cli.render.run import file_slabs
+from neurafield.cli.shared.inputs import file_layout
 from neurafield.fit import fit
 
 Run = Callable[..., "Outcome"]
@@ -161,7 +162,7 @@ def test_log_and_threads_and_learning_rate(run: Run, photo: Path, tmp_path: Path
 @pytest.fixture
 def interrupted(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of 60 steps that was stopped by Ctrl-C at step 25."""
-    from neurafield.cli import fit as command
+    from neurafield.tasks import training as command
 
     def stop_early(*arguments, callbacks, should_stop, **options):
         import os
@@ -197,13 +198,13 @@ def test_ctrl_c_saves_and_resume_ends_in_the_same_bytes(
 def test_a_forced_run_that_is_killed_early_resumes_itself(
     run: Run, photo: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurafield.fit import loop
+    from neurafield.fit.objective import Objective
 
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Objective, "add_gradients", crash)
+        patch.setattr(Objective, "add_gradients", crash)
         assert run("fit", photo, "--force", "--steps", 7, "--seed", 4).code == 130
     assert run("fit", photo, "--resume").code == 0
     about = load("photo.field").fit
@@ -227,7 +228,7 @@ def test_resuming_with_another_input_is_refused(run: Run, photo: Path, interrupt
 def test_resuming_with_other_settings_is_refused(
     run: Run, photo: Path, interrupted: Path, option: tuple[str, object]
 ) -> None:
-    check_refused(run("fit", photo, "--resume", *option), option[0])
+    check_refused(run("fit", photo, "--resume", *option), f"expected {option[0][2:]} ")
     assert interrupted.exists()
 
 
@@ -321,7 +322,7 @@ def test_an_output_that_cannot_be_written(run: Run, photo: Path) -> None:
 def test_a_full_disk_at_the_end_loses_nothing(
     run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurafield.cli import fit as command
+    from neurafield.tasks import result as command
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "photo.field")
@@ -392,14 +393,14 @@ def test_a_limit_can_be_lifted_when_resuming(run: Run, photo: Path, interrupted:
 def test_a_long_clip_is_measured_on_some_of_its_frames(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurafield.cli import fit_signal as command
+    from neurafield.tasks import signal as command
 
     rng = np.random.default_rng(0)
     np.save("v.npy", rng.uniform(0, 1, (10, 4, 5)))
     monkeypatch.setattr(command, "MEASURED_SAMPLES", 60)
     outcome = run("fit", "v.npy", "--steps", 2, "--json")
     assert outcome.json["measured"] == 0.3
-    assert "30.0% of it" in outcome.err
+    assert "on 30.0% of it" in outcome.err
     # Slices 0, 4 and 8, by hand.
     field, volume = load("v.field").field, np.load("v.npy")
     low, high = volume.min(), volume.max()
@@ -424,6 +425,22 @@ def test_ctrl_c_while_measuring_says_where_the_run_is(
         outcome = run("fit", photo, "--steps", 5)
     check_refused(outcome, "photo.field.checkpoint", "--resume", code=130)
     assert run("fit", photo, "--resume").code == 0
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, RuntimeError, LookupError])
+def test_an_error_that_is_not_the_librarys_is_a_bug(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    from neurafield.fit import metrics
+
+    def broken(*_: object, **__: object) -> None:
+        raise error("axes differ")
+
+    monkeypatch.setattr(metrics, "evaluate", broken)
+    outcome = run("fit", photo, "--steps", 1)
+    text = f"unexpected {error.__name__}: "
+    check_refused(outcome, text, "axes differ", "; please report it; --debug shows more", code=1)
+    assert "Traceback" in run("fit", photo, "--force", "--steps", 1, "--debug").err
 
 
 def test_debug_shows_the_traceback(run: Run) -> None:
@@ -540,7 +557,8 @@ def test_sound_comes_back_as_sound(run: Run) -> None:
 
 def test_info(run: Run, fitted: Path) -> None:
     facts = run("info", fitted, "--json").json
-    assert (facts["encoding"]["type"], facts["network"]["type"]) == ("HashGrid", "MLP")
+    parts = facts["field"]["hyperparams"]
+    assert (parts["encoding"]["type"], parts["network"]["type"]) == ("HashGrid", "MLP")
     assert facts["signal"]["kind"] == "image"
     assert facts["fit"]["steps"] == 30
     text = run("info", fitted).out
@@ -549,13 +567,27 @@ def test_info(run: Run, fitted: Path) -> None:
     assert "  sparse: no\n" in text
 
 
+def test_info_prints_unknowns(run: Run, fitted: Path) -> None:
+    unknowns = {"equation.k": torch.tensor(0.1003), "equation.centre": torch.tensor([0.5, -2.0])}
+    save("u.field", load(fitted).field, unknowns=unknowns)
+    facts = run("info", "u.field", "--json").json
+    assert facts["unknowns"] == {
+        "equation.k": pytest.approx(0.1003),
+        "equation.centre": [0.5, -2.0],
+    }
+    out = run("info", "u.field").out
+    assert "unknowns:\n  equation.centre: 0.5, -2\n  equation.k: 0.1003\n" in out
+    assert "unknowns" not in run("info", fitted).out
+    assert run("info", fitted, "--json").json["unknowns"] == {}
+
+
 def test_info_writes_values_as_people_do() -> None:
     many = {"scale": [[0.5, 1], [2, True]], "rows": [10_000] * 99, "seed": 12_345, "none": []}
     parts = [{"type": "Identity", "hyperparams": {"in_dim": 2}}] * 6
-    assert _lines({"network": {"type": "MLP", "hyperparams": {"parts": parts}}, **many}) == [
+    assert info_lines({"network": {"type": "MLP", "hyperparams": {"parts": parts}}, **many}) == [
         "network: MLP",
         *(line for i in range(4) for line in (f"  parts {i}: Identity", "    in_dim: 2")),
-        "  parts: 6 in all; --json tells all of them",
+        "  parts: 6 in all; --json prints all of them",
         "scale: (0.5, 1), (2, yes)",
         f"rows: {'10,000, ' * 7}... (99 in all)",
         "seed: 12345",

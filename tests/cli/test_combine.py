@@ -9,11 +9,10 @@ from torch import Tensor
 import neurafield
 from neurafield import Field, networks
 from neurafield.cli import combine as command
-from neurafield.cli import combine_options
 from neurafield.cli.main import main
 from neurafield.composition import Sphere, Torus
 from neurafield.geometry import Frame
-from neurafield.shapes import Quantity, ShapeLayout
+from neurafield.shapes import ShapeLayout, implicit_kind
 
 FRAMES = {"a": Frame((10.0, 0.0, 0.0), 5.0), "b": Frame((13.0, 1.0, 0.0), 2.0)}
 
@@ -87,8 +86,10 @@ def test_the_width_is_in_the_units_of_the_shapes(tmp_path: Path) -> None:
     assert 0.09 < float(added.max()) <= 0.1 + 1e-9
 
 
-def test_each_operation_has_its_name() -> None:
-    assert tuple(command.OPERATIONS) == combine_options.OPERATIONS
+def test_each_operation_names_its_class() -> None:
+    for name, cls in command.OPERATIONS.items():
+        assert cls.lower() == name
+        assert issubclass(getattr(neurafield.composition, cls), neurafield.AbstractField)
 
 
 def refused(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -103,8 +104,8 @@ def test_what_is_no_signed_distance_is_refused(
     combine(tmp_path, "--with", "union")
     (tmp_path / "c.field").unlink()
     one, other = str(tmp_path / "a.field"), str(tmp_path / "o.field")
-    assert "two fields or more" in refused(tmp_path, capsys, one)
-    occupancy = ShapeLayout(quantity=Quantity("occupancy")).spec()
+    assert "two or more fields" in refused(tmp_path, capsys, one)
+    occupancy = ShapeLayout(quantity=implicit_kind("occupancy")).spec()
     neurafield.save(Path(other), Torus(ring=0.5, tube=0.2), signal=occupancy)
     assert "signed distances, got occupancy" in refused(tmp_path, capsys, one, other)
     moving = ShapeLayout(times=(0.0, 1.0)).spec()

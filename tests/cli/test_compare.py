@@ -16,10 +16,10 @@ from PIL import Image
 
 from neurafield import load
 from neurafield.architectures import ARCHITECTURES
-from neurafield.cli import compare
-from neurafield.cli.comparison import Entry, Run
-from neurafield.cli.page_chart import chart
-from neurafield.cli.page_pictures import worst_place
+from neurafield.cli.compare import run as compare
+from neurafield.cli.compare.comparison import Entry, Run
+from neurafield.cli.compare.page_chart import chart
+from neurafield.cli.compare.page_pictures import worst_part
 
 from .test_cli import Outcome, check_refused
 from .test_cli import Run as Command
@@ -146,7 +146,7 @@ def test_interrupted_it_keeps_what_has_finished(
     options = ["--params", 9000, "--steps", 5, "--out", "c"]
     outcome = run("compare", photo, "--archs", "relu", "tanh", "siren", *options)
     assert outcome.code == 130
-    assert "interrupted; c holds 1 of 3 architectures" in outcome.err
+    assert "interrupted; c contains 1 of 3 architectures" in outcome.err
     assert [entry["arch"] for entry in report()["architectures"]] == ["relu"]
     assert report()["interrupted"] is True
     assert "Interrupted" in Path("c/compare.md").read_text()
@@ -232,14 +232,14 @@ def test_chart_keeps_the_order_of_numbers() -> None:
     assert chart("steps", {}, {}) == ""
 
 
-def test_the_worst_place_is_where_the_error_is() -> None:
+def test_the_worst_part_is_where_the_error_is() -> None:
     truth = np.zeros((60, 90))
     view = truth.copy()
     view[40:44, 70:75] = 1.0
-    rows, columns = worst_place([view, truth], truth, sound=False)
+    rows, columns = worst_part([view, truth], truth, sound=False)
     assert rows.start <= 40 < 44 <= rows.stop
     assert columns.start <= 70 < 75 <= columns.stop
     assert view[rows, columns].size < truth.size / 9
     sound = np.zeros(5000)
-    (stretch,) = worst_place([np.eye(1, 5000, 1234)[0]], sound, sound=True)
+    (stretch,) = worst_part([np.eye(1, 5000, 1234)[0]], sound, sound=True)
     assert stretch.start <= 1234 < stretch.stop

@@ -9,7 +9,7 @@ import torch
 
 from neurafield import Field, encodings, networks, save
 from neurafield.geometry import Frame
-from neurafield.shapes import Mesh, Quantity, ShapeLayout, write_mesh
+from neurafield.shapes import Mesh, ShapeLayout, implicit_kind, write_mesh
 
 from .test_cli import Run, check_refused
 from .test_cli import photo as photo
@@ -41,14 +41,14 @@ def sphere_field(path: Path, quantity: str = "sdf", times: tuple | None = None) 
     places = torch.stack(torch.meshgrid([ticks] * 3, indexing="ij"), -1)
     distance = places.norm(dim=-1) - RADIUS
     values = {"occupancy": -20 * distance, "udf": distance.abs()}.get(
-        quantity, Quantity(quantity).of_distance(distance)
+        quantity, implicit_kind(quantity).target(distance)
     )
     with torch.no_grad():
         if times is None:
             grid.table.copy_(values.reshape(grid.table.shape))
         linear.layer.weight.fill_(1)
         linear.layer.bias.zero_()
-    layout = ShapeLayout(frame=FRAME, quantity=Quantity(quantity), times=times)
+    layout = ShapeLayout(frame=FRAME, quantity=implicit_kind(quantity), times=times)
     save(path, Field(linear, encoding=grid), signal=layout.spec())
     return path
 
@@ -133,7 +133,7 @@ def test_a_picture(run: Run, photo: Path) -> None:
     assert found["psnr"] == pytest.approx(fitted["psnr"], abs=1e-3)
     assert found.keys() == {"psnr", "ssim"}
     refused = run("evaluate", "photo.field", "--against", photo, "--points", 10)
-    check_refused(refused, "--points", "no shape")
+    check_refused(refused, "--points", "a field of a picture")
 
 
 def test_what_cannot_be_measured(run: Run, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_what_cannot_be_measured(run: Run, tmp_path: Path) -> None:
     check_refused(run("evaluate", "none.field", "--against", mesh), "none.field")
     check_refused(run("evaluate", mesh, "--against", mesh, "--resolution", 9), "--resolution")
     moving = sphere_field(tmp_path / "t.field", times=(0.0, 1.0))
-    check_refused(run("evaluate", moving, "--against", mesh, *COARSE), "t.field", "one that moves")
+    check_refused(run("evaluate", moving, "--against", mesh, *COARSE), "t.field", "a moving shape")
     empty = Field(networks.Linear(3, 1))
     with torch.no_grad():
         empty.network.layer.weight.zero_()

@@ -19,12 +19,12 @@ SMALL = ("--params", 9000, "--threads", 1)
 
 @pytest.fixture(autouse=True)
 def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    from neurafield.problems import shapes
     from neurafield.signals import distances
+    from neurafield.tasks import shape_distance
 
-    monkeypatch.setattr(shapes, "_MEASURED", 500)
-    monkeypatch.setattr(shapes, "_MEASURED_INSIDE", 2**14)
-    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_places": 4000})
+    monkeypatch.setattr(shape_distance, "_MEASURED", 500)
+    monkeypatch.setattr(shape_distance, "_MEASURED_INSIDE", 2**14)
+    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_points": 4000})
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_mesh_becomes_a_field_of_its_distance(run: Run, ring: Path) -> None:
 def test_a_poor_fit_is_told(run: Run, ring: Path, steps: int, poor: bool) -> None:
     outcome = run("fit", ring, "--steps", steps, "--json", *SMALL)
     assert (outcome.json["iou"] < 0.9) == poor
-    assert ("More --steps, --time or --params help" in outcome.err) == poor
+    assert ("More steps, time or parameters help" in outcome.err) == poor
 
 
 @pytest.mark.parametrize("quantity", ["tsdf", "occupancy", "udf"])
@@ -97,7 +97,7 @@ def test_architectures_by_name(run: Run, ring: Path, arch: str) -> None:
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
     run: Run, ring: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurafield.cli import fit as command
+    from neurafield.cli.fit import run as command
 
     assert run("fit", ring, "--steps", 6, "--out", "whole.field", *SMALL).code == 0
     asked: list[int] = []
@@ -112,7 +112,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     assert cut.code == 130
     assert "step 3" in cut.err
     other = run("fit", ring, "--out", "cut.field", "--resume", "--quantity", "udf")
-    check_refused(other, "--quantity sdf")
+    check_refused(other, "quantity sdf", "got udf")
     assert run("fit", ring, "--out", "cut.field", "--resume").code == 0
     assert (tmp_path / "whole.field").read_bytes() == (tmp_path / "cut.field").read_bytes()
 

@@ -36,7 +36,7 @@ def test_levels_are_trained_drawn_and_told(run: Run, photo: Path) -> None:
     assert last >= 3
     assert told["fit"]["levels"] is True
     assert f"num_lods: {last + 1}" in run("info", "plain.field").out
-    assert "each level trained: yes\n" in run("info", "levels.field").out
+    assert "every level trained: yes\n" in run("info", "levels.field").out
 
     coarse = run("render", "levels.field", "--out", "coarse.png", "--lod", 0)
     assert (coarse.code, coarse.err.count("--levels")) == (0, 0)
@@ -73,7 +73,7 @@ def test_levels_that_are_not_there_are_refused(run: Run, photo: Path) -> None:
 def test_bacon_trains_its_levels_unasked(run: Run, photo: Path) -> None:
     assert run("fit", photo, "--arch", "bacon", "--params", 9000, "--steps", 100).code == 0
     told = json.loads(run("info", "photo.field", "--json").out)
-    assert told["network"]["type"] == "Bacon"
+    assert told["field"]["hyperparams"]["network"]["type"] == "Bacon"
     assert told["fit"]["levels"] is True
     found = [level_psnr("photo.field", photo, lod) for lod in range(told["num_lods"])]
     assert found[-1] > found[0] > 15
@@ -84,7 +84,7 @@ def test_a_run_is_resumed_with_its_levels(
     photo: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from neurafield.cli import fit as command
+    from neurafield.tasks import training as command
 
     options = ("--levels", "--steps", 12, "--params", 4000)
     assert run("fit", photo, *options, "--out", "whole.field").code == 0

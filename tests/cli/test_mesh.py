@@ -8,10 +8,10 @@ import torch
 
 from neurafield import Field, networks, save
 from neurafield.cli.main import main
-from neurafield.cli.values import MOST_CELLS
+from neurafield.cli.shared.values import MAX_CELLS
 from neurafield.composition import Sphere, Union
 from neurafield.geometry import Frame
-from neurafield.shapes import Mesh, Quantity, ShapeLayout, read_shape
+from neurafield.shapes import Mesh, ShapeLayout, implicit_kind, read_shape
 from neurafield.surfaces import meshing
 
 FRAME = Frame(centre=(10.0, 20.0, 30.0), scale=4.0)
@@ -42,7 +42,7 @@ def slab_field(tmp_path: Path, quantity: str = "sdf", sign: float = 1.0) -> Path
         network.layer.weight.copy_(torch.tensor([[sign, 0.0, 0.0]]))
         network.layer.bias.fill_(-0.25 * sign)
     path = tmp_path / f"{quantity}.field"
-    layout = ShapeLayout(frame=FRAME, quantity=Quantity(quantity))
+    layout = ShapeLayout(frame=FRAME, quantity=implicit_kind(quantity))
     save(path, Field(network), signal=layout.spec())
     return path
 
@@ -83,7 +83,7 @@ def test_occupancy_is_turned_round_and_closed(mesh: Steps, tmp_path: Path) -> No
     [
         ("sdf", ("--level", "3"), "level 3, got -1.25 to 0.75, so there is no surface"),
         ("occupancy", ("--level", "3"), "level 3, got -1.25 to 0.75, so there is no surface"),
-        ("sdf", ("--level", "-3"), "or smaller than a cell: give a larger --resolution"),
+        ("sdf", ("--level", "-3"), "or smaller than a cell: try a larger --resolution"),
         ("udf", ("--level", "0"), "--level: expected more than 0"),
         ("sdf", ("--lod", "1"), "one level, 0"),
         ("sdf", ("--resolution", "1"), "--resolution: expected 2 to 4096, got '1'"),
@@ -109,7 +109,10 @@ def test_other_fields_and_existing_files_are_refused(mesh: Steps, tmp_path: Path
     flat = tmp_path / "flat.field"
     save(flat, Field(networks.Linear(2, 1)), signal=ShapeLayout().spec())
     code, _, warned = mesh(flat, "--out", tmp_path / "m.ply")
-    assert (code, "maps 2 coordinates to 1 values, its shape 3 to 1" in warned) == (2, True)
+    assert (
+        code,
+        "from 3 coordinates to 1 values for its shape, got one from 2 to 1" in warned,
+    ) == (2, True)
     path, out = slab_field(tmp_path), tmp_path / "m.ply"
     out.write_text("mine")
     assert mesh(path, "--out", out, "--resolution", 8)[0] == 2
@@ -120,7 +123,7 @@ def test_other_fields_and_existing_files_are_refused(mesh: Steps, tmp_path: Path
 
 
 def test_the_limit_is_that_of_extract() -> None:
-    assert MOST_CELLS == meshing.MOST
+    assert MAX_CELLS == meshing.MOST
 
 
 def test_what_is_no_field_file_is_told_as_such(mesh: Steps, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`neurafield blend` and `neurafield solve poisson-image`."""
 
 import json
+import math
 import os
 import signal
 from pathlib import Path
@@ -9,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neurafield import load
-from neurafield.cli import blend, poisson_image
+from neurafield import load, problems
 from neurafield.fit import Progress
+from neurafield.signals import Samples
 
 from .test_cli import Run, check_refused
 from .test_cli import photo as photo
@@ -114,6 +115,22 @@ def test_poisson_image_refuses(run: Run, photo: Path) -> None:
     check_refused(run("solve", "poisson-image"), "PHOTO")
 
 
+def test_a_diverged_poisson_image_is_a_status(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Samples.batch
+
+    def poisoned(self, *arguments, **options):
+        query, target = real(self, *arguments, **options)
+        return query, target * math.nan
+
+    monkeypatch.setattr(Samples, "batch", poisoned)
+    options = ("--arch", "siren", "--steps", 90, "--size", 12, 14)
+    outcome = run("solve", "poisson-image", photo, *options)
+    check_refused(outcome, "poisson-image: the loss of constraint 'derivatives'", code=3)
+    assert {path.name for path in Path().iterdir()} == {"photo.png"}
+
+
 @pytest.fixture
 def pressed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C is pressed after the second step."""
@@ -122,13 +139,13 @@ def pressed(monkeypatch: pytest.MonkeyPatch) -> None:
         if progress.step == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    for command, name in ((poisson_image, "poisson_image"), (blend, "blend")):
-        solve = getattr(command, name)
+    for name in ("poisson_image", "blend"):
+        solve = getattr(problems, name)
 
         def wrapped(*arguments, solve=solve, callbacks, **options):
             return solve(*arguments, callbacks=[*callbacks, press], **options)
 
-        monkeypatch.setattr(command, name, wrapped)
+        monkeypatch.setattr(problems, name, wrapped)
 
 
 @pytest.mark.parametrize("arch", ["spline", "siren"])
@@ -136,7 +153,7 @@ def test_ctrl_c_keeps_what_was_found(run: Run, photo: Path, pressed: None, arch:
     before = signal.getsignal(signal.SIGINT)
     outcome = run("solve", "poisson-image", photo, "--arch", arch, "--json")
     assert outcome.code == 130
-    assert "interrupted at step 2; photo-poisson-image.field holds what was found" in outcome.err
+    assert "interrupted at step 2; photo-poisson-image.field holds the result so far" in outcome.err
     assert (outcome.json["status"], outcome.json["steps"]) == ("interrupted", 2)
     assert load("photo-poisson-image.field").fit["status"] == "interrupted"
     assert signal.getsignal(signal.SIGINT) is before
@@ -145,5 +162,5 @@ def test_ctrl_c_keeps_what_was_found(run: Run, photo: Path, pressed: None, arch:
 def test_ctrl_c_keeps_what_was_blended(run: Run, photo: Path, source: Path, pressed: None) -> None:
     outcome = run("blend", photo, source, "--mask", "mask.png", "--out", "b.png")
     assert outcome.code == 130
-    assert "interrupted at step 2; b.png holds what was found by then" in outcome.err
+    assert "interrupted at step 2; b.png holds the result so far" in outcome.err
     assert pixels("b.png").shape == (23, 31, 3)

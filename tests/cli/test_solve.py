@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 
 from neurafield import Field, load, networks
-from neurafield.cli import solve, solve_options
+from neurafield.cli.solve import options as solve_options
+from neurafield.cli.solve.problem import Problem
+from neurafield.errors import ArgumentError
 from neurafield.problems import Panel, Solution
 
 from .test_cli import Run, check_refused
@@ -26,8 +28,11 @@ def line(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     def runner(arguments: argparse.Namespace, common: dict) -> Solution:
         calls.append(common)
         if arguments.slope == 13:
-            raise ValueError("line: expected another slope.")
+            raise ArgumentError("line: expected another slope.")
         field = Field(networks.MLP(1, 1, width=3, depth=1))
+        if arguments.slope == 99:
+            message = "the term 'data' was not finite"
+            return Solution(field, {"status": "diverged", "message": message, "steps": 4}, [])
         values = np.linspace(-1, 1, 6).reshape(2, 3)
         panels = [
             Panel("solution", values, signed=True),
@@ -40,9 +45,8 @@ def line(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     def options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--slope", type=float, default=1.0)
 
-    problem = solve_options.Problem("fit a line", "", options)
+    problem = Problem("line", "fit a line", "", options, runner)
     monkeypatch.setitem(solve_options.PROBLEMS, "line", problem)
-    monkeypatch.setitem(solve.RUNNERS, "line", runner)
     return calls
 
 
@@ -91,8 +95,12 @@ def test_bad_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     check_refused(run("solve", "line"), "matplotlib", "pip install")
 
 
-def test_every_problem_has_a_runner() -> None:
-    assert solve.RUNNERS.keys() == solve_options.PROBLEMS.keys()
+def test_a_diverged_solve_exits_3_with_a_status(run: Run) -> None:
+    outcome = run("solve", "line", "--slope", 99)
+    check_refused(outcome, "line: the term 'data' was not finite. Nothing was written.", code=3)
+    figures = run("solve", "line", "--slope", 99, "--json").json
+    assert (figures["problem"], figures["status"], figures["steps"]) == ("line", "diverged", 4)
+    assert not list(Path().iterdir())
 
 
 def test_debug_works_on_both_sides(run: Run) -> None:

@@ -26,8 +26,8 @@ def test_helmholtz_leaves_field_figure_and_report(run: Run) -> None:
 
 
 def test_helmholtz_refuses_what_it_has_no_use_for(run: Run) -> None:
-    check_refused(run("solve", "helmholtz", "--steps", 3), "--steps", "one solve")
-    check_refused(run("solve", "helmholtz", "--time", 3), "--time", "one solve")
+    check_refused(run("solve", "helmholtz", "--steps", 3), "--steps", "one least-squares solve")
+    check_refused(run("solve", "helmholtz", "--time", 3), "--time", "one least-squares solve")
     check_refused(run("solve", "helmholtz", "--velocity", "triangle"), "triangle", "circle")
     check_refused(run("solve", "helmholtz", "--source", 0.7, 0), "source inside")
 
@@ -60,6 +60,6 @@ def test_wave_leaves_field_figure_and_report(run: Run) -> None:
 
 
 def test_wave_refuses_what_it_has_no_use_for(run: Run) -> None:
-    check_refused(run("solve", "wave", "--steps", 3), "--steps", "one solve")
-    check_refused(run("solve", "wave", "--time", 3), "--time", "one solve")
+    check_refused(run("solve", "wave", "--steps", 3), "--steps", "one least-squares solve")
+    check_refused(run("solve", "wave", "--time", 3), "--time", "one least-squares solve")
     check_refused(run("solve", "wave", "--sigma", 0), "--sigma")

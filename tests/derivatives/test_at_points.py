@@ -78,6 +78,41 @@ def test_a_residual_takes_one_pass(function, passes: list[str]) -> None:
     assert field.passes == 2 * passes
 
 
+def test_a_trained_weight_gets_the_gradient_of_the_equation_written_out() -> None:
+    field, c = Watched(), torch.nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
+    equations = {
+        "summed": lambda u, x: u.sum_of_second([1.0, 0, -(c**2)]) + u.value,
+        "written out": lambda u, x: u.d(0, 0) - c**2 * u.d(2, 2) + u.value,
+    }
+    found = {}
+    for name, equation in equations.items():
+        field.passes.clear()
+        residual = maps.Residual(equation)(field, X)
+        assert field.passes == ["jet of 6"]
+        slopes = torch.autograd.grad(residual.square().mean(), [c, *field.parameters()])
+        found[name] = [residual, *slopes]
+    assert found["summed"][1] != 0
+    for ours, theirs in zip(found["summed"], found["written out"], strict=True):
+        assert_close(ours, theirs)
+
+
+def test_weights_may_be_one_tensor() -> None:
+    weights = torch.tensor([1.0, -4.0, 0.5], dtype=torch.float64, requires_grad=True)
+    found = Derivatives(siren(2), X).sum_of_second(weights)
+    assert_close(found, Derivatives(siren(2), X).sum_of_second(weights.tolist()))
+    (grad,) = torch.autograd.grad(found.sum(), weights)
+    assert_close(grad, operators.hessian(siren(2), X).diagonal(dim1=-2, dim2=-1).sum((0, 1)))
+
+
+def test_a_residual_serves_fields_of_another_dimension() -> None:
+    residual = maps.Residual(lambda u, x: u.value + u.laplacian + u.d(0))
+    plane = Field(networks.Siren(2, 1, width=7, depth=2)).double()
+    for _ in range(2):
+        for field, x in ((siren(), X), (plane, X[:, :2])):
+            u = Derivatives(field, x)
+            assert_close(residual(field, x), u.value + operators.laplacian(field, x) + u.d(0))
+
+
 def test_bad_residuals() -> None:
     with pytest.raises(ValueError, match=r"heat: expected residuals of shape \(7, m\), got \(7,\)"):
         maps.Residual(lambda u, x: u.laplacian[:, 0], name="heat")(siren(), X)
@@ -89,6 +124,8 @@ def test_bad_residuals() -> None:
         maps.Residual(lambda u, x: u.d(3))(siren(), X)
     with pytest.raises(ValueError, match="expected 3 weights, got 2"):
         maps.Residual(lambda u, x: u.sum_of_second([1, 2]))(siren(), X)
+    with pytest.raises(ValueError, match=r"weights of one value, got a tensor of shape \(7,\)"):
+        maps.Residual(lambda u, x: u.sum_of_second([1, x[:, 0], 2]))(siren(), X)
 
 
 def test_a_residual_may_be_measured_without_a_trace() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neurafield.kernels import dispatch
+from neurafield.kernels import library
 from neurafield.kernels.fused_mlp import ACTIVATIONS
 
 from .levels import level, needs_native  # noqa: F401
@@ -40,7 +40,7 @@ def jet() -> dict[str, Any]:
 
 
 def saved(call: str, arguments: dict[str, Any]) -> Tensor:
-    return torch.zeros(getattr(dispatch.native(), call)(**arguments))
+    return torch.zeros(getattr(library.native(), call)(**arguments))
 
 
 def valid(call: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ CALLS = [
 
 @pytest.mark.parametrize("call", CALLS)
 def test_what_fits_is_taken(level: str, call: str) -> None:  # noqa: F811
-    getattr(dispatch.native(), call)(**valid(call))
+    getattr(library.native(), call)(**valid(call))
 
 
 def longer(t: Tensor, axis: int) -> Tensor:
@@ -102,7 +102,7 @@ def wrong_tensors(t: Tensor, name: str) -> list[Any]:
 @needs_native
 @pytest.mark.parametrize("call", CALLS)
 def test_what_does_not_fit_is_refused(call: str) -> None:
-    function = getattr(dispatch.native(), call)
+    function = getattr(library.native(), call)
     optional = ("saved", "pulled", "grad_x", "grad_grad_y", "grad_streams")
     tried = 0
     for name, value in valid(call).items():
@@ -150,4 +150,4 @@ def same_sizes(found: list[Any], wanted: list[Tensor]) -> bool:
 def test_too_many_streams_are_refused() -> None:
     arguments = jet() | {"streams": torch.zeros(17, N, IN), "mix": torch.ones(1, 15)}
     with pytest.raises(ValueError, match="mix"):
-        dispatch.native().mlp_jet_saved_size(**arguments)
+        library.native().mlp_jet_saved_size(**arguments)

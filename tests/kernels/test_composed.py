@@ -108,7 +108,7 @@ def test_a_gradient_that_nobody_differentiates_is_compiled(monkeypatch) -> None:
     def refused(*arguments: object) -> None:
         raise AssertionError("went through the reference")
 
-    monkeypatch.setattr("neurafield.kernels.grid.native.gradients_by_reference", refused)
+    monkeypatch.setattr("neurafield.kernels.grid.autograd.gradients_by_reference", refused)
     for off in (torch.no_grad, torch.inference_mode):
         with off():
             found = operators.gradient(field, x)

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from neurafield.errors import KernelNotice
-from neurafield.kernels import dispatch
+from neurafield.kernels import dispatch, library
+from neurafield.kernels import fused_mlp as kernel
 from neurafield.kernels.fused_mlp import ACTIVATIONS, fused_mlp
 from neurafield.networks import MLP, Siren
 
-from .levels import level, needs_native  # noqa: F401
+from .levels import implementation, level, needs_native  # noqa: F401
 
 # Written out for the oracle, which runs them in float64.
 ORACLE = {
@@ -309,7 +310,7 @@ def test_bfloat16_agrees_with_the_rounded_reference(
 ) -> None:
     # Where the processor cannot multiply bfloat16, the same kernel does it in float32 arithmetic;
     # users then get float32, but the arrangement of the words is tested everywhere.
-    monkeypatch.setattr(dispatch.native(), "has_bfloat16", lambda: True)
+    monkeypatch.setattr(implementation(kernel), "has_bfloat16", lambda: True)
     problem = Problem(dims, "Sine", 509, scale=3.0)
     got = problem.measured(bfloat16=True)
     monkeypatch.setenv(dispatch.VARIABLE, "reference")
@@ -327,8 +328,8 @@ def test_bfloat16_agrees_with_the_rounded_reference(
 
 @needs_native
 def test_bfloat16_is_refused_politely(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "_told", set())
-    monkeypatch.setattr(dispatch.native(), "has_bfloat16", lambda: False)
+    monkeypatch.setattr(dispatch, "_notified", set())
+    monkeypatch.setattr(library.native(), "has_bfloat16", lambda: False)
     net = Siren(2, 1, width=32, depth=3)
     x = torch.rand(50, 2)
     with torch.autocast("cpu", torch.bfloat16), pytest.warns(KernelNotice, match="no bfloat16"):
@@ -349,10 +350,10 @@ def test_the_rounded_reference_rounds_to_nearest_bfloat16(monkeypatch: pytest.Mo
 
 @needs_native
 def test_float64_is_served_and_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "_told", set())
+    monkeypatch.setattr(dispatch, "_notified", set())
     net = Siren(2, 1, width=8, depth=2).double()
     x = torch.rand(5, 2, dtype=torch.float64)
-    with pytest.warns(KernelNotice, match="float64, so the torch reference runs") as notices:
+    with pytest.warns(KernelNotice, match="float64; using the PyTorch reference") as notices:
         results = net(x), net(x)
     assert results[0].dtype == results[1].dtype == torch.float64
     assert len(notices) == 1
@@ -363,7 +364,7 @@ def test_float64_is_served_and_said_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_beyond_its_limits_the_reference_runs(
     dims: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "_told", set())
+    monkeypatch.setattr(dispatch, "_notified", set())
     problem = Problem(dims, "Tanh", 7)
     with pytest.warns(KernelNotice, match="512 inputs, width 1024 and 64 outputs at most"):
         check_close(problem.measured(), problem.expected())

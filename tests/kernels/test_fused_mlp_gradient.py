@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from neurafield.kernels import dispatch
-from neurafield.kernels.fused_mlp import ACTIVATIONS, fused_mlp, native
+from neurafield.kernels import library
+from neurafield.kernels.fused_mlp import ACTIVATIONS, autograd, fused_mlp
 
 from .levels import level, needs_native  # noqa: F401
 from .test_fused_mlp import ORACLE, Problem, check_close
@@ -18,7 +18,7 @@ def no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the reference ran")
 
-    monkeypatch.setattr(native.reference, "fused_mlp", refuse)
+    monkeypatch.setattr(autograd.reference, "fused_mlp", refuse)
 
 
 def ours(problem: Problem, x: Tensor, weights: list[Tensor], biases: list[Tensor]) -> Tensor:
@@ -101,7 +101,7 @@ def test_the_check_can_fail() -> None:
 @pytest.mark.usefixtures("no_reference")
 def test_fixture_no_reference_can_fail() -> None:
     with pytest.raises(AssertionError, match="the reference ran"):
-        native.reference.fused_mlp()
+        autograd.reference.fused_mlp()
 
 
 @pytest.mark.parametrize("asked", ["x", "grad_y", "weight 1", "bias 0"])
@@ -125,13 +125,13 @@ def test_gradients_of_only_what_is_asked(level: str, asked: str) -> None:  # noq
 @needs_native
 def test_gradients_for_coordinates_cost_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    compiled = dispatch.native().mlp_backward
+    compiled = library.native().mlp_backward
 
     def spy(*arguments: object) -> None:
         asked.append(len(arguments[10]))
         compiled(*arguments)
 
-    monkeypatch.setattr(dispatch.native(), "mlp_backward", spy)
+    monkeypatch.setattr(library.native(), "mlp_backward", spy)
     problem = Problem([3, 13, 2], "Sine", 10)
     x = problem.x.requires_grad_()
     weights = [w.requires_grad_() for w in problem.weights]

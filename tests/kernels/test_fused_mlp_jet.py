@@ -440,7 +440,7 @@ def test_autocast_changes_nothing(level: str) -> None:  # noqa: F811
 def test_beyond_its_limits_the_reference_runs(
     d: int, s: int, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "_told", set())
+    monkeypatch.setattr(dispatch, "_notified", set())
     problem = JetProblem([2, 7, 3], "Tanh", 5, d=d, mix=torch.ones(s, d))
     if message == "no gradient":
         problem.mix.requires_grad_()

@@ -4,6 +4,7 @@ import itertools
 import math
 import mmap
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import jacfwd, jacrev, vmap
 from torch.testing import assert_close
 
-from neurafield.kernels import dispatch
+from neurafield.kernels import dispatch, grid, library
 from neurafield.kernels.grid import (
     FEATURES,
     INTERPOLATIONS,
@@ -27,7 +28,7 @@ from neurafield.kernels.grid import (
 from neurafield.kernels.grid.levels import PRIMES, largest_tile
 from neurafield.kernels.grid.reference import corner_rows, corner_weights
 
-from .levels import LEVELS, level, needs_native  # noqa: F401
+from .levels import implementation, level, needs_native, version  # noqa: F401
 
 OVERFLOWS = ("hashed", "tiled")
 DIMS = (1, 2, 3, 4)
@@ -182,20 +183,35 @@ def test_transforms_see_through_it() -> None:
 Results = tuple[Tensor, Tensor, Tensor]
 
 
+def compiled(
+    x: Tensor, table: Tensor, levels: Levels, interpolation: str, sparse: bool = False
+) -> Tensor:
+    """The version under test, never the reference."""
+    own = implementation(grid)
+    return grid.autograd.grid_interpolate(own, x, table, levels, interpolation, sparse)
+
+
 def values_and_gradients(
-    version: object, x: Tensor, table: Tensor, levels: Levels, interpolation: str, *options: bool
+    function: Callable[..., Tensor],
+    x: Tensor,
+    table: Tensor,
+    levels: Levels,
+    interpolation: str,
+    *options: bool,
 ) -> Results:
     x, table = x.detach().requires_grad_(), table.detach().requires_grad_()
-    y = version.grid_interpolate(x, table, levels, interpolation, *options)
+    y = function(x, table, levels, interpolation, *options)
     g = torch.Generator().manual_seed(7)
     grad_y = torch.randn(y.shape, generator=g).to(y.dtype)
     return (y.detach(), *torch.autograd.grad(y, (x, table), grad_y))
 
 
 def check_agreement(x: Tensor, table: Tensor, levels: Levels, interpolation: str) -> None:
-    """Native float32 against the reference in float64, to 1e-5 of the largest number."""
-    got = values_and_gradients(native, x, table, levels, interpolation, False)
-    want = values_and_gradients(reference, x.double(), table.double(), levels, interpolation)
+    """The version in float32 against the reference in float64, to 1e-5 of the largest value."""
+    got = values_and_gradients(compiled, x, table, levels, interpolation)
+    want = values_and_gradients(
+        reference.grid_interpolate, x.double(), table.double(), levels, interpolation
+    )
     for ours, theirs in zip(got, want, strict=True):
         scale = theirs[~theirs.isnan()].abs().max().item() if theirs.numel() else 0.0
         assert_close(ours.double(), theirs, rtol=0, atol=1e-5 * scale, equal_nan=True)
@@ -226,11 +242,9 @@ def test_a_single_cell_and_many_levels(level: str) -> None:  # noqa: F811
 def test_check_agreement_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     levels = some_levels(2)
     x, table = some_coords(31, 2), some_table(levels, 2)
-    true = native.grid_interpolate
+    true = native.forward
     for error in (1e-4, NAN):
-        monkeypatch.setattr(
-            native, "grid_interpolate", lambda *a, error=error: true(*a) * (1 + error)
-        )
+        monkeypatch.setattr(native, "forward", lambda *a, error=error: true(*a) * (1 + error))
         with pytest.raises(AssertionError):
             check_agreement(x, table, levels, "linear")
 
@@ -250,9 +264,7 @@ def test_float32_positions_are_exact() -> None:
 # ---- awkward input
 
 
-@pytest.mark.parametrize("version", ["reference", *(["native"] if LEVELS else [])])
-def test_outside_the_border_goes_on(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(dispatch.VARIABLE, version)
+def test_outside_the_border_goes_on(version: str) -> None:  # noqa: F811
     levels = some_levels(2)
     table = some_table(levels, 2)
     x = torch.tensor([[1.5, 0.3], [-INF, 0.3], [0.3, 1e20]]).requires_grad_()
@@ -263,11 +275,7 @@ def test_outside_the_border_goes_on(version: str, monkeypatch: pytest.MonkeyPatc
     assert torch.equal(grad == 0, torch.tensor([[True, False], [True, False], [False, True]]))
 
 
-@pytest.mark.parametrize("version", ["reference", *(["native"] if LEVELS else [])])
-def test_on_the_border_the_slope_is_that_of_the_cell(
-    version: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(dispatch.VARIABLE, version)
+def test_on_the_border_the_slope_is_that_of_the_cell(version: str) -> None:  # noqa: F811
     levels = make_levels([[2]], max_rows=None)
     table = torch.tensor([[0.0], [10.0], [30.0]])
     x = torch.tensor([[-1.0], [0.0], [1.0]]).requires_grad_()
@@ -276,11 +284,7 @@ def test_on_the_border_the_slope_is_that_of_the_cell(
 
 
 @pytest.mark.parametrize("sparse", [False, True])
-@pytest.mark.parametrize("version", ["reference", *(["native"] if LEVELS else [])])
-def test_nan_stays_with_its_point(
-    version: str, sparse: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(dispatch.VARIABLE, version)
+def test_nan_stays_with_its_point(version: str, sparse: bool) -> None:  # noqa: F811
     levels = some_levels(3)
     table = some_table(levels, 4).requires_grad_()
     x = some_coords(29, 3)
@@ -303,21 +307,21 @@ def test_nan_stays_with_its_point(
 def test_layouts_that_are_not_contiguous() -> None:
     levels = some_levels(3)
     table, x = some_table(levels, 2), some_coords(35, 3)
-    want = values_and_gradients(native, x, table, levels, "linear", False)
+    want = values_and_gradients(compiled, x, table, levels, "linear", False)
     transposed_table = table.mT.contiguous().mT
     wide = torch.cat([x, x], -1)
     reversed_twice = x.flip(0).contiguous().flip(0)
     for other in (x.mT.contiguous().mT, wide[:, :3], reversed_twice, x.reshape(5, 7, 3)):
-        got = values_and_gradients(native, other, transposed_table, levels, "linear", False)
+        got = values_and_gradients(compiled, other, transposed_table, levels, "linear", False)
         for ours, theirs in zip(got, want, strict=True):
             assert torch.equal(ours.reshape(theirs.shape), theirs)
     one = x[:1].expand(35, 3)
     assert torch.equal(
-        native.grid_interpolate(one, table, levels, "linear", False),
-        native.grid_interpolate(one.contiguous(), table, levels, "linear", False),
+        compiled(one, table, levels, "linear", False),
+        compiled(one.contiguous(), table, levels, "linear", False),
     )
     x.requires_grad_()
-    y = native.grid_interpolate(x, table, levels, "linear", False)
+    y = compiled(x, table, levels, "linear", False)
     (expanded,) = torch.autograd.grad(y.sum(), x, retain_graph=True)
     (plain,) = torch.autograd.grad(y, x, torch.ones_like(y))
     assert torch.equal(expanded, plain)
@@ -363,13 +367,13 @@ def test_sizes_that_native_lacks_are_served_by_the_reference() -> None:
 
 @needs_native
 def test_the_border_of_the_library_lets_nothing_wrong_through() -> None:
-    library = dispatch.native()
+    compiled_library = library.native()
     levels = some_levels(2)
     x, table = some_coords(5, 2), some_table(levels, 2)
     y = torch.empty(5, len(levels.levels) * 2)
 
     def call(columns: np.ndarray, *tensors: Tensor, threads: int = 1) -> None:
-        library.grid_forward(columns, False, threads, *tensors)
+        compiled_library.grid_forward(columns, False, threads, *tensors)
 
     call(levels.columns, table, x, y)
     for tensors in (
@@ -403,7 +407,7 @@ def test_the_border_of_the_library_lets_nothing_wrong_through() -> None:
         call(levels.columns[:, :10].copy(), table, x, y)
     grad = torch.empty_like(table)
     with pytest.raises(ValueError, match="grid: room"):
-        library.grid_backward_touched(
+        compiled_library.grid_backward_touched(
             levels.columns, False, 1, x, y, torch.empty(3, dtype=torch.int64), grad[:3]
         )
 
@@ -414,11 +418,13 @@ def test_the_border_of_the_library_lets_nothing_wrong_through() -> None:
 def check_second_derivatives(interpolation: str, dim: int) -> None:
     levels = some_levels(dim)
     results = []
-    for version, dtype in ((native, torch.float32), (reference, torch.float64)):
+    for function, dtype in (
+        (compiled, torch.float32),
+        (reference.grid_interpolate, torch.float64),
+    ):
         x = some_coords(31, dim, spread=1).to(dtype).requires_grad_()
         table = some_table(levels, 2).to(dtype).requires_grad_()
-        options = (False,) if version is native else ()
-        y = version.grid_interpolate(x, table, levels, interpolation, *options)
+        y = function(x, table, levels, interpolation)
         weight = torch.linspace(-1, 1, y.numel(), dtype=dtype).reshape(y.shape)
         first = torch.autograd.grad((weight * y).sin().sum(), (x, table), create_graph=True)
         loss = first[0].square().sum() + first[1].square().sum()
@@ -436,12 +442,12 @@ def test_second_derivatives_through_native(level: str, dim: int, interpolation: 
 
 @needs_native
 def test_check_second_derivatives_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = native.gradients_by_reference
+    true = grid.autograd.gradients_by_reference
 
     def cut(*arguments: object) -> list[Tensor | None]:
         return [None if g is None else g.detach() + 0 * g for g in true(*arguments)]
 
-    monkeypatch.setattr(native, "gradients_by_reference", cut)
+    monkeypatch.setattr(grid.autograd, "gradients_by_reference", cut)
     with pytest.raises(AssertionError):
         check_second_derivatives("smoothstep", 2)
 
@@ -452,7 +458,7 @@ def test_only_what_is_asked_for_is_differentiated(wanted: str) -> None:
     levels = some_levels(2)
     x, table = some_coords(5, 2), some_table(levels, 2)
     leaf = (x if wanted == "x" else table).requires_grad_()
-    y = native.grid_interpolate(x, table, levels, "linear", False)
+    y = compiled(x, table, levels, "linear", False)
     y.sum().backward()
     assert leaf.grad is not None
     assert (x.grad is None) != (table.grad is None)
@@ -467,7 +473,7 @@ def check_threads_do_not_matter(levels: Levels, sparse: bool) -> None:
     try:
         for threads in (1, 2, 7, 1):
             torch.set_num_threads(threads)
-            results.append(values_and_gradients(native, x, table, levels, "linear", sparse))
+            results.append(values_and_gradients(compiled, x, table, levels, "linear", sparse))
     finally:
         torch.set_num_threads(1)
     for other in results[1:]:
@@ -484,8 +490,8 @@ def test_threads_do_not_change_a_byte(level: str, sparse: bool) -> None:  # noqa
 
 @needs_native
 def test_check_threads_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = native._forward
-    monkeypatch.setattr(native, "_forward", lambda *a: true(*a) + 1e-6 * torch.get_num_threads())
+    true = native.forward
+    monkeypatch.setattr(native, "forward", lambda *a: true(*a) + 1e-6 * torch.get_num_threads())
     with pytest.raises(AssertionError):
         check_threads_do_not_matter(some_levels(2), False)
 
@@ -502,8 +508,8 @@ def test_sparse_gradients_are_the_dense_ones(level: str, dim: int, features: int
     for overflow, max_rows in itertools.product(OVERFLOWS, sizes):
         levels = some_levels(dim, overflow, max_rows)
         table = some_table(levels, features)
-        _, _, dense = values_and_gradients(native, x, table, levels, "linear", False)
-        _, _, sparse = values_and_gradients(native, x, table, levels, "linear", True)
+        _, _, dense = values_and_gradients(compiled, x, table, levels, "linear", False)
+        _, _, sparse = values_and_gradients(compiled, x, table, levels, "linear", True)
         assert sparse.is_sparse
         assert sparse.is_coalesced()
         rows = sparse.indices()[0]
@@ -530,11 +536,7 @@ def test_the_reference_gives_sparse_gradients_too(monkeypatch: pytest.MonkeyPatc
     assert len(grads[1].values()) < len(table) / 4
 
 
-@pytest.mark.parametrize("version", ["reference", *(["native"] if LEVELS else [])])
-def test_sparse_gradients_can_be_differentiated_again(
-    version: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(dispatch.VARIABLE, version)
+def test_sparse_gradients_can_be_differentiated_again(version: str) -> None:  # noqa: F811
     levels = some_levels(2)
     x, table = some_coords(5, 2), some_table(levels, 2).requires_grad_()
     seconds = []
@@ -550,7 +552,7 @@ def test_sparse_gradients_can_be_differentiated_again(
 def test_sparse_gradients_of_no_points() -> None:
     levels = some_levels(2)
     _, grad_x, grad = values_and_gradients(
-        native, torch.empty(0, 2), some_table(levels, 2), levels, "linear", True
+        compiled, torch.empty(0, 2), some_table(levels, 2), levels, "linear", True
     )
     assert grad_x.shape == (0, 2)
     assert grad._nnz() == 0
@@ -603,7 +605,7 @@ def test_tables_of_more_than_2_31_numbers(
     assert rows.max() * features > 2**31
     table[rows] = torch.randn(*rows.shape, features, generator=torch.Generator().manual_seed(3))
     for interpolation in INTERPOLATIONS:
-        y, grad_x, grad = values_and_gradients(native, x, table, levels, interpolation, True)
+        y, grad_x, grad = values_and_gradients(compiled, x, table, levels, interpolation, True)
         want = torch.tensor(
             [oracle_features(p, table.numpy(), levels, interpolation) for p in x.double().tolist()]
         )

@@ -13,7 +13,7 @@ from torch.func import vmap
 from torch.testing import assert_close
 
 from neurafield.errors import KernelNotice
-from neurafield.kernels import dispatch
+from neurafield.kernels import dispatch, library
 from neurafield.kernels.grid import (
     FEATURES,
     INTERPOLATIONS,
@@ -26,10 +26,8 @@ from neurafield.kernels.grid import (
     native,
 )
 
-from .levels import LEVELS, level, needs_native  # noqa: F401
+from .levels import level, needs_native, version  # noqa: F401
 from .test_grid import DIMS, awkward_coords, some_coords, some_levels, some_table
-
-VERSIONS = ["reference", *(["native"] if LEVELS else [])]
 
 
 class Problem:
@@ -86,12 +84,6 @@ def check(problem: Problem, **options: Any) -> None:
         assert error < 1e-5, number
 
 
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv(dispatch.VARIABLE, request.param)
-    return request.param
-
-
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize("dim", DIMS)
 def test_reference_is_a_dense_grid_with_zeros(
@@ -115,7 +107,7 @@ def test_native_is_a_dense_grid_with_zeros(level: str, dim: int, features: int) 
         check(Problem(dim, features, share=share))
 
 
-def test_check_can_fail(version: str) -> None:
+def test_check_can_fail(version: str) -> None:  # noqa: F811
     problem = Problem(2)
     gap = (problem.keys[1:] - problem.keys[:-1] > 1).nonzero()[-1]
     problem.keys[gap] += 1
@@ -123,7 +115,7 @@ def test_check_can_fail(version: str) -> None:
         check(problem)
 
 
-def test_indexed_beside_other_levels(version: str) -> None:
+def test_indexed_beside_other_levels(version: str) -> None:  # noqa: F811
     problem = Problem(2)
     indexed = [
         Level("indexed", own.cells, own.tile, own.offset + 6, own.size)
@@ -138,7 +130,7 @@ def test_indexed_beside_other_levels(version: str) -> None:
 
 
 @pytest.mark.parametrize("sparse", [False, True])
-def test_what_is_not_stored_touches_no_row(version: str, sparse: bool) -> None:
+def test_what_is_not_stored_touches_no_row(version: str, sparse: bool) -> None:  # noqa: F811
     # Only the first of many vertices has a row, and that row is not even a number.
     levels = indexed_levels([[8, 8]], [1])
     keys, table = torch.zeros(1, dtype=torch.int64), torch.full((1, 2), math.nan)
@@ -154,7 +146,7 @@ def test_what_is_not_stored_touches_no_row(version: str, sparse: bool) -> None:
     assert grid_interpolate(-torch.ones(2), table, levels, keys=keys).isnan().all()
 
 
-def test_nan_stays_with_its_point(version: str) -> None:
+def test_nan_stays_with_its_point(version: str) -> None:  # noqa: F811
     problem = Problem(3)
     x = problem.x.clone()
     x[5, 1] = math.nan
@@ -165,7 +157,7 @@ def test_nan_stays_with_its_point(version: str) -> None:
     assert values[6:].isfinite().all()
 
 
-def test_keys_that_change_are_looked_at_again(version: str) -> None:
+def test_keys_that_change_are_looked_at_again(version: str) -> None:  # noqa: F811
     problem = Problem(2)
     cells = [[9, 8]]
     levels, table = indexed_levels(cells, [3]), problem.table[:3]
@@ -183,7 +175,7 @@ def test_keys_that_change_are_looked_at_again(version: str) -> None:
         assert torch.equal(grid_interpolate(problem.x, table, levels, keys=fixed), before)
 
 
-def test_first_levels_alone(version: str) -> None:
+def test_first_levels_alone(version: str) -> None:  # noqa: F811
     problem = Problem(3)
     whole = problem.read(problem.x, problem.table)
     for count in (3, 1, 2, 3):
@@ -201,7 +193,7 @@ def test_an_index_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def watched(name: str, *arguments: object) -> object:
         if name == "GridIndex":
             made.append(name)
-        return dispatch.call(name, *arguments)
+        return library.call(name, *arguments)
 
     monkeypatch.setattr(native, "call", watched)
     problem = Problem(2)
@@ -266,7 +258,7 @@ def test_huge_levels_are_served_by_the_reference(
     cells: list[int], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(dispatch.VARIABLE, raising=False)
-    monkeypatch.setattr(dispatch, "_told", set())
+    monkeypatch.setattr(dispatch, "_notified", set())
     levels = indexed_levels([cells], [2])
     keys = torch.tensor([0, (cells[0] + 1) * (cells[1] + 1) - 1])
     table = torch.tensor([[1.0], [2.0]])
@@ -277,12 +269,12 @@ def test_huge_levels_are_served_by_the_reference(
 
 @needs_native
 def test_the_border_of_the_library_lets_nothing_wrong_through() -> None:
-    library = dispatch.native()
+    compiled = library.native()
     problem = Problem(2)
     columns, x, table = problem.levels.columns, problem.x, problem.table
     y = torch.empty(len(x), 6)
-    good = library.GridIndex(columns, 2, problem.keys)
-    library.grid_forward(columns, False, 1, table, x, y, good)
+    good = compiled.GridIndex(columns, 2, problem.keys)
+    compiled.grid_forward(columns, False, 1, table, x, y, good)
     last = problem.levels.levels[-1]
     wrong = {
         "descending": problem.keys.flip(0),
@@ -293,41 +285,41 @@ def test_the_border_of_the_library_lets_nothing_wrong_through() -> None:
     }
     for keys in wrong.values():
         with pytest.raises(ValueError, match="grid: "):
-            library.GridIndex(columns, 2, keys)
+            compiled.GridIndex(columns, 2, keys)
     for dim in (0, 5):
         with pytest.raises(ValueError, match="grid: "):
-            library.GridIndex(columns, dim, problem.keys)
+            compiled.GridIndex(columns, dim, problem.keys)
     with pytest.raises(TypeError):
-        library.GridIndex(columns, 2, problem.keys.int())
+        compiled.GridIndex(columns, 2, problem.keys.int())
     fewer = Problem(2, share=0.2, seed=3)
-    others = library.GridIndex(fewer.levels.columns, 2, fewer.keys)
-    first = library.GridIndex(columns[:1].copy(), 2, problem.keys)
+    others = compiled.GridIndex(fewer.levels.columns, 2, fewer.keys)
+    first = compiled.GridIndex(columns[:1].copy(), 2, problem.keys)
     coarse = Problem(1)
-    narrow = library.GridIndex(coarse.levels.columns, 1, coarse.keys)
+    narrow = compiled.GridIndex(coarse.levels.columns, 1, coarse.keys)
     grads, rows = torch.empty(len(table), 2), torch.empty(10**4, dtype=torch.int64)
     for index in (None, others, first, narrow):
         with pytest.raises(ValueError, match="grid: index"):
-            library.grid_forward(columns, False, 1, table, x, y, index)
+            compiled.grid_forward(columns, False, 1, table, x, y, index)
         with pytest.raises(ValueError, match="grid: index"):
-            library.grid_backward_table(columns, False, 1, x, y, grads, index)
+            compiled.grid_backward_table(columns, False, 1, x, y, grads, index)
         with pytest.raises(ValueError, match="grid: index"):
-            library.grid_backward_coords(columns, False, 1, table, x, y, x.clone(), index)
+            compiled.grid_backward_coords(columns, False, 1, table, x, y, x.clone(), index)
         with pytest.raises(ValueError, match="grid: index"):
-            library.grid_backward_touched(
+            compiled.grid_backward_touched(
                 columns, False, 1, x, y, rows, torch.empty(10**4, 2), index
             )
     with pytest.raises(TypeError):
-        library.grid_forward(columns, False, 1, table, x, y, 3)
+        compiled.grid_forward(columns, False, 1, table, x, y, 3)
     # Levels that are added have as many features as one.
-    library.grid_forward(columns, False, 1, table, x, y[:, :2].contiguous(), good, True)
+    compiled.grid_forward(columns, False, 1, table, x, y[:, :2].contiguous(), good, True)
     for width, added in ((2, False), (6, True), (4, True)):
         narrow = torch.empty(len(x), width)
         with pytest.raises(ValueError, match="shape of the features"):
-            library.grid_forward(columns, False, 1, table, x, narrow, good, added)
+            compiled.grid_forward(columns, False, 1, table, x, narrow, good, added)
         with pytest.raises(ValueError, match="shape of the features"):
-            library.grid_backward_table(columns, False, 1, x, narrow, grads, good, added)
+            compiled.grid_backward_table(columns, False, 1, x, narrow, grads, good, added)
         with pytest.raises(ValueError, match="shape of the features"):
-            library.grid_backward_coords(
+            compiled.grid_backward_coords(
                 columns, False, 1, table, x, narrow, x.clone(), good, added
             )
 
@@ -337,7 +329,7 @@ def test_the_border_of_the_library_lets_nothing_wrong_through() -> None:
 
 @pytest.mark.parametrize("overflow", ["hashed", "tiled"])
 @pytest.mark.parametrize("sparse", [False, True])
-def test_added_levels_are_the_sum(version: str, overflow: str, sparse: bool) -> None:
+def test_added_levels_are_the_sum(version: str, overflow: str, sparse: bool) -> None:  # noqa: F811
     levels = some_levels(2, overflow)
     table = some_table(levels, 4)
     x = torch.cat([some_coords(1031, 2), awkward_coords(2)])
@@ -353,7 +345,7 @@ def test_added_levels_are_the_sum(version: str, overflow: str, sparse: bool) -> 
         assert_close(g, w, rtol=1e-5, atol=1e-4, equal_nan=True)
 
 
-def test_a_single_level_with_nan_in_some_points(version: str) -> None:
+def test_a_single_level_with_nan_in_some_points(version: str) -> None:  # noqa: F811
     # Its gradients are read where they are, and put aside only if a point is NaN.
     levels = make_levels([[5, 7]], max_rows=None)
     table, x = some_table(levels, 2), some_coords(3000, 2)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from neurafield.kernels import dispatch
+from neurafield.kernels import dispatch, library
 from neurafield.kernels.mesh_distance import Triangles, closest_points, reference, winding_numbers
 
-from .levels import LEVELS, level, needs_native  # noqa: F401
+from .levels import level, needs_native, version  # noqa: F401
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -157,9 +157,7 @@ def test_the_reference_on_closed_forms() -> None:
     torch.testing.assert_close(turns, torch.tensor([0.125]).double(), rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("version", ["reference", *(["native"] if LEVELS else [])])
-def test_awkward_points(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(dispatch.VARIABLE, version)
+def test_awkward_points(version: str) -> None:  # noqa: F811
     mesh = Triangles(SHAPES["sphere"])
     odd = [math.nan, math.inf, -math.inf]
     x = torch.tensor([[odd[i % 3] if k == i // 3 else 0.0 for k in range(3)] for i in range(9)])
@@ -202,13 +200,13 @@ def test_threads_do_not_change_a_byte(level: str, own: bool) -> None:  # noqa: F
     before = torch.get_num_threads()
     x = torch.cat([points(SHAPES["soup"])] * 3)
     try:
-        dispatch.native().use_own_threads(own)
+        library.native().use_own_threads(own)
         found = []
         for threads in (1, 2, 5):
             torch.set_num_threads(threads)
             found.append(answers(SHAPES["soup"], x))
     finally:
-        dispatch.native().use_own_threads(False)
+        library.native().use_own_threads(False)
         torch.set_num_threads(before)
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
@@ -229,7 +227,7 @@ def test_an_answer_is_of_its_point_alone(level: str, name: str) -> None:  # noqa
 
 @needs_native
 def test_the_border_refuses() -> None:
-    native = dispatch.native()
+    native = library.native()
     tree = native.MeshTree(SHAPES["one"])
     x, nearest = torch.zeros(2, 2, 3, dtype=torch.float64)
     numbers, turns = torch.zeros(2, dtype=torch.int64), torch.zeros(2, dtype=torch.float64)

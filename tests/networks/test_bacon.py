@@ -121,7 +121,7 @@ def test_variance_of_outputs_does_not_depend_on_depth(depth: int) -> None:
 def test_bad_bandwidths_are_told() -> None:
     with pytest.raises(ValueError, match="2 to 257 bandwidths, got 1"):
         Bacon(2, 1, bandwidths=[3])
-    with pytest.raises(ValueError, match="2 numbers, one for each axis, got 3"):
+    with pytest.raises(ValueError, match="2 values, one per axis, got 3"):
         Bacon(2, 1, bandwidths=[3, [1, 2, 3]])
     with pytest.raises(ValueError, match="bandwidths between 0 and 1048576, got -1"):
         Bacon(2, 1, bandwidths=[3, -1])

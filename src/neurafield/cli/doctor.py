@@ -1,11 +1,9 @@
-"""`neurafield doctor`: what this machine and this installation can do."""
+"""`neurafield doctor`: facts about the machine and the installation."""
 
 import argparse
 import importlib.util
 
-from .. import system
-from ..kernels import dispatch
-from .main import DONE
+from .shared.command import DONE, Command
 
 _EXTRAS = {
     "image": ("tifffile", "imagecodecs"),
@@ -21,14 +19,30 @@ _NEEDED_FOR = {
     "audio": "sound",
     "video": "video",
     "volume": "NIfTI and TIFF stacks",
-    "mesh": "STL and GLB, and points of a surface",
-    "plot": "neurafield compare",
+    "mesh": "STL and GLB, and normals of points",
+    "plot": "neurafield compare, analyze and solve",
     "tensorboard": "neurafield fit --tensorboard",
 }
 
 
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """None of its own."""
+
+
+COMMAND = Command(
+    name="doctor",
+    summary="show what this machine and this installation can do",
+    details="Missing optional packages are listed with the command that installs them.",
+    add_options=_add_options,
+    module=__name__,
+)
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Print one fact a line; what is missing comes with the command that installs it."""
+    """Print one fact per line."""
+    from .. import system
+    from ..kernels import dispatch
+
     kernels = dispatch.describe()
     for name, value in system.describe().items():
         print(f"{name + ':':<14}{'none' if value is None else value}")

@@ -1,41 +1,61 @@
-"""`neurafield info`: what a field file holds."""
+"""`neurafield info`: contents of a field file."""
 
 import argparse
 import itertools
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..field_file import FieldFile, field_spec
-from .field_input import load_field
-from .main import DONE
+from .shared import options
+from .shared.command import DONE, Command
 
-LABELS = {"levels": "each level trained"}
-"""For names in the file that would be taken for something else."""
+if TYPE_CHECKING:
+    from ..field_file import FieldFile
+
+LABELS = {"levels": "every level trained", "measured": "share that was measured"}
+"""Clearer words for some names in the file."""
 MAX_ITEMS = 4
-"""Of a scene's fields and places, printed."""
+"""Largest number of parts of a field that are printed, such as the fields of a scene."""
 WIDTH = 80
-"""Characters of a value."""
+"""Largest number of characters of a value."""
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    options.add_field(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+COMMAND = Command(
+    name="info",
+    summary="show what a field file contains",
+    details="Size and architecture of the field, unknowns that were trained with it, the signal "
+    "that it was fitted to, and settings and figures of the fit.",
+    add_options=_add_options,
+    module=__name__,
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, verify, print."""
+    from .shared.inputs import load_field
+
     file = load_field(arguments.field)
-    facts = describe(file)
-    facts = {"file": str(arguments.field), "bytes": arguments.field.stat().st_size, **facts}
-    print(json.dumps(facts) if arguments.json else "\n".join(_lines(_without_idle(facts))))
+    facts = {"file": str(arguments.field), "bytes": arguments.field.stat().st_size}
+    facts |= describe(file)
+    print(json.dumps(facts) if arguments.json else "\n".join(lines(_without_unused(facts))))
     return DONE
 
 
-def _without_idle(facts: dict[str, Any]) -> dict[str, Any]:
-    """Without the truncation of what is not truncated."""
+def _without_unused(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts without a truncation that has no meaning for the quantity."""
     signal = facts["signal"] or {}
-    if signal.get("quantity") == "tsdf":
-        return facts
-    return {**facts, "signal": {k: v for k, v in signal.items() if k != "truncation"}}
+    kept = {k: v for k, v in signal.items() if k != "truncation" or v is not None}
+    return {**facts, "signal": kept}
 
 
-def describe(file: FieldFile) -> dict[str, Any]:
-    """The architecture, the signal and the fit, as JSON values."""
+def describe(file: "FieldFile") -> dict[str, Any]:
+    """Field, unknowns, signal and fit as JSON values."""
+    from ..field_file import field_spec
+
     return {
         "params": file.field.num_parameters,
         "in_dim": file.field.in_dim,
@@ -43,35 +63,44 @@ def describe(file: FieldFile) -> dict[str, Any]:
         "num_lods": file.field.num_lods,
         "lipschitz_bound": file.field.lipschitz_bound(),
         "field": field_spec(file.field),
+        "unknowns": {name: tensor.tolist() for name, tensor in sorted(file.unknowns.items())},
         "signal": file.signal,
         "fit": file.fit,
     }
 
 
-def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
-    lines = []
+def lines(facts: dict[str, Any], indent: str = "") -> list[str]:
+    """Facts as indented lines `name: value`; empty ones are left out."""
+    found = []
     for name, value in facts.items():
-        if value in (None, "", [], {}):
+        if value is None or value in ("", [], {}):
             continue
         start, deeper = f"{indent}{LABELS.get(name, name)}:", indent + "  "
         if isinstance(value, dict) and {"type", "hyperparams"} <= set(value):
-            inner = {**value["hyperparams"], "part": value.get("parts")}
-            lines += [f"{start} {value['type']}", *_lines(inner, deeper)]
+            inside = {**_parts_last(value["hyperparams"]), "part": value.get("parts")}
+            found += [f"{start} {value['type']}", *lines(inside, deeper)]
         elif isinstance(value, dict):
-            lines += [start, *_lines(value, deeper)]
+            found += [start, *lines(value, deeper)]
         elif isinstance(value, list) and isinstance(value[0], dict):
             shown = {f"{name} {number}": item for number, item in enumerate(value[:MAX_ITEMS])}
-            lines += _lines(shown, indent)
+            found += lines(shown, indent)
             if len(value) > MAX_ITEMS:
-                lines.append(f"{indent}{name}: {len(value):,} in all; --json tells all of them")
+                found.append(f"{indent}{name}: {len(value):,} in all; --json prints all of them")
         else:
             text = str(value) if name == "seed" else _text(value)
-            lines.append(f"{start} {text if len(text) <= WIDTH else text[: WIDTH - 3] + '...'}")
-    return lines
+            found.append(f"{start} {text if len(text) <= WIDTH else text[: WIDTH - 3] + '...'}")
+    return found
+
+
+def _parts_last(hyperparams: dict[str, Any]) -> dict[str, Any]:
+    """Plain values first, then components: the encoding, then the network."""
+    parts = {name: value for name, value in hyperparams.items() if isinstance(value, dict)}
+    plain = {name: value for name, value in hyperparams.items() if name not in parts}
+    return {**plain, **dict(sorted(parts.items()))}
 
 
 def _text(value: Any) -> str:
-    """A value as people write it; of a long list the beginning and the length."""
+    """A value for people; of a long list the beginning and the length."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -84,5 +113,5 @@ def _text(value: Any) -> str:
     if len(whole := ", ".join(parts)) <= WIDTH:
         return whole
     ends = itertools.accumulate(len(part) + 2 for part in parts)
-    fit = sum(end <= WIDTH - len(", ... (1,000 in all)") for end in ends)
-    return ", ".join([*parts[:fit], f"... ({len(parts):,} in all)"])
+    fitting = sum(end <= WIDTH - len(", ... (1,000 in all)") for end in ends)
+    return ", ".join([*parts[:fitting], f"... ({len(parts):,} in all)"])

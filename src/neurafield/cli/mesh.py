@@ -1,54 +1,120 @@
 """`neurafield mesh`: from a field of a shape to a triangle mesh in the shape's units."""
 
 import argparse
-import dataclasses
-import json
-import sys
-import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-from rich.console import Console
-from torch import Tensor
+from .shared import options
+from .shared.command import DONE, Command
+from .shared.output import notice, report
+from .shared.threads import use_threads
+from .shared.values import cells, finite
 
-from .. import surfaces
-from .._files import check_can_write
-from ..shapes import euler_number, is_closed, write_mesh
-from ..shapes.writing import check_suffix, rounding
-from .field_input import load_field
-from .interruption import ended_as_interrupted
-from .main import DONE
-from .progress import bar
-from .render import at_lod
-from .shape_layout import shape_layout, still_field, surface_level
+if TYPE_CHECKING:
+    from ..shapes import Mesh, ShapeLayout
 
 FINE = 1e-3
-"""Of a cell: what a vertex may move by when it is written in fewer digits."""
+"""Share of a cell by which rounding may move a vertex without a notice."""
 
 
-@ended_as_interrupted()
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    options.add_field(parser)
+    add("--out", type=Path, required=True, metavar="M", help="mesh to write")
+    add(
+        "--resolution",
+        type=cells,
+        default=512,
+        metavar="N",
+        help="cells along each axis of the box, from 2 to 4096; the shape fills 0.9 of the box "
+        "(default: 512)",
+    )
+    add(
+        "--level",
+        type=finite,
+        metavar="V",
+        help="value of the field on the extracted surface; distances are in coordinates in which "
+        "the longest edge of the shape's box is 1.8 (default: 0; for unsigned distance 0.01, which "
+        "gives a shell around the surface)",
+    )
+    add("--at", type=finite, metavar="T", help="time, for a moving shape")
+    options.add_lod(parser)
+    add(
+        "--closed",
+        action="store_true",
+        help="close a solid where it reaches out of the box (default: leave it open)",
+    )
+    options.add_threads(parser)
+    options.add_force(parser)
+    options.add_json(parser)
+
+
+COMMAND = Command(
+    name="mesh",
+    summary="write the surface of a shape's field as a triangle mesh",
+    details="The mesh has the units of the shape to which the field was fitted, and normals. The "
+    "suffix of M chooses the format: .ply, .obj, .stl, .off or .glb.",
+    add_options=_add_options,
+    module=__name__,
+)
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Check everything, then find the surface and write it."""
-    if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
+    """Check everything, then extract the surface and write it."""
+    from ..shapes import write_mesh
+    from .shared.interruption import sigterm_as_ctrl_c
+
+    use_threads(arguments.threads)
+    with sigterm_as_ctrl_c():
+        mesh, layout, level, figures = _extract(arguments)
+        write_mesh(mesh, arguments.out)
+    _notices(arguments, mesh, layout, level, figures)
+    size = arguments.out.stat().st_size
+    report(
+        f"{arguments.out}: {len(mesh.vertices):,} vertices, {len(mesh.faces):,} triangles, "
+        f"{size:,} bytes",
+        as_json={**figures, "bytes": size, "file": str(arguments.out)} if arguments.json else None,
+    )
+    return DONE
+
+
+def _extract(
+    arguments: argparse.Namespace,
+) -> "tuple[Mesh, ShapeLayout, float, dict[str, Any]]":
+    """The mesh in the shape's units, the layout, the level, and the figures."""
+    import dataclasses
+    import time
+
+    from rich.console import Console
+
+    from .. import surfaces
+    from .._files import check_can_write
+    from ..errors import ArgumentError
+    from ..shapes import euler_number, is_closed
+    from ..shapes.writing import check_suffix
+    from .shared.inputs import at_lod, load_field
+    from .shared.progress import bar
+    from .shared.shape_inputs import shape_layout, static_field, surface_level
+
     file = load_field(arguments.field)
     layout = shape_layout(arguments.field, file)
     if arguments.lod is not None:
         file = at_lod(arguments.field, file, arguments.lod)
     level = surface_level(layout, arguments.level)
-    if layout.quantity.name == "udf" and level <= 0:
-        raise ValueError(
-            f"--level: expected more than 0 for {arguments.field}, got {level:g}: its distances "
-            "have no sign, and so no other side. Leave it out for a shell at 0.01 on both sides."
+    if not layout.quantity.has_inside and level <= 0:
+        raise ArgumentError(
+            f"--level: expected more than 0 for {arguments.field}, got {level:g}: an unsigned "
+            "distance has no values below 0. Leave --level out for a shell at 0.01."
         )
     check_suffix(arguments.out)
     check_can_write(arguments.out, force=arguments.force, inputs=[arguments.field])
-    still = still_field(arguments.field, file, layout, arguments.at)
-    # Derivatives are along coordinates alone: without those of parameters they take half the time.
+    static = static_field(arguments.field, file, layout, arguments.at)
+    # Without derivatives of the parameters, those of the coordinates take half the time.
     file.field.requires_grad_(False)
-    field = _Counted(layout.quantity.implicit(still))
-    # Occupancy is positive inside; turned round, its levels are too.
-    sign = -1 if layout.quantity.name == "occupancy" else 1
+    field = _Counted(layout.quantity.implicit(static))
+    # The levels of a field that is positive inside are negated with it.
+    sign = layout.quantity.sign
     begun = time.perf_counter()
     try:
         with bar(Console(stderr=True), "meshing") as advance:
@@ -62,60 +128,61 @@ def run(arguments: argparse.Namespace) -> int:
             )
     except surfaces.NoSurfaceError as error:
         lowest, highest = sorted((sign * error.lowest, sign * error.highest))
-        empty = "The shape is empty, or smaller than a cell: give a larger --resolution. Or give"
-        raise ValueError(
+        is_empty = error.lowest > sign * level
+        hint = "The shape is empty or smaller than a cell: try a larger --resolution, or give"
+        raise ArgumentError(
             f"{arguments.field}: expected values on both sides of level {level:g}, got "
             f"{lowest:.4g} to {highest:.4g}, so there is no surface. "
-            f"{empty if error.lowest > sign * level else 'Give'} a --level between these."
+            f"{hint if is_empty else 'Give'} a --level between these."
         ) from error
     mesh = dataclasses.replace(mesh, vertices=layout.frame.to_user(mesh.vertices))
-    seconds = time.perf_counter() - begun
-    write_mesh(mesh, arguments.out)
-    found = {
+    figures = {
         "vertices": len(mesh.vertices),
         "faces": len(mesh.faces),
-        "evaluations": field.points,
-        "seconds": round(seconds, 3),
+        "evaluations": field.num_points,
+        "seconds": round(time.perf_counter() - begun, 3),
         "euler": euler_number(mesh),
         "watertight": is_closed(mesh),
     }
-    if layout.quantity.name == "udf":
-        print(
-            f"neurafield: {arguments.out}: a shell around the surface, {level:g} away on both "
-            f"sides ({level * layout.frame.scale:.3g} in the shape's units); --level sets it.",
-            file=sys.stderr,
+    return mesh, layout, level, figures
+
+
+def _notices(
+    arguments: argparse.Namespace,
+    mesh: "Mesh",
+    layout: "ShapeLayout",
+    level: float,
+    figures: dict[str, Any],
+) -> None:
+    """Print what the user may not expect of the mesh."""
+    from ..shapes.writing import rounding
+
+    if not layout.quantity.has_inside:
+        notice(
+            f"{arguments.out}: is a shell at distance {level:g} on both sides of the surface "
+            f"({level * layout.frame.scale:.3g} in the shape's units). --level changes the "
+            "distance."
         )
     cell = 2 * layout.frame.scale / arguments.resolution
     if (moved := rounding(mesh, arguments.out)) > FINE * cell:
-        print(
-            f"neurafield: {arguments.out}: its 32 bits move vertices by up to {moved:.2g}, and a "
-            f"cell is {cell:.2g}; .ply, .obj and .off keep 64 bits.",
-            file=sys.stderr,
+        notice(
+            f"{arguments.out}: rounding to 32 bits moves vertices by up to {moved:.2g}, and a cell "
+            f"is {cell:.2g}. The formats .ply, .obj and .off keep 64 bits."
         )
-    if not found["watertight"]:
-        print(
-            f"neurafield: {arguments.out}: the surface meets the border of the box and is open "
-            "there; --closed closes it.",
-            file=sys.stderr,
+    if not figures["watertight"]:
+        notice(
+            f"{arguments.out}: the surface reaches the border of the box and is open there. "
+            "--closed closes it."
         )
-    print(
-        f"{arguments.out}: {len(mesh.vertices):,} vertices, {len(mesh.faces):,} triangles, "
-        f"{arguments.out.stat().st_size:,} bytes",
-        file=sys.stderr if arguments.json else sys.stdout,
-    )
-    if arguments.json:
-        facts = {"bytes": arguments.out.stat().st_size, "file": str(arguments.out)}
-        print(json.dumps(found | facts))
-    return DONE
 
 
 class _Counted:
-    """A shape's field, negative inside, that counts the points at which it is asked."""
+    """An implicit function that counts the points at which it is evaluated."""
 
-    def __init__(self, implicit: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, implicit: Callable[[Any], Any]) -> None:
         self.implicit = implicit
-        self.points = 0
+        self.num_points = 0
 
-    def __call__(self, x: Tensor) -> Tensor:
-        self.points += len(x)
+    def __call__(self, x: Any) -> Any:
+        self.num_points += len(x)
         return self.implicit(x)

@@ -1,8 +1,9 @@
 """Exact derivatives of fields with respect to their coordinates.
 
 The type is `Jet`: a value with its derivatives, carried forward through a field by `rules`.
-`operators` are what a user asks for; they choose the cheapest exact way. Nothing from `kernels`,
-`encodings`, `networks`, `field` or above may be imported here: a field is a function.
+`operators` holds gradient, Laplacian and the others, each computed in the cheapest exact way.
+Nothing from `kernels`, `encodings`, `networks`, `fields` or above may be imported here: a field is
+a function.
 """
 
 from . import operators as operators

@@ -1,4 +1,4 @@
-"""Jets and derivatives of any function of points, by nested reverse mode: slow, and exact."""
+"""Jets and derivatives of any function of points, by nested reverse mode: slow and exact."""
 
 import contextlib
 import warnings
@@ -13,20 +13,20 @@ from ..errors import DerivativeNotice
 from .jet import Jet
 
 Pointwise = Callable[[Tensor], Tensor]
-"""A map `(*batch, m) -> (*batch, c)` where a point's value depends on that point alone."""
+"""A map `(*batch, m) -> (*batch, c)` that maps each point by itself."""
 
 _told: set[str] = set()
 
 
 @contextlib.contextmanager
 def traced() -> Iterator[None]:
-    """Record operations, whatever the caller switched off: derivatives are made of the record."""
+    """Record operations even if the caller switched recording off: derivatives need the record."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
 
 def own_point(x: Tensor) -> Tensor:
-    """The same coordinates as a place of their own, so that only what comes after counts."""
+    """The same coordinates as a new node of the graph, where differentiation stops."""
     if x.is_inference():
         x = x.clone()
     return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
@@ -35,15 +35,16 @@ def own_point(x: Tensor) -> Tensor:
 def gradients(
     y: Float[Tensor, "*batch c"], x: Float[Tensor, "*batch m"], *, again: bool = True
 ) -> Float[Tensor, "*batch c m"]:
-    """Derivatives of each channel with respect to what it was computed from.
+    """Derivatives of each channel of `y` with respect to `x`.
 
-    Summing over points mixes nothing, since each value depends on its own point alone.
+    One backward pass of the sum over points serves all, since each value depends on its own point
+    alone.
 
     Args:
-        y: Values.
-        x: What they were computed from.
-        again: Whether the derivatives shall be differentiable in turn, by the kernels' references;
-            else the compiled backward passes serve, many times faster for grids.
+        y: Values, computed from `x`.
+        x: Points.
+        again: True for derivatives that can be differentiated again, through the references of the
+            kernels. False uses the compiled backward passes, many times faster for grids.
     """
     rows = []
     for channel in range(y.shape[-1]):
@@ -57,13 +58,13 @@ def gradients(
 
 
 def jet_by_autodiff(function: Pointwise, x: Jet) -> Jet:
-    r"""The jet of `function` after `x`, whatever the function is made of.
+    r"""The jet of `function` after `x`, for any function that torch can differentiate twice.
 
     With $F$ its Jacobian at $v$, $J' = F J$ and $S' = F S + \sum_k w_{sk} J_k^\top H J_k$, where
     $H J_k$ is the derivative of $F J_k$ with $J_k$ held fixed.
 
     Args:
-        function: From the channels of `x` to others; differentiable twice by torch.
+        function: Map from the channels of `x` to others; torch must differentiate it twice.
         x: A jet.
 
     Raises:
@@ -86,17 +87,17 @@ def jet_by_autodiff(function: Pointwise, x: Jet) -> Jet:
                 f"c), got {tuple(y.shape)}."
             )
         jacobian = gradients(y, at)
-        slopes = torch.einsum("...cm,k...m->k...c", jacobian, x.first)
-        parts = [y[None], slopes]
+        first = torch.einsum("...cm,k...m->k...c", jacobian, x.first)
+        parts = [y[None], first]
         if len(x.weights):
-            bent = []
+            curved = []
             for k in range(x.dim):
                 direction = x.first[k][..., None, :]
                 along = (jacobian * direction).sum(-1)
-                bent.append((gradients(along, at) * direction).sum(-1))
+                curved.append((gradients(along, at) * direction).sum(-1))
             parts.append(
                 torch.einsum("...cm,s...m->s...c", jacobian, x.second)
-                + torch.tensordot(x.weights, torch.stack(bent), dims=1)
+                + torch.tensordot(x.weights, torch.stack(curved), dims=1)
             )
         streams = torch.cat(parts)
     return Jet(streams if torch.is_grad_enabled() else streams.detach(), x.weights)
@@ -107,12 +108,12 @@ def _jet_inside_transforms(function: Pointwise, x: Jet) -> Jet:
 
     def one_channel(channel: int) -> Tensor:
         row = torch.func.grad(lambda v: function(v)[..., channel].sum())
-        slope = row(x.value)
-        parts = [(slope * x.first).sum(-1)]
+        gradient = row(x.value)
+        parts = [(gradient * x.first).sum(-1)]
         if len(x.weights):
-            bent = torch.stack([_along(row, x.value, direction) for direction in x.first])
-            mixed = torch.tensordot(x.weights, bent, dims=1)
-            parts.append((slope * x.second).sum(-1) + mixed)
+            curved = torch.stack([_along(row, x.value, direction) for direction in x.first])
+            mixed = torch.tensordot(x.weights, curved, dims=1)
+            parts.append((gradient * x.second).sum(-1) + mixed)
         return torch.cat(parts)
 
     y = function(x.value)
@@ -121,17 +122,17 @@ def _jet_inside_transforms(function: Pointwise, x: Jet) -> Jet:
 
 
 def _along(row: Pointwise, at: Tensor, direction: Tensor) -> Tensor:
-    """The second derivative in a direction, given the first derivatives."""
+    """Second derivative in a direction, given the function of first derivatives."""
     return (torch.func.grad(lambda v: (row(v) * direction).sum())(at) * direction).sum(-1)
 
 
 def tell_fallback(owner: str) -> None:
-    """Warn, the first time, that an owner has no rule of its own."""
+    """Warn, the first time, that an owner has no rule for jets."""
     if owner not in _told:
         _told.add(owner)
         warnings.warn(
-            f"{owner}: has no rule for jets, so its derivatives come from nested autodiff, slower "
-            "and just as exact. This is said once.",
+            f"{owner}: has no rule for jets; using nested autodiff instead (slower, as exact). "
+            "This is said once.",
             DerivativeNotice,
             stacklevel=4,
         )

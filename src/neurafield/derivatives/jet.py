@@ -13,14 +13,14 @@ from .._checks import check_floating
 class Jet:
     r"""A function's value and derivatives at points, all in the root coordinates $x$.
 
-    The streams lie one behind the other along the first axis: the value $y$, the $d$ derivatives
-    $\partial_k y$, and one $\sum_k w_{sk}\, \partial_k^2 y$ for each row of `weights`. Being one
-    tensor, they pass through an affine layer in one product.
+    The streams follow each other along the first axis: the value $y$, the $d$ derivatives
+    $\partial_k y$, and one $\sum_k w_{sk}\, \partial_k^2 y$ for each row of `weights`. As one
+    tensor they pass through an affine layer in one product.
 
     Args:
-        streams: The $1 + d + s$ of them.
-        weights: $w$. One row of ones makes the Laplacian, the unit matrix each pure second
-            derivative by itself, no row at all leaves the second order out.
+        streams: Value, first and second derivatives: $1 + d + s$ streams.
+        weights: $w$. One row of ones gives the Laplacian, the unit matrix each pure second
+            derivative by itself, no rows only first derivatives.
 
     Example:
         >>> from neurafield.derivatives import rules
@@ -31,18 +31,18 @@ class Jet:
 
     Reference:
         Li et al., A Computational Framework for Neural Network-based Variational Monte Carlo with
-        Forward Laplacian, Nature Machine Intelligence 2024, section 2; the weights are ours, for
-        equations whose second derivatives do not all count alike.
+        Forward Laplacian, Nature Machine Intelligence 2024, section 2. We add the weights, for
+        equations whose second derivatives have different coefficients.
     """
 
     streams: Float[Tensor, "p *batch c"]
     weights: Float[Tensor, "s d"]
 
     def __post_init__(self) -> None:
-        num_sums, dim = self.weights.shape
-        if len(self.streams) != 1 + dim + num_sums:
+        num_second, dim = self.weights.shape
+        if len(self.streams) != 1 + dim + num_second:
             raise ValueError(
-                f"Jet: expected {1 + dim + num_sums} streams for weights of shape "
+                f"Jet: expected {1 + dim + num_second} streams for weights of shape "
                 f"{tuple(self.weights.shape)}, got {len(self.streams)}."
             )
 
@@ -54,7 +54,7 @@ class Jet:
 
         Args:
             x: Coordinates.
-            weights: Of the second derivatives; None for the Laplacian.
+            weights: Weights of the second derivatives; None for the Laplacian.
 
         Raises:
             TypeError: If `x` does not hold floating-point numbers.
@@ -75,7 +75,7 @@ class Jet:
 
     @classmethod
     def of_value(cls, value: Float[Tensor, "*batch c"]) -> "Jet":
-        """A jet without derivatives, for a rule that is to compute values alone.
+        """A jet without derivatives, for a rule that should compute values alone.
 
         Example:
             >>> Jet.of_value(torch.zeros(7, 2)).streams.shape
@@ -118,7 +118,7 @@ class Jet:
         """The sum of all pure second derivatives.
 
         Raises:
-            ValueError: If the weights give something else.
+            ValueError: If the weights do not add up to the Laplacian.
         """
         if not len(self.weights) or not bool((self.weights.sum(0) == 1).all()):
             raise ValueError(

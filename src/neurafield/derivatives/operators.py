@@ -1,16 +1,17 @@
-r"""What a user asks of a field: gradient, Jacobian, divergence, curl, Laplacian, Hessian, partials.
+r"""Gradient, Jacobian, divergence, curl, Laplacian, Hessian and partial derivatives of a field.
 
 All are exact, keep batch axes, and can be differentiated with respect to the parameters. Each is
 computed in the way that needs the fewest products with the weights. With $d$ coordinates and $c$
 values, in units of one pass through the field (a training step is three times that):
 
-| asked for | reverse mode | forward jet | taken |
+| derivative | reverse mode | forward jet | taken |
 |---|---|---|---|
 | Jacobian, gradient | $1 + c$ | $1 + d$ | reverse if $c < d$, else the jet |
 | Laplacian, sums of pure second derivatives ($s$ rows) | $1 + c + 2cd$ | $1 + d + s$ | the jet |
 | Hessian | $1 + c + 2cd$ | $1 + d(d + 1)$ | the jet if $d \le 2c + 1$ |
 
-The jet needs first-order autograd alone and runs in compiled kernels. `way` takes the other one.
+The jet needs only first-order autograd and runs in compiled kernels. The argument `way` chooses
+the other one.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ class HasJet(Protocol):
 def jet(field: Function, x: Jet) -> Jet:
     """A field's jet after `x`, by its own rules if it has a method `jet`.
 
-    Autocast is left out: second derivatives need the precision of their coordinates.
+    Autocast is switched off: second derivatives need the precision of their coordinates.
     """
     with torch.autocast(x.streams.device.type, enabled=False):
         own = _with_jet(field)
@@ -58,7 +59,7 @@ def jet(field: Function, x: Jet) -> Jet:
 def value_and_jacobian(
     field: Function, x: Float[Tensor, "*batch d"], *, way: str | None = None
 ) -> tuple[Float[Tensor, "*batch c"], Float[Tensor, "*batch c d"]]:
-    """The value, and each channel's derivatives: channel, then coordinate."""
+    """Value and first derivatives: channel, then coordinate."""
     _check("value_and_jacobian", x, way)
     num_values = _num_values(field, x)
     if way is None:
@@ -123,7 +124,7 @@ def curl(
 ) -> Float[Tensor, "*batch _"]:
     r"""The rotation of a vector field: three values in 3-D, one in 2-D.
 
-    That one is $\partial_1 y_2 - \partial_2 y_1$.
+    In 2-D it is $\partial_1 y_2 - \partial_2 y_1$.
 
     Raises:
         ValueError: If the field does not have two values of two coordinates, or three of three.
@@ -152,7 +153,7 @@ def laplacian(
     _check("laplacian", x, way)
     if way == "reverse":
         return hessian(field, x, way="reverse").diagonal(dim1=-2, dim2=-1).sum(-1)
-    # The one sum that a root has by default; `Jet.laplacian` would look at the weights first.
+    # The Laplacian is the default of a root; `Jet.laplacian` would check the weights first.
     return jet(field, Jet.root(x)).second[0]
 
 
@@ -161,7 +162,7 @@ def hessian(
 ) -> Float[Tensor, "*batch c d d"]:
     """All second derivatives: value, coordinate, coordinate.
 
-    The jet takes them along all $e_i$ and $e_i + e_j$, whose difference is the mixed one.
+    The jet takes them along all $e_i$ and $e_i + e_j$; differences give the mixed ones.
 
     Example:
         >>> hessian(lambda x: x[..., :1] * x[..., 1:], torch.tensor([3.0, 4.0])).tolist()
@@ -198,12 +199,12 @@ def partial(
 ) -> Float[Tensor, "*batch c"]:
     r"""$\partial_{a_1} \partial_{a_2} \cdots y$ for each value, of any order.
 
-    Up to the second order by jets, beyond by nested reverse mode.
+    Computed by jets up to the second order, by nested reverse mode beyond.
 
     Args:
         field: A field, or any function of points.
         x: Coordinates.
-        axes: The coordinates to differentiate along; none of them gives the value.
+        axes: Coordinates to differentiate along; an empty sequence gives the value.
 
     Raises:
         ValueError: If an axis is out of range.
@@ -240,8 +241,8 @@ def partial(
 def root_along(x: Float[Tensor, "*batch d"], directions: Float[Tensor, "k d"]) -> Jet:
     """A root whose derivatives are along directions instead of coordinates, each by itself."""
     count, dim = directions.shape
-    slopes = directions.reshape(count, *[1] * (x.ndim - 1), dim).expand(count, *x.shape)
-    streams = torch.cat([x[None], slopes, torch.zeros_like(slopes)])
+    first = directions.reshape(count, *[1] * (x.ndim - 1), dim).expand(count, *x.shape)
+    streams = torch.cat([x[None], first, torch.zeros_like(first)])
     return Jet(streams, torch.eye(count, dtype=x.dtype, device=x.device))
 
 
@@ -249,8 +250,8 @@ def gradient_of(jacobian: Float[Tensor, "*batch c d"]) -> Float[Tensor, "*batch 
     """The only row of a Jacobian."""
     if jacobian.shape[-2] != 1:
         raise ValueError(
-            f"gradient: expected a field of one value, got {jacobian.shape[-2]}. Ask for the "
-            "jacobian, or for one channel of the field."
+            f"gradient: expected a field of one value, got {jacobian.shape[-2]}. Use the "
+            "jacobian, or one channel of the field."
         )
     return jacobian[..., 0, :]
 

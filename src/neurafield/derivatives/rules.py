@@ -1,4 +1,4 @@
-r"""How jets pass through operations: the chain rule up to second order.
+r"""Rules for jets: the chain rule up to second order, one function per operation.
 
 Notation: $v$ the value, $J_k$ its derivative along coordinate $k$, $S_s$ the sum
 $\sum_k w_{sk} \partial_k^2 v$.
@@ -16,7 +16,7 @@ Elementwise = Callable[[Tensor], Tensor]
 
 
 def linear(x: Jet, weight: Float[Tensor, "n m"], bias: Float[Tensor, " n"] | None = None) -> Jet:
-    r"""$y = W v + b$: derivatives see $W$ alone.
+    r"""$y = W v + b$; derivatives are multiplied by $W$ alone.
 
     Example:
         >>> linear(Jet.root(torch.zeros(2)), torch.tensor([[1.0, 2.0]])).jacobian
@@ -32,7 +32,7 @@ def elementwise(x: Jet, f: Elementwise, df: Elementwise, d2f: Elementwise) -> Je
     r"""$y = f(v)$, channel by channel: $J' = f' J$, $S' = f' S + f'' \sum_k w_{sk} J_k^2$.
 
     Args:
-        x: What goes in.
+        x: Jet of the input.
         f: The function.
         df: Its first derivative.
         d2f: Its second derivative.
@@ -42,10 +42,10 @@ def elementwise(x: Jet, f: Elementwise, df: Elementwise, d2f: Elementwise) -> Je
         >>> elementwise(x, torch.square, lambda v: 2 * v, lambda v: 2 + 0 * v).laplacian
         tensor([2.])
     """
-    slope = df(x.value)
-    parts = [f(x.value)[None], slope * x.first]
+    first = df(x.value)
+    parts = [f(x.value)[None], first * x.first]
     if len(x.weights):
-        parts.append(slope * x.second + d2f(x.value) * weighted_squares(x))
+        parts.append(first * x.second + d2f(x.value) * weighted_squares(x))
     return Jet(torch.cat(parts), x.weights)
 
 
@@ -91,10 +91,10 @@ def add(x: Jet, y: Jet) -> Jet:
 
 
 def concat(jets: Sequence[Jet]) -> Jet:
-    """The channels of all, one behind the other.
+    """The channels of all jets, one after the other.
 
     Raises:
-        ValueError: If they are not jets in the same coordinates and weights, or there is none.
+        ValueError: If they are not jets in the same coordinates and weights, or the list is empty.
     """
     if not jets:
         raise ValueError("rules.concat: expected at least one jet, got none.")
@@ -114,24 +114,24 @@ def chain(
     $J' = F J$ and $S'_s = F S_s + \sum_k w_{sk} J_k^\top H J_k$.
 
     Args:
-        x: What went into $f$, of $m$ channels.
+        x: Jet of the input of $f$, of $m$ channels.
         value: $f(v)$.
         jacobian: $F$.
-        hessian: $H$; only read if the jet has a second order.
+        hessian: $H$; only read if the jet has second derivatives.
     """
     parts = [value[None], torch.einsum("...cm,k...m->k...c", jacobian, x.first)]
     if len(x.weights):
-        bent = torch.einsum("...cmn,k...m,k...n->k...c", hessian, x.first, x.first)
+        curved = torch.einsum("...cmn,k...m,k...n->k...c", hessian, x.first, x.first)
         parts.append(
             torch.einsum("...cm,s...m->s...c", jacobian, x.second)
-            + torch.tensordot(x.weights, bent, dims=1)
+            + torch.tensordot(x.weights, curved, dims=1)
         )
     return Jet(torch.cat(parts), x.weights)
 
 
 def check_alike(owner: str, x: Jet, y: Jet) -> None:
     """Require jets in the same coordinates, with the same weights."""
-    # Jets of one root share the tensor; comparing numbers is not for compilers, nor for GPUs.
+    # Jets of one root share the tensor. Comparing values would stop compilers, and wait for GPUs.
     if x.weights is y.weights:
         return
     if x.weights.shape != y.weights.shape or not torch.equal(x.weights, y.weights):

@@ -1,4 +1,4 @@
-"""What calls of perceptron kernels have in common: checks, limits, what autograd asks of them."""
+"""Parts shared by the perceptron kernels: checks, limits, and the gradients that autograd needs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,10 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .dispatch import native
-
 MAX_WIDTH, MAX_IN_DIM, MAX_OUT_DIM, MAX_LAYERS = 1024, 512, 64, 257
-"""What the compiled versions are made for and tested with; beyond that the reference runs."""
+"""Largest sizes that the native versions are made for and tested with."""
 
 
 def check_layers(
@@ -19,10 +17,10 @@ def check_layers(
     biases: Sequence[Tensor],
     scales: Sequence[float],
 ) -> None:
-    """Layers that fit each other and the inputs.
+    """Require layers that fit each other and the inputs.
 
     Raises:
-        ValueError: If the lists' lengths or the shapes do not.
+        ValueError: If the lengths of the lists or the shapes do not fit.
     """
     if not len(weights) == len(biases) == len(scales) + 1:
         raise ValueError(
@@ -39,17 +37,17 @@ def check_layers(
 
 
 def check_activation(owner: str, activation: str, known: Sequence[str]) -> None:
-    """A name that every version knows.
+    """Require the name of an activation that every version has.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the name is not among the known ones.
     """
     if activation not in known:
         raise ValueError(f"{owner}: expected one of {', '.join(known)}, got {activation!r}.")
 
 
-def beyond_compiled(weights: Sequence[Tensor]) -> str:
-    """Why layers are too large for the compiled versions, or ""."""
+def beyond_native(weights: Sequence[Tensor]) -> str:
+    """Reason why layers are too large for the native versions, or ""."""
     fits = (
         len(weights) <= MAX_LAYERS
         and weights[0].shape[1] <= MAX_IN_DIM
@@ -59,34 +57,29 @@ def beyond_compiled(weights: Sequence[Tensor]) -> str:
     if fits:
         return ""
     return (
-        f"the compiled version is for {MAX_IN_DIM} inputs, width {MAX_WIDTH} and {MAX_OUT_DIM} "
+        f"the native version is for {MAX_IN_DIM} inputs, width {MAX_WIDTH} and {MAX_OUT_DIM} "
         "outputs at most"
     )
 
 
 def split(parameters: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """Weights and biases of a list that has first the ones, then the others."""
+    """Weights and biases, from a list of all weights followed by all biases."""
     middle = len(parameters) // 2
     return list(parameters[:middle]), list(parameters[middle:])
 
 
-def kept_memory(size: int) -> Tensor:
-    """Float32 that goes back to the compiled library when autograd lets go of it."""
-    return torch.from_dlpack(native().empty(size))
+def needed_gradients(ctx: Any) -> list[bool]:
+    """For each tensor input of a Function, True if the running backward pass needs its gradient.
 
-
-def asked_for(ctx: Any) -> list[bool]:
-    """For each tensor that a Function took: does its running backward pass wait for a gradient?
-
-    `ctx.needs_input_grad` says what could be asked for. In a gradient for coordinates alone, the
-    parameters' would cost as much as all the rest.
+    `ctx.needs_input_grad` is True for every input that requires a gradient. In a gradient with
+    respect to coordinates alone, those of the parameters would cost as much as all the rest.
     """
-    return [node is not None and _is_waited_for(node) for node, _ in ctx.next_functions]
+    return [node is not None and _is_needed(node) for node, _ in ctx.next_functions]
 
 
-def _is_waited_for(node: Any) -> bool:
+def _is_needed(node: Any) -> bool:
     try:
         return torch._C._will_engine_execute_node(node)
     except (AttributeError, RuntimeError):
-        # Also what torch says of a leaf that `torch.autograd.grad` was asked for.
+        # torch also raises for a leaf that `torch.autograd.grad` differentiates.
         return True

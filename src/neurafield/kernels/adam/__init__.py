@@ -1,4 +1,10 @@
-"""One step of Adam on one tensor, in one pass over it."""
+"""One step of Adam on one tensor, in one pass over it.
+
+A further version is a module with the functions of `Implementation` and an entry of
+`IMPLEMENTATIONS`.
+"""
+
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -6,6 +12,39 @@ from torch import Tensor
 
 from .. import dispatch
 from . import native, reference
+
+
+@runtime_checkable
+class Implementation(Protocol):
+    """The functions that a version has, usually as a module; nothing else of it is used."""
+
+    def unserved(self) -> str:
+        """Reason why the version cannot serve any call, or ""."""
+        ...
+
+    def adam_step(
+        self,
+        parameter: Tensor,
+        grad: Tensor,
+        rows: Tensor | None,
+        mean: Tensor,
+        square: Tensor,
+        step: int,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        lazy: bool,
+    ) -> None:
+        """Change the parameter and its averages in place.
+
+        They are contiguous; `grad` is dense, perhaps strided. With `rows`, which ascend, `grad`
+        holds these rows alone and all others stay as they are.
+        """
+        ...
+
+
+IMPLEMENTATIONS: dict[str, Implementation] = {"native": native}
+"""Versions beside the reference, by their names in `dispatch.VERSIONS`."""
 
 
 def adam_step(
@@ -28,16 +67,16 @@ def adam_step(
 
     Args:
         parameter: $p$.
-        grad: $g$, dense, or sparse along the first axis; rows that a sparse one leaves out are
-            not touched.
+        grad: $g$, dense, or sparse along the first axis; rows missing from a sparse gradient stay
+            unchanged.
         mean: $m$, zeros at first.
         square: $v$, zeros at first.
         step: $t$, from 1.
         lr: $\eta$.
         betas: $\beta_1, \beta_2$.
         eps: $\epsilon$.
-        lazy: Leave numbers alone whose gradient is zero, their averages too. So a dense gradient
-            of a table does what a sparse one does.
+        lazy: True to leave values whose gradient is zero unchanged, and their averages. A dense
+            gradient of a table then has the effect of a sparse one.
 
     Example:
         >>> p, g, m, v = torch.zeros(1), torch.ones(1), torch.zeros(1), torch.zeros(1)
@@ -55,17 +94,15 @@ def adam_step(
     if grad.is_sparse:
         grad = grad.coalesce()
         rows, grad = grad.indices()[0], grad.values()
-    # A strided state would be copied, and the copy updated.
+    # Of a strided state the kernel would get a copy, and update the copy.
     strided = not all(t.is_contiguous() for t in (parameter, mean, square))
-    chosen = (
-        native
-        if dispatch.use_native(
-            "adam_step",
-            *(parameter.detach(), grad, mean, square),
-            unserved="a parameter is not contiguous" if strided else "",
-        )
-        else reference
+    choice = dispatch.choose(
+        "adam_step",
+        IMPLEMENTATIONS,
+        (parameter.detach(), grad, mean, square),
+        unserved="a parameter is not contiguous" if strided else "",
     )
+    chosen = IMPLEMENTATIONS.get(choice.version, reference)
     chosen.adam_step(parameter.detach(), grad, rows, mean, square, step, lr, betas, eps, lazy)
-    # Autograd must notice when what it kept is not what it was.
+    # Autograd must notice that a tensor which it has saved was changed.
     torch.autograd.graph.increment_version(parameter)

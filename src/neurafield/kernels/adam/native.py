@@ -3,7 +3,12 @@
 import torch
 from torch import Tensor
 
-from ..dispatch import call
+from ..library import call
+
+
+def unserved() -> str:
+    """See `Implementation.unserved`."""
+    return ""
 
 
 def adam_step(
@@ -18,7 +23,7 @@ def adam_step(
     eps: float,
     lazy: bool,
 ) -> None:
-    """See the dispatching function; `rows` are the numbers of those that `grad` holds."""
+    """See `Implementation.adam_step`."""
     row_size = 1 if rows is None else grad[:1].numel()
     if grad.numel() == 0:
         return

@@ -16,7 +16,7 @@ def adam_step(
     eps: float,
     lazy: bool,
 ) -> None:
-    """See the dispatching function; `rows` are the numbers of those that `grad` holds."""
+    """See `Implementation.adam_step`; tensors may be strided."""
     if rows is not None:
         parts = parameter[rows], mean[rows], square[rows]
         adam_step(parts[0], grad, None, *parts[1:], step, lr, betas, eps, lazy)

@@ -1,4 +1,9 @@
-"""A whole perceptron as one operation."""
+"""A whole perceptron as one operation.
+
+`fused_mlp` checks its arguments, and runs the reference, or `autograd.fused_mlp` with the chosen
+version. A further version is a module with the functions of `autograd.Implementation` and an entry
+of `IMPLEMENTATIONS`.
+"""
 
 from collections.abc import Sequence
 
@@ -7,10 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .. import dispatch, perceptron
-from . import native, reference
+from . import autograd, native, reference
 
 ACTIVATIONS = tuple(reference.FUNCTIONS)
 """Names of the activations that every version has."""
+
+IMPLEMENTATIONS: dict[str, autograd.Implementation] = {"native": native}
+"""Versions beside the reference, by their names in `dispatch.VERSIONS`."""
 
 
 def fused_mlp(
@@ -24,11 +32,11 @@ def fused_mlp(
     r"""Affine layers with an elementwise function between them.
 
     $h_0 = x,\ h_l = f(s_l (W_l h_{l-1} + b_l)),\ y = W_L h_{L-1} + b_L$. Differentiable to any
-    order in everything. Compiled are first derivatives, and the gradients of a gradient for the
-    inputs; all else goes through the reference.
+    order in inputs and parameters. First derivatives are compiled, and so are gradients of a
+    gradient with respect to the inputs; the reference computes all others.
 
-    Under `torch.autocast("cpu", torch.bfloat16)`, products between hidden layers are of factors
-    rounded to bfloat16 and summed in float32, where the processor has such products (AVX512-BF16).
+    Under `torch.autocast("cpu", torch.bfloat16)`, products between hidden layers have factors
+    rounded to bfloat16 and sums in float32, on processors with such products (AVX512-BF16).
     Coordinates, values, parameters and sums stay float32.
 
     Args:
@@ -36,7 +44,7 @@ def fused_mlp(
         weights: L matrices of shape `(out, in)`.
         biases: L vectors.
         activation: $f$, a name from `ACTIVATIONS`.
-        scales: The L - 1 factors $s_l$ inside $f$.
+        scales: L - 1 factors $s_l$ inside $f$.
 
     Raises:
         ValueError: If the activation is unknown, or the lists or shapes do not fit.
@@ -52,15 +60,18 @@ def fused_mlp(
             f"fused_mlp: expected inputs of shape (..., in_dim), got {tuple(x.shape)}."
         )
     perceptron.check_layers("fused_mlp", x.shape[-1], weights, biases, scales)
-    unserved = perceptron.beyond_compiled(weights)
-    native_runs = dispatch.use_native("fused_mlp", x, *weights, *biases, unserved=unserved)
-    bfloat16 = dispatch.wants_bfloat16()
-    if bfloat16 and native_runs and not dispatch.native().has_bfloat16():
-        dispatch.tell("fused_mlp", "this processor has no bfloat16 products, so float32 is used")
-        bfloat16 = False
-    chosen = native if native_runs else reference
+    choice = dispatch.choose("fused_mlp", IMPLEMENTATIONS, (x, *weights, *biases), weights)
+    version = IMPLEMENTATIONS.get(choice.version)
     if not torch.is_autocast_enabled("cpu"):
-        return chosen.fused_mlp(x, weights, biases, activation, scales)
+        if version is None:
+            return reference.fused_mlp(x, weights, biases, activation, scales)
+        return autograd.fused_mlp(version, x, weights, biases, activation, scales)
+    bfloat16 = dispatch.wants_bfloat16()
+    if bfloat16 and version is not None and not version.has_bfloat16():
+        dispatch.notify("fused_mlp", "this processor has no bfloat16 products; using float32")
+        bfloat16 = False
     with torch.autocast("cpu", enabled=False):
-        # Torch itself would round the coordinates too.
-        return chosen.fused_mlp(x, weights, biases, activation, scales, bfloat16)
+        # torch itself would round the coordinates too.
+        if version is None:
+            return reference.fused_mlp(x, weights, biases, activation, scales, bfloat16)
+        return autograd.fused_mlp(version, x, weights, biases, activation, scales, bfloat16)

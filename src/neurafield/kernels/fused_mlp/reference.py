@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def _gaussian(z: Tensor) -> Tensor:
-    # Products in this order have gradients of 0, not of infinity times 0, at large arguments.
+    # In this order the gradient at large arguments is 0, not infinity times 0.
     return (-0.5 * z * z).exp()
 
 
@@ -22,7 +22,7 @@ def _multiquadric(z: Tensor) -> Tensor:
 
 
 def _laplacian(z: Tensor) -> Tensor:
-    # Torch's slope of |z| at 0 is 0, and so is this one's.
+    # The derivative of |z| at 0 is 0 in torch, and here.
     return (-z.abs()).exp()
 
 
@@ -55,13 +55,13 @@ def fused_mlp(
     scales: Sequence[float],
     bfloat16: bool = False,
 ) -> Tensor:
-    """See the dispatching function."""
+    """See the public function."""
     function = FUNCTIONS[activation]
     for index, (weight, bias, scale) in enumerate(
         zip(weights[:-1], biases[:-1], scales, strict=True)
     ):
         if scale != 1:
-            # s (W h + b) as (s W) h + s b: two passes fewer over the points.
+            # (s W) h + s b in place of s (W h + b) saves two passes over the points.
             weight, bias = scale * weight, scale * bias
         if bfloat16 and index:
             x = function(_RoundedProduct.apply(x, weight) + bias)
@@ -71,7 +71,7 @@ def fused_mlp(
 
 
 class _RoundedProduct(torch.autograd.Function):
-    """x W' of factors rounded to bfloat16, summed as they come; so in the backward pass."""
+    """x W' with factors rounded to bfloat16 and sums in the type of x, as in its backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:

@@ -1,4 +1,9 @@
-"""A whole perceptron's value and derivatives, propagated forward, as one operation."""
+"""A whole perceptron's value and derivatives, propagated forward, as one operation.
+
+`fused_mlp_jet` checks its arguments, and runs the reference, or `autograd.fused_mlp_jet` with the
+chosen version. A further version is a module with the functions of `autograd.Implementation` and an
+entry of `IMPLEMENTATIONS`.
+"""
 
 from collections.abc import Sequence
 
@@ -7,13 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .. import dispatch, perceptron
-from . import native, reference
+from . import autograd, native, reference
 
 ACTIVATIONS = tuple(reference.DERIVATIVES)
 """Names of the activations that every version has."""
 
-MAX_STREAMS = 16
-"""Streams that the compiled version takes at most; with more, the reference runs."""
+IMPLEMENTATIONS: dict[str, autograd.Implementation] = {"native": native}
+"""Versions beside the reference, by their names in `dispatch.VERSIONS`."""
 
 
 def fused_mlp_jet(
@@ -27,22 +32,22 @@ def fused_mlp_jet(
 ) -> Float[Tensor, "p *batch out_dim"]:
     r"""Affine layers with an elementwise function between them, on values and derivatives alike.
 
-    Of the $p = 1 + d + s$ streams, the first is a value $h$, the next d its derivatives
-    $J_k = \partial h / \partial x_k$ along root coordinates $x$, the last s sums
+    There are $p = 1 + d + s$ streams: a value $h$, then its d derivatives
+    $J_k = \partial h / \partial x_k$ along root coordinates $x$, then s sums
     $S_i = \sum_k m_{ik}\, \partial^2 h / \partial x_k^2$. Affine layers act on each stream, their
     bias on the first one only. The function acts by the chain rule:
     $h \to f(h),\ J_k \to f' J_k,\ S_i \to f' S_i + f'' \sum_k m_{ik} J_k^2$.
 
-    Differentiable to any order in streams and parameters; first derivatives are compiled, higher
-    ones go through the reference. Autocast changes nothing: second derivatives need float32.
+    Differentiable to any order in streams and parameters. First derivatives are compiled; the
+    reference computes higher ones. Autocast changes nothing: second derivatives need float32.
 
     Args:
-        streams: Value and derivatives that come in.
+        streams: Value and derivatives of the inputs.
         weights: L matrices of shape `(out, in)`.
         biases: L vectors.
-        mix: The weights $m_{ik}$. One row of ones makes the Laplacian; no rows, first order only.
+        mix: Weights $m_{ik}$. One row of ones gives the Laplacian, no rows only first derivatives.
         activation: $f$, a name from `ACTIVATIONS`.
-        scales: The L - 1 factors inside the function: $f(s_l (W_l h + b_l))$.
+        scales: L - 1 factors inside the function: $f(s_l (W_l h + b_l))$.
 
     Raises:
         ValueError: If the activation is unknown, or the lists or shapes do not fit.
@@ -72,13 +77,17 @@ def fused_mlp_jet(
             f"{tuple(streams.shape)}."
         )
     perceptron.check_layers("fused_mlp_jet", streams.shape[-1], weights, biases, scales)
-    unserved = perceptron.beyond_compiled(weights)
-    if num_streams > MAX_STREAMS:
-        unserved = f"the compiled version is for {MAX_STREAMS} streams at most"
-    if mix.requires_grad:
-        unserved = "the compiled version has no gradient for the weights of second derivatives"
-    tensors = (streams, mix, *weights, *biases)
-    native_runs = dispatch.use_native("fused_mlp_jet", *tensors, unserved=unserved)
-    chosen = native if native_runs else reference
+    choice = dispatch.choose(
+        "fused_mlp_jet",
+        IMPLEMENTATIONS,
+        (streams, mix, *weights, *biases),
+        *(streams, weights),
+        unserved="kernels have no gradient for the weights of second derivatives"
+        if mix.requires_grad
+        else "",
+    )
+    version = IMPLEMENTATIONS.get(choice.version)
     with torch.autocast("cpu", enabled=False):
-        return chosen.fused_mlp_jet(streams, weights, biases, mix, activation, scales)
+        if version is None:
+            return reference.fused_mlp_jet(streams, weights, biases, mix, activation, scales)
+        return autograd.fused_mlp_jet(version, streams, weights, biases, mix, activation, scales)

@@ -21,38 +21,38 @@ def _relu(z: Tensor) -> Derivatives:
 
 def _tanh(z: Tensor) -> Derivatives:
     value = z.tanh()
-    slope = 1 - value.square()
-    return value, slope, -2 * value * slope
+    first = 1 - value.square()
+    return value, first, -2 * value * first
 
 
 def _sigmoid(z: Tensor) -> Derivatives:
     value = z.sigmoid()
-    slope = value * (1 - value)
-    return value, slope, slope * (1 - 2 * value)
+    first = value * (1 - value)
+    return value, first, first * (1 - 2 * value)
 
 
 def _silu(z: Tensor) -> Derivatives:
     s = z.sigmoid()
     # sigmoid(-z) is 1 - s without its cancellation.
-    slope = s * (-z).sigmoid()
-    return F.silu(z), s + z * slope, slope * (2 + z * (1 - 2 * s))
+    first = s * (-z).sigmoid()
+    return F.silu(z), s + z * first, first * (2 + z * (1 - 2 * s))
 
 
 def _softplus(z: Tensor) -> Derivatives:
-    slope = z.sigmoid()
-    return F.softplus(z), slope, slope * (-z).sigmoid()
+    first = z.sigmoid()
+    return F.softplus(z), first, first * (-z).sigmoid()
 
 
 def _gelu(z: Tensor) -> Derivatives:
     density = (-z.square() / 2).exp() / math.sqrt(2 * math.pi)
     probability = torch.special.ndtr(z)
-    # Beyond 40 the density is 0, and its product with an infinite square would not be.
-    curvature = density * (2 - z.clamp(-40, 40).square())
-    return F.gelu(z), probability + z * density, curvature
+    # Beyond 40 the density is 0; its product with an infinite square would be NaN.
+    second = density * (2 - z.clamp(-40, 40).square())
+    return F.gelu(z), probability + z * density, second
 
 
 def _gaussian(z: Tensor) -> Derivatives:
-    # Beyond 40 the value is 0, and its product with an infinite square would not be.
+    # Beyond 40 the value is 0; its product with an infinite square would be NaN.
     near = z.clamp(-40, 40)
     value = (-0.5 * near * near).exp()
     return value, -near * value, (near.square() - 1) * value
@@ -60,9 +60,9 @@ def _gaussian(z: Tensor) -> Derivatives:
 
 def _quadratic(z: Tensor) -> Derivatives:
     value = (1 + z * z).reciprocal()
-    slope = -2 * (z * value) * value
-    # z f, then z: the square of a large z is infinite.
-    return value, slope, 2 * value.square() * (4 * z * (z * value) - 1)
+    first = -2 * (z * value) * value
+    # z times f comes before the second z: the square of a large z is infinite.
+    return value, first, 2 * value.square() * (4 * z * (z * value) - 1)
 
 
 def _multiquadric(z: Tensor) -> Derivatives:
@@ -73,7 +73,7 @@ def _multiquadric(z: Tensor) -> Derivatives:
 
 
 def _laplacian(z: Tensor) -> Derivatives:
-    # As torch has it of |z|, the sign at 0 is 0: there, all derivatives are 0.
+    # The sign at 0 is 0, as torch's derivative of |z|: all derivatives there are 0.
     value = (-z.abs()).exp()
     return value, -z.sign() * value, z.sign().square() * value
 
@@ -109,7 +109,7 @@ def fused_mlp_jet(
     activation: str,
     scales: Sequence[float],
 ) -> Tensor:
-    """See the dispatching function."""
+    """See the public function."""
     for weight, bias, scale in zip(weights[:-1], biases[:-1], scales, strict=True):
         if scale != 1:
             weight, bias = scale * weight, scale * bias
@@ -124,12 +124,12 @@ def _affine(streams: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _elementwise(streams: Tensor, mix: Tensor, activation: str) -> Tensor:
     d = mix.shape[1]
-    value, slope, curvature = DERIVATIVES[activation](streams[0])
+    value, first, second = DERIVATIVES[activation](streams[0])
     squares = torch.tensordot(mix, streams[1 : d + 1].square(), dims=1)
     return torch.cat(
         [
             value[None],
-            slope * streams[1 : d + 1],
-            slope * streams[d + 1 :] + curvature * squares,
+            first * streams[1 : d + 1],
+            first * streams[d + 1 :] + second * squares,
         ]
     )

@@ -1,14 +1,16 @@
-"""Interpolation in multiresolution grids as one operation."""
+"""Interpolation in multiresolution grids as one operation.
 
-import math
+`grid_interpolate` checks its arguments, and runs the reference, or `autograd.grid_interpolate` with
+the chosen version. A further version is a module with the functions of `autograd.Implementation`
+and an entry of `IMPLEMENTATIONS`.
+"""
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ..._transforms import sees_operations
 from .. import dispatch
-from . import native, reference
+from . import autograd, native, reference
 from .jet import grid_jet as grid_jet
 from .levels import KINDS as KINDS
 from .levels import MAX_CELLS as MAX_CELLS
@@ -17,15 +19,15 @@ from .levels import Level as Level
 from .levels import Levels as Levels
 from .levels import indexed_levels as indexed_levels
 from .levels import make_levels as make_levels
+from .native import FEATURES as FEATURES
+from .native import MAX_DIM as MAX_DIM
+from .native import MAX_LEVELS as MAX_LEVELS
 
 INTERPOLATIONS = reference.INTERPOLATIONS
 """Names of the interpolations that every version has."""
 
-FEATURES = (1, 2, 4, 8)
-"""Features of a row that the compiled version is made for; others run on the reference."""
-
-MAX_DIM, MAX_LEVELS = 4, 64
-"""Coordinates and levels that the compiled version is made for."""
+IMPLEMENTATIONS: dict[str, autograd.Implementation] = {"native": native}
+"""Versions beside the reference, by their names in `dispatch.VERSIONS`."""
 
 
 def grid_interpolate(
@@ -41,32 +43,32 @@ def grid_interpolate(
     r"""Features of every level at every point, interpolated between the vertices of its cell.
 
     $y_l(x) = \sum_c \prod_a w_{c,a}(x)\, T[\mathrm{row}_l(c)]$ over the $2^d$ corners $c$ of the
-    cell of level $l$ around $x$. Along axis $a$, at place $t \in [0, 1]$ in the cell, the corner
-    ahead has the weight $t$ (linear) or $t^2 (3 - 2t)$ (smoothstep), the one behind the rest.
+    cell of level $l$ around $x$. At position $t \in [0, 1]$ in the cell along axis $a$, the corner
+    ahead has the weight $t$ (linear) or $t^2 (3 - 2t)$ (smoothstep), the corner behind the rest.
 
-    Beyond [-1, 1] the border's value goes on, with gradient zero; on the border and on the faces
-    of cells the derivative is that of the cell ahead, or of the last one. A point with a NaN
-    coordinate has NaN features and adds nothing to any gradient.
+    Outside [-1, 1] the features are those of the border, with gradient zero. On the border and on
+    the faces of cells the derivative is that of the cell ahead, or of the last cell. A point with a
+    NaN coordinate has NaN features and adds nothing to any gradient.
 
-    Differentiable to any order in both tensors; first derivatives are compiled, higher ones go
-    through the reference. Linear interpolation has no second derivative along a single axis,
-    smoothstep one that jumps at the faces of cells. Each row's gradient is summed in the order of
-    the points, whatever the number of threads.
+    Differentiable to any order in both tensors. First derivatives are compiled; the reference
+    computes higher ones. Linear interpolation has no second derivative along a single axis, the
+    one of smoothstep jumps at the faces of cells. Each row's gradient is summed in the order of the
+    points, for any number of threads.
 
     Args:
         x: Coordinates in [-1, 1].
-        table: All levels' rows, one level after the other. What comes behind is not read: rows of
-            finer levels, where `levels` are the first of a grid.
-        levels: How the rows make grids; see `make_levels`.
-        interpolation: A name from `INTERPOLATIONS`.
-        sparse: Whether the table's gradient is a sparse tensor of the rows that were touched. With
-            the compiled version its cost does not depend on the size of the table. Gradients that
+        table: Rows of all levels, one level after the other. Rows behind those of `levels` are not
+            read: they belong to finer levels, where `levels` are the first levels of a grid.
+        levels: Arrangement of the rows in grids; see `make_levels`.
+        interpolation: Name from `INTERPOLATIONS`.
+        sparse: True for a sparse gradient of the table, which holds the touched rows. With the
+            native version its cost does not depend on the size of the table. Gradients that
             are to be differentiated again are dense, and so are those of `torch.func` and
             `torch.compile`.
-        keys: For each row of an indexed level the number of its vertex: row by row, and on from
-            one indexed level to the next; they ascend. All other vertices count as zero. Entries
-            for rows of other levels are not read. None if no level is indexed.
-        added: Whether the levels' features are added up.
+        keys: Numbers of the stored vertices, one per row of an indexed level: row by row, and on
+            from one indexed level to the next; they ascend. All other vertices count as zero.
+            Entries for rows of other levels are not read. None if no level is indexed.
+        added: True to add up the features of all levels.
 
     Returns:
         `len(levels.levels) * features` channels, level by level; `features` if they are added.
@@ -102,42 +104,14 @@ def grid_interpolate(
             f"grid_interpolate: expected {levels.num_rows} or more keys for levels that are "
             f"indexed, got {found}."
         )
-    unserved = _beyond_compiled(table.shape[1], levels)
-    if dispatch.use_native("grid_interpolate", x, table, unserved=unserved):
-        return native.grid_interpolate(x, table, levels, interpolation, sparse, keys, added)
+    choice = dispatch.choose(
+        "grid_interpolate", IMPLEMENTATIONS, (x, table), table.shape[1], levels
+    )
+    version = IMPLEMENTATIONS.get(choice.version)
+    if version is not None:
+        return autograd.grid_interpolate(
+            version, x, table, levels, interpolation, sparse, keys, added
+        )
     if sparse and not sees_operations():
-        table = _SparseGradient.apply(table)
+        table = autograd.with_sparse_gradient(table)
     return reference.grid_interpolate(x, table, levels, interpolation, keys, added)
-
-
-def _beyond_compiled(features: int, levels: Levels) -> str:
-    """Why a grid is beyond the compiled version, or ""."""
-    if features not in FEATURES or levels.dim > MAX_DIM or len(levels.levels) > MAX_LEVELS:
-        return (
-            f"the compiled version is for {MAX_DIM} coordinates and {MAX_LEVELS} levels at most, "
-            f"with {', '.join(map(str, FEATURES))} features"
-        )
-    indexed = [level for level in levels.levels if level.kind == "indexed"]
-    if any(math.prod(level.tile) > MAX_INDEXED for level in indexed):
-        return f"the compiled version is for {MAX_INDEXED} vertices of an indexed level at most"
-    if any(max(level.cells) > MAX_CELLS for level in indexed):
-        return f"the compiled version is for {MAX_CELLS} cells along an axis at most"
-    return ""
-
-
-class _SparseGradient(torch.autograd.Function):
-    """The same table, whose gradient is turned into a sparse tensor of the rows that have any."""
-
-    @staticmethod
-    def forward(ctx: object, table: Tensor) -> Tensor:
-        return table.view_as(table)
-
-    @staticmethod
-    def backward(ctx: object, *grad_outputs: Tensor) -> Tensor:
-        (grad,) = grad_outputs
-        if torch.is_grad_enabled():
-            return grad
-        rows = grad.ne(0).any(-1).nonzero().squeeze(-1)
-        return torch.sparse_coo_tensor(
-            rows.unsqueeze(0), grad[rows], grad.shape, is_coalesced=True, check_invariants=False
-        )

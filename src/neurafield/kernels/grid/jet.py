@@ -28,27 +28,27 @@ def grid_jet(
 ) -> tuple[
     Float[Tensor, "*batch c"], Float[Tensor, "*batch c dim"], Float[Tensor, "*batch c dim dim"]
 ]:
-    """What `grid_interpolate` gives, its Jacobian and its Hessian.
+    """The value of `grid_interpolate`, its Jacobian and its Hessian.
 
-    On the faces of cells the derivatives are those of the cell ahead; beyond [-1, 1] they are
+    On the faces of cells the derivatives are those of the cell ahead; outside [-1, 1] they are
     zero. Differentiable in both tensors.
 
     Args:
         x: Coordinates in [-1, 1].
-        table: All levels' rows.
-        levels: How the rows make grids.
-        interpolation: A name from `INTERPOLATIONS`.
-        keys: The vertices of indexed levels.
-        added: Whether the levels' features are added up.
+        table: Rows of all levels.
+        levels: Arrangement of the rows in grids.
+        interpolation: Name from `INTERPOLATIONS`.
+        keys: Numbers of the stored vertices of indexed levels.
+        added: True to add up the features of all levels.
     """
     nan = x.isnan()
     known = torch.where(nan, 0, x)
     wide = torch.float32 if x.device.type == "mps" else torch.float64
     coords = known.clamp(-1, 1).to(wide).unbind(-1)
-    slopes = ((known >= -1) & (known <= 1)).to(x.dtype).unbind(-1)
+    inside = ((known >= -1) & (known <= 1)).to(x.dtype).unbind(-1)
     parts = [
         _level_jet(
-            coords, slopes, rows, level, interpolation, x.dtype, level_keys(keys, levels, at)
+            coords, inside, rows, level, interpolation, x.dtype, level_keys(keys, levels, at)
         )
         for at, (rows, level) in enumerate(
             zip(
@@ -72,7 +72,7 @@ def grid_jet(
 
 def _level_jet(
     coords: Sequence[Tensor],
-    slopes: Sequence[Tensor],
+    inside: Sequence[Tensor],
     rows: Tensor,
     level: Level,
     interpolation: str,
@@ -80,11 +80,11 @@ def _level_jet(
     keys: Tensor | None,
 ) -> Derivatives:
     low_cells, weights = [], []
-    for coord, slope, cells in zip(coords, slopes, level.cells, strict=True):
+    for coord, first, cells in zip(coords, inside, level.cells, strict=True):
         position = (coord + 1) * (cells / 2)
         cell = position.detach().floor().clamp(max=cells - 1)
         low_cells.append(cell.long())
-        weights.append(_axis_weights((position - cell).to(dtype), slope * cells / 2, interpolation))
+        weights.append(_axis_weights((position - cell).to(dtype), first * cells / 2, interpolation))
     found = read_rows(rows, corner_rows(low_cells, level), keys)
     dim = len(coords)
 
@@ -100,12 +100,11 @@ def _level_jet(
     return value, jacobian, torch.stack(entries, dim=-1).unflatten(-1, (dim, dim))
 
 
-def _axis_weights(place: Tensor, slope: Tensor, interpolation: str) -> tuple[Tensor, ...]:
-    """The weight of the vertex ahead, and its two derivatives with respect to the coordinate."""
+def _axis_weights(t: Tensor, dt: Tensor, interpolation: str) -> tuple[Tensor, ...]:
+    """The weight of the vertex ahead, and its two derivatives with respect to the coordinate.
+
+    `t` in [0, 1] is the position in the cell, `dt` its derivative.
+    """
     if interpolation == "linear":
-        return place, slope.expand_as(place), torch.zeros_like(place)
-    return (
-        place * place * (3 - 2 * place),
-        6 * place * (1 - place) * slope,
-        (6 - 12 * place) * slope * slope,
-    )
+        return t, dt.expand_as(t), torch.zeros_like(t)
+    return t * t * (3 - 2 * t), 6 * t * (1 - t) * dt, (6 - 12 * t) * dt * dt

@@ -1,4 +1,4 @@
-"""The levels of a multiresolution grid: how many cells each has, and where its rows lie."""
+"""Levels of a multiresolution grid: the number of cells of each, and the position of its rows."""
 
 import math
 from collections.abc import Sequence
@@ -9,29 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 KINDS = ("dense", "tiled", "hashed", "indexed")
-"""How a vertex finds its row, in the order of the enumeration in native/kernels.hpp.
+"""Kinds of levels, in the order of the enumeration in native/kernels.hpp.
 
 - dense: every vertex has its own row, in row-major order;
 - tiled: the same, with the vertex first taken modulo `tile`, so the rows repeat over the box;
 - hashed: the vertex's coordinates, each times a prime, are combined by exclusive or; the lowest
-  bits are the row;
-- indexed: chosen vertices have rows, in row-major order; the others count as zero. Which these are
-  is not known here: it comes in `keys`, their numbers, beside the table. Vertices are numbered row
-  by row, and on from one indexed level to the next.
+  bits are the number of the row;
+- indexed: chosen vertices have rows, in row-major order; the others count as zero. The tensor
+  `keys` beside the table holds the numbers of the chosen vertices. Vertices are numbered row by
+  row, and on from one indexed level to the next.
 """
 
 PRIMES = (1, 2654435761, 805459861, 3674653429)
 """The primes of the hash, from the last axis to the first.
 
-The last axis gets 1: vertices next to each other along it, which are read one after the other when
-a picture is drawn, then lie in the same line of the cache.
+The last axis has 1: neighbouring vertices along it, which are read one after the other when an
+image is rendered, then lie in the same cache line.
 """
 
 MAX_INDEXED = 2**31
-"""Vertices of an indexed level that the compiled version takes; its index has 2 bits for each."""
+"""Largest number of vertices of an indexed level in the native version: 2 bits of index each."""
 
 MAX_CELLS = 2**24
-"""Cells along an axis: as finely as a float32 coordinate tells places apart."""
+"""Largest number of cells along an axis: the resolution of a float32 coordinate."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Level:
         tile: Vertices along each axis before rows repeat. All of them if dense or indexed; unused
             if hashed.
         offset: First row in the table.
-        size: Number of rows; a power of two if hashed, that of the chosen vertices if indexed.
+        size: Number of rows: a power of two if hashed, the number of chosen vertices if indexed.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Levels:
-    """All levels of a grid, whose rows lie one after the other in one table."""
+    """All levels of a grid, with their rows one after the other in one table."""
 
     levels: tuple[Level, ...]
 
@@ -75,24 +75,24 @@ class Levels:
         return self.levels[-1].offset + self.levels[-1].size
 
     def first(self, count: int) -> "Levels":
-        """The coarsest of them, whose rows are the table's first."""
+        """The `count` coarsest levels, which have the first rows of the table."""
         return self if count == len(self.levels) else Levels(self.levels[:count])
 
     # Properties without a cache, since torch.compile refuses its lock.
     @property
     def first_keys(self) -> tuple[int, ...]:
-        """For each level the key of its first vertex, if the level is indexed."""
+        """Key of the first vertex of each level, if the level is indexed."""
         vertices = [math.prod(own.tile) if own.kind == "indexed" else 0 for own in self.levels]
         return tuple(sum(vertices[:level]) for level in range(len(vertices)))
 
     @property
     def indexed(self) -> bool:
-        """Whether any level is."""
+        """True if any level is indexed."""
         return any(level.kind == "indexed" for level in self.levels)
 
     @cached_property
     def columns(self) -> NDArray[np.int64]:
-        """The levels as the compiled version wants them: kind, offset, size, cells, tile."""
+        """One row per level for the compiled library: kind, offset, size, cells, tile."""
         columns = np.zeros((len(self.levels), 11), dtype=np.int64)
         for column, level in zip(columns, self.levels, strict=True):
             column[:3] = KINDS.index(level.kind), level.offset, level.size
@@ -104,12 +104,12 @@ class Levels:
 def make_levels(
     resolutions: Sequence[Sequence[int]], *, max_rows: int | None, overflow: str = "hashed"
 ) -> Levels:
-    """Lay levels into one table: dense where they fit into `max_rows`, else as `overflow` says.
+    """Arrange levels in one table: dense if they fit into `max_rows`, else hashed or tiled.
 
     Args:
         resolutions: Cells along each axis, for each level.
-        max_rows: Rows that a level may have; None lets all be dense.
-        overflow: "hashed" or "tiled".
+        max_rows: Largest number of rows of a level; None makes all levels dense.
+        overflow: Kind of the levels that do not fit: "hashed" or "tiled".
     """
     levels: list[Level] = []
     offset = 0
@@ -128,11 +128,11 @@ def make_levels(
 
 
 def indexed_levels(resolutions: Sequence[Sequence[int]], sizes: Sequence[int]) -> Levels:
-    """Lay levels of chosen vertices into one table.
+    """Arrange levels of chosen vertices in one table.
 
     Args:
         resolutions: Cells along each axis, for each level.
-        sizes: Chosen vertices, for each level.
+        sizes: Numbers of chosen vertices, for each level.
     """
     levels: list[Level] = []
     offset = 0
@@ -144,10 +144,10 @@ def indexed_levels(resolutions: Sequence[Sequence[int]], sizes: Sequence[int]) -
 
 
 def largest_tile(vertices: Sequence[int], max_rows: int) -> tuple[int, ...]:
-    """Sides of a tile of `max_rows` vertices at most: equal, but none longer than its axis."""
+    """Sides of the largest tile of at most `max_rows` vertices: equal, but within each axis."""
     tile = [0] * len(vertices)
     left = max_rows
-    # Short axes first: what they leave over makes the others longer.
+    # Short axes first: the rows that they leave over make the others longer.
     order = sorted(range(len(vertices)), key=lambda axis: vertices[axis])
     for done, axis in enumerate(order):
         tile[axis] = min(vertices[axis], _root(left, len(vertices) - done))
@@ -156,7 +156,7 @@ def largest_tile(vertices: Sequence[int], max_rows: int) -> tuple[int, ...]:
 
 
 def _root(number: int, degree: int) -> int:
-    """The largest whole number whose power is no more than `number`."""
+    """The largest integer whose power is at most `number`."""
     root = round(number ** (1 / degree))
     while root**degree > number:
         root -= 1

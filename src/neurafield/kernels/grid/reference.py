@@ -1,7 +1,7 @@
 """The truth: plain torch, any device and precision, differentiable to any order.
 
 Notation: a level has `cells` cells along an axis, so `cells + 1` vertices; a coordinate x in
-[-1, 1] is at position (x + 1) / 2 * cells, in cell floor(position), at `place` in [0, 1] inside it.
+[-1, 1] is at position (x + 1) / 2 * cells, in cell floor(position), at t in [0, 1] inside the cell.
 A corner of a cell is one of its 2^dim vertices.
 """
 
@@ -23,7 +23,7 @@ def grid_interpolate(
     keys: Tensor | None = None,
     added: bool = False,
 ) -> Tensor:
-    """See the dispatching function."""
+    """See the public function."""
     nan = x.isnan()
     inside = torch.where(nan, 0, x).clamp(-1, 1)
     # In float32 a position at 512 cells would be off by 3e-5 of a cell. (MPS has no float64.)
@@ -50,17 +50,17 @@ def _interpolate_level(
     for coord, cells in zip(coords, level.cells, strict=True):
         position = (coord + 1) * (cells / 2)
         cell = position.detach().floor().clamp(max=cells - 1)
-        place = (position - cell).to(dtype)
+        t = (position - cell).to(dtype)
         if interpolation == "smoothstep":
-            place = place * place * (3 - 2 * place)
+            t = t * t * (3 - 2 * t)
         low_cells.append(cell.long())
-        high_weights.append(place)
+        high_weights.append(t)
     found = read_rows(rows, corner_rows(low_cells, level), keys)
     return (corner_weights(high_weights).unsqueeze(-1) * found).sum(0)
 
 
 def level_keys(keys: Tensor | None, levels: Levels, at: int) -> Tensor | None:
-    """The row-major numbers of the vertices that an indexed level stores; None of other levels."""
+    """Row-major numbers of the stored vertices of an indexed level; None for other levels."""
     level = levels.levels[at]
     if level.kind != "indexed":
         return None
@@ -69,29 +69,29 @@ def level_keys(keys: Tensor | None, levels: Levels, at: int) -> Tensor | None:
 
 
 def read_rows(rows: Tensor, index: Tensor, stored: Tensor | None) -> Tensor:
-    """A level's rows by what `corner_rows` found; zeros for vertices that are not stored."""
+    """Rows of a level at the result of `corner_rows`; zeros for vertices that are not stored."""
     flat = index.reshape(-1)
     if stored is None:
         return rows.index_select(0, flat).reshape(*index.shape, rows.shape[-1])
-    # The zeros give it the axis of keys that vmap stacked; torch would warn of a copy.
+    # The zeros add the axis of keys that vmap stacked; torch would warn of a copy.
     flat = flat + torch.zeros_like(stored[:1])
-    place = torch.searchsorted(stored, flat).clamp(max=len(stored) - 1)
-    absent = stored.index_select(0, place) != flat
-    found = torch.where(absent[:, None], 0, rows.index_select(0, place))
+    row = torch.searchsorted(stored, flat).clamp(max=len(stored) - 1)
+    absent = stored.index_select(0, row) != flat
+    found = torch.where(absent[:, None], 0, rows.index_select(0, row))
     return found.reshape(*index.shape, rows.shape[-1])
 
 
 def corner_rows(low_cells: Sequence[Tensor], level: Level) -> Tensor:
     """Rows, within the level, of the corners of cells; corners on a new first axis.
 
-    Of indexed levels, the vertices, whose rows `read_rows` looks for.
+    For indexed levels these are the numbers of the vertices, which `read_rows` looks up.
     """
     hashed = level.kind == "hashed"
     index: Tensor | None = None
     for axis, low in enumerate(low_cells):
         vertex = torch.stack([low, low + 1])
         if hashed:
-            # Wraps around at 64 bits, which leaves the lowest 32 as they are.
+            # The product overflows at 64 bits, which does not change the lowest 32.
             vertex = vertex * PRIMES[len(low_cells) - 1 - axis]
             index = vertex if index is None else (index.unsqueeze(1) ^ vertex).flatten(0, 1)
         else:
@@ -107,9 +107,9 @@ def corner_rows(low_cells: Sequence[Tensor], level: Level) -> Tensor:
 
 
 def corner_weights(high_weights: Sequence[Tensor], totals: Sequence[int] | None = None) -> Tensor:
-    """Products over the axes of each side's weight; corners on a new first axis.
+    """Products of the weights of all axes; corners on a new first axis.
 
-    The two weights of an axis add up to 1, or to its entry in `totals`: 0 for derivatives.
+    The two weights of an axis add up to 1, or to the axis's entry in `totals`: 0 for derivatives.
     """
     weights: Tensor | None = None
     for high, total in zip(high_weights, totals or [1] * len(high_weights), strict=True):

@@ -1,7 +1,10 @@
-"""The nearest point of a triangle mesh, and how often the mesh goes round a point."""
+"""Closest points and winding numbers of a triangle mesh.
 
-from functools import cached_property
-from typing import Any
+A further version is a module with the functions of `Implementation` and an entry of
+`IMPLEMENTATIONS`.
+"""
+
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -11,16 +14,44 @@ from .. import dispatch
 from . import native, reference
 
 
+@runtime_checkable
+class Implementation(Protocol):
+    """The functions that a version has, usually as a module; nothing else of it is used.
+
+    Tensors are contiguous and float64; results have no gradient.
+    """
+
+    def unserved(self) -> str:
+        """Reason why the version cannot serve any call, or ""."""
+        ...
+
+    def prepare(self, corners: Tensor, /) -> Any:
+        """A search structure over corners `(f, 3, 3)`, made once for each mesh."""
+        ...
+
+    def closest_points(self, prepared: Any, x: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Nearest points `(n, 3)` and the numbers of their triangles `(n)`."""
+        ...
+
+    def winding_numbers(self, prepared: Any, x: Tensor, accuracy: float, /) -> Tensor:
+        """Winding numbers `(n)`."""
+        ...
+
+
+IMPLEMENTATIONS: dict[str, Implementation] = {"native": native}
+"""Versions beside the reference, by their names in `dispatch.VERSIONS`."""
+
+
 class Triangles:
-    """Triangles made ready for questions.
+    """Triangles, with a search structure that is built at the first query.
 
     Args:
-        corners: Their places, finite, best around 0 and within [-1, 1]: the compiled version looks
+        corners: Finite coordinates, best around 0 and within [-1, 1]: the native version searches
             for the nearest triangle in 32 bits.
 
     Raises:
-        ValueError: If there is none, or the shape is another.
-        TypeError: If they are not float64.
+        ValueError: If there is no triangle, or the shape is wrong.
+        TypeError: If the corners are not float64.
     """
 
     def __init__(self, corners: Float[Tensor, "f 3 3"]) -> None:
@@ -31,26 +62,26 @@ class Triangles:
             )
         if corners.dtype != torch.float64:
             raise TypeError(f"Triangles: expected float64 corners, got {corners.dtype}.")
-        # A copy, so that what the tree was made of cannot be changed.
+        # A copy: the corners from which search structures were built must not change.
         self.corners = corners.detach().clone(memory_format=torch.contiguous_format)
+        self._prepared: dict[str, Any] = {}
 
-    @cached_property
-    def tree(self) -> Any:
-        """For the compiled version; made when first asked for."""
-        return native.make_tree(self.corners)
+    def prepared(self, version: str) -> Any:
+        """The search structure of a version, built once."""
+        if version not in self._prepared:
+            self._prepared[version] = IMPLEMENTATIONS[version].prepare(self.corners)
+        return self._prepared[version]
 
 
 def closest_points(
     triangles: Triangles, x: Float[Tensor, "n 3"]
 ) -> tuple[Float[Tensor, "n 3"], Int64[Tensor, " n"]]:
-    """The point nearest to each x of all triangles, and the triangle's number.
+    """The nearest point on the triangles for each x, and the number of its triangle.
 
-    A point that is not finite has the nearest point NaN, of triangle -1.
-
-    Neither result has a gradient.
+    If x is not finite, its nearest point is NaN and the number is -1. The results have no gradient.
 
     Args:
-        triangles: At least one; those without area count as the segments that they are.
+        triangles: One or more triangles; those without area count as segments.
         x: Points, float64.
 
     Example:
@@ -60,13 +91,14 @@ def closest_points(
         (tensor([[0.3333, 0.3333, 0.3333]], dtype=torch.float64), tensor([0]))
 
     Reference:
-        Ericson, Real-Time Collision Detection, 2004, section 5.1. Our segments are tried always,
-        so that a triangle without area needs no case of its own.
+        Ericson, Real-Time Collision Detection, 2004, section 5.1. We always test the three sides,
+        so that a triangle without area needs no special case.
     """
     x = _nearer(x)
-    if _use_native(triangles, x):
-        return native.closest_points(triangles.tree, x.contiguous())
-    return reference.closest_points(triangles.corners, x)
+    name = _choose(triangles, x)
+    if name == dispatch.REFERENCE:
+        return reference.closest_points(triangles.corners, x)
+    return IMPLEMENTATIONS[name].closest_points(triangles.prepared(name), x.contiguous())
 
 
 def winding_numbers(
@@ -74,16 +106,15 @@ def winding_numbers(
 ) -> Float[Tensor, " n"]:
     r"""$w(x) = \frac{1}{4\pi} \sum_t \Omega_t(x)$, the solid angles of all triangles.
 
-    1 inside a closed mesh whose faces go round counterclockwise from outside, 0 outside. NaN for a
-    point that is not finite.
-
-    The result has no gradient.
+    1 inside a closed mesh whose faces are counterclockwise as seen from outside, 0 outside. NaN for
+    a point that is not finite. The result has no gradient.
 
     Args:
-        triangles: At least one.
+        triangles: One or more triangles.
         x: Points, float64.
-        accuracy: A group of triangles farther than so many of its radii, 1 or more, counts by its
-            moments. The error falls with the cube of it; the reference leaves nothing out.
+        accuracy: Distance, in radii of a group of triangles, from which on the group counts by its
+            moments; 1 or more. The error falls with the cube of it. The reference sums every
+            triangle.
 
     Raises:
         ValueError: If the accuracy is less than 1.
@@ -101,13 +132,15 @@ def winding_numbers(
     if not accuracy >= 1:
         raise ValueError(f"winding_numbers: expected an accuracy of 1 or more, got {accuracy}.")
     x = _nearer(x)
-    if _use_native(triangles, x):
-        return native.winding_numbers(triangles.tree, x.contiguous(), accuracy)
-    return reference.winding_numbers(triangles.corners, x)
+    name = _choose(triangles, x)
+    if name == dispatch.REFERENCE:
+        return reference.winding_numbers(triangles.corners, x)
+    return IMPLEMENTATIONS[name].winding_numbers(triangles.prepared(name), x.contiguous(), accuracy)
 
 
 FAR = 1e6
-"""From where on points are moved towards 0, to here: what is nearest, and 0 turns, stays."""
+"""Largest coordinate of a query. Points farther away are moved towards 0, up to here, which changes
+neither the nearest triangle nor the winding number, 0."""
 
 
 def _nearer(x: Tensor) -> Tensor:
@@ -115,5 +148,7 @@ def _nearer(x: Tensor) -> Tensor:
     return x * (FAR / x.abs().amax(1, keepdim=True).clamp(min=FAR))
 
 
-def _use_native(triangles: Triangles, x: Tensor) -> bool:
-    return dispatch.use_native("mesh_distance", x, triangles.corners, dtype=torch.float64)
+def _choose(triangles: Triangles, x: Tensor) -> str:
+    return dispatch.choose(
+        "mesh_distance", IMPLEMENTATIONS, (x, triangles.corners), dtype=torch.float64
+    ).version

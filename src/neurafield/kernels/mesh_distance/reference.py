@@ -1,4 +1,4 @@
-"""The truth: every triangle for every point, in plain torch.
+"""The truth: every point against every triangle, in plain torch.
 
 Notation: a triangle has the corners a, b, c; x is a point.
 """
@@ -10,31 +10,31 @@ import torch
 from torch import Tensor
 
 PAIRS = 2**20
-"""Points times triangles at once: some hundred megabytes."""
+"""Pairs of point and triangle computed at once; about 100 megabytes."""
 
 FLAT = 1e-12
-"""Twice the area, by the square of the longest side, under which a triangle is only its sides."""
+"""Twice the area over the squared longest side, below which a triangle consists of its sides."""
 
 
 def closest_points(corners: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """See the dispatching function."""
+    """See the public function."""
     points, numbers = _in_blocks(_closest, corners, x)
     lost = ~x.isfinite().all(1)
     return torch.where(lost[:, None], torch.nan, points), torch.where(lost, -1, numbers)
 
 
 def winding_numbers(corners: Tensor, x: Tensor) -> Tensor:
-    """See the dispatching function."""
+    """See the public function."""
     (turns,) = _in_blocks(_winding, corners, x)
     return torch.where(x.isfinite().all(1), turns, torch.nan)
 
 
 def _in_blocks(
-    body: Callable[[Tensor, Tensor], tuple[Tensor, ...]], corners: Tensor, x: Tensor
+    function: Callable[[Tensor, Tensor], tuple[Tensor, ...]], corners: Tensor, x: Tensor
 ) -> list[Tensor]:
-    """The body on so many points at a time that memory stays bounded."""
+    """A function of corners and points, evaluated on blocks of points to bound the memory."""
     block = max(1, PAIRS // len(corners))
-    parts = [body(corners, some[:, None]) for some in x.split(block)]
+    parts = [function(corners, some[:, None]) for some in x.split(block)]
     return [torch.cat(part) for part in zip(*parts, strict=True)]
 
 
@@ -55,7 +55,7 @@ def _on_segment(a: Tensor, b: Tensor, x: Tensor) -> Tensor:
 
 
 def _on_plane(corners: Tensor, x: Tensor) -> Tensor:
-    """The foot of the perpendicular where it lies in the triangle, else a corner."""
+    """The foot of the perpendicular if it lies in the triangle, else a corner."""
     a, b, c = corners.unbind(1)
     normal = torch.linalg.cross(b - a, c - a)
     longest = torch.stack([b - a, c - b, a - c]).square().sum(-1).amax(0)
@@ -70,7 +70,7 @@ def _on_plane(corners: Tensor, x: Tensor) -> Tensor:
 
 
 def _winding(corners: Tensor, x: Tensor) -> tuple[Tensor]:
-    """Solid angles after van Oosterom and Strackee, 1983."""
+    """Sum of the solid angles over 4 pi, by van Oosterom and Strackee, 1983."""
     a, b, c = (corners[:, i] - x for i in range(3))
     la, lb, lc = (side.norm(dim=-1) for side in (a, b, c))
     volume = (a * torch.linalg.cross(b, c)).sum(-1)

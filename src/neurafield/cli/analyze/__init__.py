@@ -1,0 +1,1 @@
+"""`neurafield analyze`: see what architectures learn first, and why."""

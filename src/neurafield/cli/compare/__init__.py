@@ -1,0 +1,1 @@
+"""`neurafield compare`: fit several architectures of one size to a file."""

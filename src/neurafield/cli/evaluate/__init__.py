@@ -1,0 +1,1 @@
+"""`neurafield evaluate`: measure a field or a mesh against a reference."""

@@ -1,0 +1,1 @@
+"""`neurafield fit`: fit a field to a file."""

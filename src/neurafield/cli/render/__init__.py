@@ -1,0 +1,1 @@
+"""`neurafield render`: write a field as a file."""

@@ -1,0 +1,1 @@
+"""Parts that several commands share: values, options, inputs, output, interruption, figures."""

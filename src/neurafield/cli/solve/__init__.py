@@ -1,0 +1,1 @@
+"""`neurafield solve`: solve a problem with derivatives."""
