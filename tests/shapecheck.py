@@ -11,7 +11,15 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 from jaxtyping import AbstractArray
 
-check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+
+class WrongType(jaxtyping.TypeCheckError):
+    """A `TypeError`, and a message that begins as jaxtyping's do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"Type-check error: {message}")
+
+
+check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=WrongType))
 
 
 def may_have_shapes(annotation: object) -> bool:

@@ -75,7 +75,7 @@ class RaySamples(AbstractSignal):
         return "rays"
 
 
-@pytest.mark.parametrize("refine", [1, 3])
+@pytest.mark.parametrize("refine", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_field_is_fitted_to_rays(refine: int) -> None:
     field = network(3)
     problem = Constraint(signal=RaySamples(200), map=Mean(), batch_size=60, refine=refine)
