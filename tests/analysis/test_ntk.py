@@ -143,7 +143,7 @@ def test_the_kernel_is_the_product_of_gradients_by_backward() -> None:
 )
 def test_every_architecture_has_a_kernel(arch: str) -> None:
     layout = Audio.from_array(torch.linspace(-1, 1, 64).numpy(), sample_rate=64).layout
-    field = architectures.plan(layout, arch).field
+    field = architectures.plan(layout.extent, arch).field
     found = analysis.kernel_spectrum(field, in_dim=1, num_points=16)
     assert found.eigenvalues.min() > -1e-8 * found.eigenvalues.max()
     assert 1 <= found.effective_rank <= 15

@@ -94,7 +94,7 @@ def test_the_numbers_are_those_of_the_library(run: Run) -> None:
     run("spectrum", "--archs", "fourier", "--steps", 20, "--seeds", 3, "--lr", 2e-3, "--rising")
     (entry,) = read("sines-spectrum/spectrum.json")["archs"]
     sines = analysis.sum_of_sines(rising=True, seed=3)
-    plan = architectures.plan(sines.layout, "fourier", seed=3)
+    plan = architectures.plan(sines.layout.extent, "fourier", seed=3)
     bands = analysis.Harmonics(200, analysis.FREQUENCIES)
     kernel = analysis.kernel_spectrum(plan.field, in_dim=1, num_points=200)
     found = analysis.learn(plan.field, sines, bands, steps=20, lr=2e-3, seed=3)

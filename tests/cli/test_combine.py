@@ -12,7 +12,7 @@ from neurafield.cli import combine as command
 from neurafield.cli.main import main
 from neurafield.composition import Sphere, Torus
 from neurafield.geometry import Frame
-from neurafield.shapes import Quantity, ShapeLayout
+from neurafield.shapes import ShapeLayout, implicit_kind
 
 FRAMES = {"a": Frame((10.0, 0.0, 0.0), 5.0), "b": Frame((13.0, 1.0, 0.0), 2.0)}
 
@@ -105,7 +105,7 @@ def test_what_is_no_signed_distance_is_refused(
     (tmp_path / "c.field").unlink()
     one, other = str(tmp_path / "a.field"), str(tmp_path / "o.field")
     assert "two or more fields" in refused(tmp_path, capsys, one)
-    occupancy = ShapeLayout(quantity=Quantity("occupancy")).spec()
+    occupancy = ShapeLayout(quantity=implicit_kind("occupancy")).spec()
     neurafield.save(Path(other), Torus(ring=0.5, tube=0.2), signal=occupancy)
     assert "signed distances, got occupancy" in refused(tmp_path, capsys, one, other)
     moving = ShapeLayout(times=(0.0, 1.0)).spec()

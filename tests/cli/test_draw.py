@@ -14,7 +14,13 @@ from PIL import Image
 import neurafield
 from neurafield import Field, networks
 from neurafield.cli.render import shape as command
-from neurafield.shapes import Quantity, ShapeLayout
+from neurafield.shapes import (
+    ImplicitKind,
+    ShapeLayout,
+    SignedDistance,
+    TruncatedDistance,
+    implicit_kind,
+)
 
 from .test_cli import Outcome, check_refused, run
 
@@ -22,11 +28,11 @@ __all__ = ["run"]
 Run = Callable[..., Outcome]
 
 
-def half_space(quantity: Quantity, name: str, *, times: tuple[float, float] | None = None) -> None:
+def half_space(kind: ImplicitKind, name: str, *, times: tuple[float, float] | None = None) -> None:
     """A field file of what is below y = 0.2, exact but for occupancy, whose logit is linear."""
     in_dim = 3 if times is None else 4
     field = Field(networks.Linear(in_dim, 1))
-    sign = -1.0 if quantity.name == "occupancy" else 1.0
+    sign = float(kind.sign)
     with torch.no_grad():
         for parameter in field.parameters():
             parameter.zero_()
@@ -34,12 +40,12 @@ def half_space(quantity: Quantity, name: str, *, times: tuple[float, float] | No
         (bias,) = (p for p in field.parameters() if p.ndim == 1)
         weight[0, 1] = sign
         bias[0] = -0.2 * sign
-    neurafield.save(name, field, signal=ShapeLayout(quantity=quantity, times=times).spec())
+    neurafield.save(name, field, signal=ShapeLayout(quantity=kind, times=times).spec())
 
 
 @pytest.fixture
 def shape(run: Run) -> Path:
-    half_space(Quantity(), "half.field")
+    half_space(SignedDistance(), "half.field")
     return Path("half.field")
 
 
@@ -50,7 +56,8 @@ def pixels(path: str) -> np.ndarray:
 def test_a_picture_of_each_quantity(run: Run) -> None:
     drawn = []
     for name in ("sdf", "tsdf", "occupancy"):
-        half_space(Quantity(name, truncation=1.0), f"{name}.field")
+        kind = TruncatedDistance(1.0) if name == "tsdf" else implicit_kind(name)
+        half_space(kind, f"{name}.field")
         found = run("render", f"{name}.field", "--out", f"{name}.png", "--size", 30, 40)
         assert found.code == 0, found.err
         assert "30 x 40" in found.out
@@ -180,5 +187,5 @@ def test_a_file_that_says_nonsense_is_refused(run: Run) -> None:
 
 def test_info_tells_a_truncation_where_there_is_one(run: Run) -> None:
     for name, told in (("tsdf", True), ("sdf", False)):
-        half_space(Quantity(name), f"{name}.field")
+        half_space(implicit_kind(name), f"{name}.field")
         assert ("truncation: 0.1" in run("info", f"{name}.field").out) == told

@@ -9,7 +9,7 @@ import torch
 
 from neurafield import Field, encodings, networks, save
 from neurafield.geometry import Frame
-from neurafield.shapes import Mesh, Quantity, ShapeLayout, write_mesh
+from neurafield.shapes import Mesh, ShapeLayout, implicit_kind, write_mesh
 
 from .test_cli import Run, check_refused
 from .test_cli import photo as photo
@@ -41,14 +41,14 @@ def sphere_field(path: Path, quantity: str = "sdf", times: tuple | None = None) 
     places = torch.stack(torch.meshgrid([ticks] * 3, indexing="ij"), -1)
     distance = places.norm(dim=-1) - RADIUS
     values = {"occupancy": -20 * distance, "udf": distance.abs()}.get(
-        quantity, Quantity(quantity).of_distance(distance)
+        quantity, implicit_kind(quantity).target(distance)
     )
     with torch.no_grad():
         if times is None:
             grid.table.copy_(values.reshape(grid.table.shape))
         linear.layer.weight.fill_(1)
         linear.layer.bias.zero_()
-    layout = ShapeLayout(frame=FRAME, quantity=Quantity(quantity), times=times)
+    layout = ShapeLayout(frame=FRAME, quantity=implicit_kind(quantity), times=times)
     save(path, Field(linear, encoding=grid), signal=layout.spec())
     return path
 

@@ -11,7 +11,7 @@ from neurafield.cli.main import main
 from neurafield.cli.shared.values import MAX_CELLS
 from neurafield.composition import Sphere, Union
 from neurafield.geometry import Frame
-from neurafield.shapes import Mesh, Quantity, ShapeLayout, read_shape
+from neurafield.shapes import Mesh, ShapeLayout, implicit_kind, read_shape
 from neurafield.surfaces import meshing
 
 FRAME = Frame(centre=(10.0, 20.0, 30.0), scale=4.0)
@@ -42,7 +42,7 @@ def slab_field(tmp_path: Path, quantity: str = "sdf", sign: float = 1.0) -> Path
         network.layer.weight.copy_(torch.tensor([[sign, 0.0, 0.0]]))
         network.layer.bias.fill_(-0.25 * sign)
     path = tmp_path / f"{quantity}.field"
-    layout = ShapeLayout(frame=FRAME, quantity=Quantity(quantity))
+    layout = ShapeLayout(frame=FRAME, quantity=implicit_kind(quantity))
     save(path, Field(network), signal=layout.spec())
     return path
 

@@ -12,6 +12,7 @@ from neurafield.geometry import Camera, Frame
 from neurafield.problems import _moving
 from neurafield.shapes import ShapeLayout, read_shape
 from neurafield.signals import near_surface
+from neurafield.surfaces import region
 
 from .test_cli import Run, check_refused
 from .test_cli import run as run
@@ -27,7 +28,7 @@ BALL = "v 3 0 0\nv -3 0 0\nv 0 3 0\nv 0 -3 0\nv 0 0 3\nv 0 0 -3\n" + "".join(
 
 @pytest.fixture(autouse=True)
 def cheap(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_moving, "_CELLS", 16)
+    monkeypatch.setattr(region, "CELLS", 16)
     monkeypatch.setattr(near_surface, "_KNOWN", 1000)
     view = Camera.orbit(30.0, 20.0, 4.2, size=(24, 24))
     monkeypatch.setattr(_moving, "_VIEW", view)
@@ -80,7 +81,7 @@ def test_times_are_asked_for_where_there_are_some(run: Run) -> None:
     save("s.field", Field(networks.Siren(3, 1, width=4, depth=1)), signal=ShapeLayout().spec())
     check_refused(run("mesh", "m.field", "--out", "o.ply"), "--at T", "2 to 5")
     check_refused(run("mesh", "m.field", "--out", "o.ply", "--at", 6), "from 2 to 5", "got 6")
-    check_refused(run("mesh", "s.field", "--out", "o.ply", "--at", 2), "stands still")
+    check_refused(run("mesh", "s.field", "--out", "o.ply", "--at", 2), "does not move")
     check_refused(run("render", "m.field", "--out", "o.png"), "--at T")
     check_refused(run("solve", "mean-curvature", "m.field"), "a moving shape")
 

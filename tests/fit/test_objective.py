@@ -1,4 +1,4 @@
-"""Refined draws: more points where the residual is large, and a resumed run draws the same."""
+"""Refined batches: more points where the residual is large, equal bytes in a resumed run."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import torch
 from neurafield import Field
 from neurafield.domains import Box
 from neurafield.fit import Checkpointing, Constraint, Trained, fit
-from neurafield.fit.objective import Objective, choose_large
+from neurafield.fit.objective import Objective
 from neurafield.networks import MLP
 from neurafield.signals import Interior
 
@@ -29,28 +29,6 @@ def step_target(x: torch.Tensor) -> torch.Tensor:
     return torch.where(x > 0.8, 50.0, 0.0)
 
 
-def test_choices_follow_the_weights() -> None:
-    sizes = torch.cat([torch.zeros(9000), torch.full((1000,), 10.0)])
-    share = [
-        (choose_large(sizes, 100, seed=seed, step=0, stream=0) >= 9000).double().mean().item()
-        for seed in range(20)
-    ]
-    # Weights 1 and 11: 1000 * 11 of 9000 + 11000.
-    assert sum(share) / 20 == pytest.approx(0.55, abs=0.03)
-    picked = choose_large(sizes, 500, seed=0, step=0, stream=0)
-    assert len(set(picked.tolist())) == 500, "without replacement"
-    assert torch.equal(picked, choose_large(sizes, 500, seed=0, step=0, stream=0))
-    for counters in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
-        seed, step, stream = counters
-        other = choose_large(sizes, 500, seed=seed, step=step, stream=stream)
-        assert not torch.equal(picked, other)
-
-
-def test_residuals_of_zero_choose_evenly() -> None:
-    picked = choose_large(torch.zeros(1000), 500, seed=0, step=0, stream=0)
-    assert picked.double().mean() == pytest.approx(500, abs=40)
-
-
 def test_a_refined_batch_lies_where_the_residual_is_large() -> None:
     share = {}
     for refine in (1, 8):
@@ -64,7 +42,7 @@ def test_a_refined_batch_lies_where_the_residual_is_large() -> None:
     assert share[8] > 0.4
 
 
-def test_a_refined_run_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
+def test_a_resumed_refined_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     problem = Constraint(signal=Interior(LINE, step_target), batch_size=20, refine=4)
 
     def run(seed: int, **options) -> Field:
@@ -80,7 +58,7 @@ def test_a_refined_run_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
         assert torch.equal(a, b)
 
 
-def test_points_are_chosen_anew_from_candidates_that_stay() -> None:
+def test_each_step_draws_anew_from_fixed_candidates() -> None:
     signal = Interior(LINE, step_target, resample_every=10)
     problem = [Constraint(signal=signal, batch_size=20, refine=4)]
     candidates = signal.batch(80, seed=0, step=0)[0].flatten().float()

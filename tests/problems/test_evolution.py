@@ -13,13 +13,13 @@ from neurafield.domains import Box
 from neurafield.errors import SignalError
 from neurafield.fit import Constraint, fit, gauss_newton
 from neurafield.maps import level_set
-from neurafield.problems import _flow, _moving, mean_curvature, transport
+from neurafield.problems import _flow, mean_curvature, transport
 from neurafield.problems._flow import constraints, morph_constraints
-from neurafield.problems._moving import Region, at_time, roundness
+from neurafield.problems._moving import at_time
 from neurafield.problems._velocities import AbstractVelocity, Rotation, Vortex
 from neurafield.problems.evolution import Plan
-from neurafield.signals import Interior, near_surface
-from neurafield.signals.near_surface import Near, near_start
+from neurafield.signals import Interior, NearSurface, near_shape, near_surface
+from neurafield.surfaces import Region, region, roundness
 
 R = 0.7
 
@@ -211,7 +211,7 @@ def test_points_follow_the_surface() -> None:
     def plane(x: Tensor) -> Tensor:
         return x[:, :1] - level["at"]
 
-    signal = Near(Interior(Box.cube(3)), plane, 0.1, hold=5)
+    signal = NearSurface(Interior(Box.cube(3)), plane, 0.1, hold=5)
     x, target = signal.batch(400, seed=0, step=0)
     assert x.shape == (400, 3)
     assert not target.any()
@@ -224,7 +224,7 @@ def test_points_follow_the_surface() -> None:
 
 
 def test_the_start_is_asked_near_the_surface() -> None:
-    found = near_start(ball, 3, spread=0.1, count=500)
+    found = near_shape(ball, 3, spread=0.1, count=500)
     assert found.coords.shape == (500, 4)
     assert (found.coords[:, 3] == -1).all()
     torch.testing.assert_close(found.targets, ball(found.coords[:, :3]))
@@ -232,7 +232,7 @@ def test_the_start_is_asked_near_the_surface() -> None:
 
 
 def test_what_a_solution_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_moving, "_CELLS", 16)
+    monkeypatch.setattr(region, "CELLS", 16)
     monkeypatch.setattr(near_surface, "_KNOWN", 2000)
     monkeypatch.setattr(_flow, "pictures", lambda *_: [])
     found = mean_curvature(ball, plan=Plan(width=8, num_points=150, steps=3))

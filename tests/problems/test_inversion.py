@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from neurafield.errors import SamplingNotice, SignalError
-from neurafield.problems import Recording, _waves, inversion
+from neurafield.maps import HelmholtzEquation
+from neurafield.problems import _waves, inversion
 from neurafield.problems._media import MODEL_UNITS, ContrastModel, WaveSolver
+from neurafield.signals import Recording
 from tests.problems import finite_differences
 
 
@@ -98,7 +100,7 @@ def test_the_derivative_of_what_is_recorded_is_that_of_finite_differences() -> N
     recording = Recording(at, ears, np.ones((9, 2), dtype=complex))
     generator = torch.Generator().manual_seed(0)
     field = _waves.wave_field(600, 2, 8.0, generator, sources=at.tolist())
-    solver = WaveSolver(field, recording, _waves.Equation(8.0, 5.0), 2400, 0)
+    solver = WaveSolver(field, recording, HelmholtzEquation(8.0, 5.0), 2400, 0)
     model = ContrastModel(16.0, 0.38, generator)
     units = model.units(solver.inner)
     weights = 0.01 * torch.randn(MODEL_UNITS, generator=generator, dtype=torch.float64)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import shape_files as make
 import torch
 
 from neurafield import SignalError
 from neurafield.geometry import Frame
 from neurafield.shapes import Mesh, MeshDistance, PointCloud, estimate_normals, read_shape
+
+from . import shape_files as make
 
 HERE = Path(__file__).parent
 NAN = float("nan")
@@ -190,14 +191,14 @@ def test_clouds_of_few_points(tmp_path, count) -> None:
         "a.off": make.off(points, []),
     }.items():
         assert f"got {count} points" in refused(tmp_path, name, data)
-    with pytest.raises(ValueError, match="4 different points or more"):
+    with pytest.raises(ValueError, match="4 distinct points or more"):
         estimate_normals(PointCloud(torch.from_numpy(points)))
 
 
 def test_points_that_are_all_equal(tmp_path) -> None:
     points = np.full((50, 3), 0.1)
-    assert "all at one place" in refused(tmp_path, "a.xyz", make.xyz(points))
-    assert "all at one place" in refused(tmp_path, "a.ply", make.ply(points, []))
+    assert "got equal ones alone" in refused(tmp_path, "a.xyz", make.xyz(points))
+    assert "got equal ones alone" in refused(tmp_path, "a.ply", make.ply(points, []))
     with pytest.raises(ValueError, match="1 among 50"):
         estimate_normals(PointCloud(torch.from_numpy(points)))
     with pytest.raises(ValueError, match="one place"):

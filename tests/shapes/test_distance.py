@@ -4,7 +4,6 @@ import math
 
 import igl
 import pytest
-import shape_files as make
 import torch
 import trimesh
 from torch import Tensor
@@ -12,6 +11,8 @@ from torch import Tensor
 from neurafield.geometry import Frame
 from neurafield.kernels import dispatch
 from neurafield.shapes import Mesh, MeshDistance
+
+from . import shape_files as make
 
 REAL = ("spot", "armadillo", "bunny_hr", "mountain")
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import shape_files as make
 import torch
 import trimesh
 
 from neurafield import SignalError
 from neurafield.shapes import Mesh, PointCloud, read_shape, write_mesh
+
+from . import shape_files as make
 
 SUFFIXES = ["ply", "obj", "stl", "off", "glb"]
 FAR = (4e5 + 1 / 3, 5e6, 120.0)

@@ -8,10 +8,10 @@ import pytest
 
 from neurafield import SignalError
 from neurafield.geometry import Frame
-from neurafield.shapes import Quantity, ShapeLayout
+from neurafield.shapes import ShapeLayout, TruncatedDistance
 
 LAYOUT = ShapeLayout(
-    frame=Frame((1.0, -2.0, 3e6), 7.0), quantity=Quantity("tsdf", 0.2), times=(3.0, 1.0)
+    frame=Frame((1.0, -2.0, 3e6), 7.0), quantity=TruncatedDistance(0.2), times=(3.0, 1.0)
 )
 
 
@@ -34,6 +34,7 @@ def test_it_comes_back() -> None:
         {"truncation": -1},
         {"truncation": 10**400},
         {"truncation": "wide"},
+        {"quantity": "sdf"},
         {"times": []},
         {"times": [1]},
         {"times": [1, 2, 3]},

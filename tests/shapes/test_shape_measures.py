@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import shape_files as make
 import torch
 from scipy.spatial import cKDTree
 
@@ -19,6 +18,8 @@ from neurafield.shapes import (
     volumetric_iou,
 )
 from neurafield.shapes.measures import padded_box
+
+from . import shape_files as make
 
 POINTS = 3000
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import shape_files as make
 import torch
 
 from neurafield.shapes import (
@@ -12,6 +11,8 @@ from neurafield.shapes import (
     repair_normals,
     sample_surface,
 )
+
+from . import shape_files as make
 
 
 def on_sphere(count: int, seed: int = 0) -> torch.Tensor:

@@ -1,5 +1,10 @@
 """Grids and draws: where samples lie, which are drawn, and that a draw depends on its counter."""
 
+import itertools
+import re
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -7,8 +12,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import neurafield
 from neurafield.geometry import Grid
 from neurafield.signals import Audio, Image, Video, Volume, draw_indices
+from neurafield.signals.sampling import (
+    Purpose,
+    choose,
+    choose_by_size,
+    quasi_random,
+    sobol,
+    uniform,
+)
 
 from .signal_files import noise
 
@@ -196,6 +210,129 @@ def test_draws_are_with_replacement_and_in_range() -> None:
 def test_no_draw_is_refused(size) -> None:
     with pytest.raises(ValueError, match="size"):
         draw_indices(10, size, seed=0, step=0)
+
+
+# -- Choices by weight.
+
+
+def test_choices_follow_the_weights() -> None:
+    sizes = torch.cat([torch.zeros(9000), torch.full((1000,), 10.0)])
+    share = [
+        (choose_by_size(sizes, 100, seed=seed, step=0, stream=0) >= 9000).double().mean().item()
+        for seed in range(20)
+    ]
+    # Weights 1 and 11: 1000 * 11 of 9000 + 11000.
+    assert sum(share) / 20 == pytest.approx(0.55, abs=0.03)
+    picked = choose_by_size(sizes, 500, seed=0, step=0, stream=0)
+    assert len(set(picked.tolist())) == 500, "without replacement"
+    assert torch.equal(picked, choose_by_size(sizes, 500, seed=0, step=0, stream=0))
+    for counters in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
+        seed, step, stream = counters
+        other = choose_by_size(sizes, 500, seed=seed, step=step, stream=stream)
+        assert not torch.equal(picked, other)
+
+
+def test_residuals_of_zero_choose_evenly() -> None:
+    picked = choose_by_size(torch.zeros(1000), 500, seed=0, step=0, stream=0)
+    assert picked.double().mean() == pytest.approx(500, abs=40)
+
+
+def check_chances(weights: torch.Tensor, count: int, chances: list[float]) -> None:
+    """Chances to be chosen, by brute force over many seeds."""
+    found = torch.zeros(len(weights))
+    for seed in range(4000):
+        kept = choose(weights, count, purpose=Purpose.NEAR_SURFACE, seed=seed, step=0)
+        found[kept] += 1 / 4000
+    torch.testing.assert_close(found, torch.tensor(chances), rtol=0, atol=0.03)
+
+
+def test_chances_are_those_of_draws_one_by_one() -> None:
+    # Without replacement: the first by weight, the second by weight among the rest.
+    w = [1.0, 2.0, 5.0]
+    chances = [
+        w[i] / 8 + sum(w[j] / 8 * w[i] / (8 - w[j]) for j in range(3) if j != i) for i in range(3)
+    ]
+    check_chances(torch.tensor(w), 2, chances)
+
+
+def test_check_chances_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        check_chances(torch.tensor([1.0, 2.0, 5.0]), 2, [2 / 8, 4 / 8, 10 / 8])
+
+
+# -- Counters.
+
+
+def counters_of(draw: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """Key and counter of every Philox generator that a call starts."""
+    started = []
+    philox = np.random.Philox
+
+    def recorded(*, key: int, counter: list[int]) -> np.random.Philox:
+        started.append((key, *counter))
+        return philox(key=key, counter=counter)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np.random, "Philox", recorded)
+        draw()
+    return started
+
+
+def test_different_draws_never_share_a_counter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every purpose, with several seeds, steps and streams that a careless sum would confuse."""
+    found: list[tuple] = []
+    for seed, step, stream in itertools.product((0, 1, 2), repeat=3):
+        at = {"seed": seed, "step": step, "stream": stream}
+        draws: dict[Purpose, Callable[[], object]] = {
+            Purpose.SAMPLES: lambda at=at: draw_indices(9, 3, **at),
+            Purpose.REFINEMENT: lambda at=at: choose_by_size(torch.ones(9), 3, **at),
+            Purpose.NEAR_SURFACE: lambda at=at: choose(
+                torch.ones(9), 3, purpose=Purpose.NEAR_SURFACE, **at
+            ),
+        }
+        assert set(draws) == set(Purpose)
+        for purpose, draw in draws.items():
+            assert counters_of(draw, monkeypatch) == [(seed, 0, purpose, stream, step)]
+            found += counters_of(draw, monkeypatch)
+        # Points and indices are samples of one signal: a signal draws the one or the other.
+        points = counters_of(lambda at=at: uniform(**at)(3, 2), monkeypatch)
+        assert points == [(seed, 0, Purpose.SAMPLES, stream, step)]
+    assert len(set(found)) == len(found) == 27 * len(Purpose)
+
+
+def test_bits_of_every_purpose_stay_the_same() -> None:
+    """Values drawn by an earlier version: another counter would change every fit."""
+    at = {"seed": 7, "step": 41, "stream": 3}
+    assert draw_indices(1000, 4, **at).tolist() == [926, 728, 388, 959]
+    assert uniform(**at)(1, 2)[0].tolist() == [0.728088834538722, 0.9597420276581626]
+    assert quasi_random(seed=7, stream=3)(2, 2).tolist() == [
+        [0.6597503423690796, 0.944230318069458],
+        [0.22079246304929256, 0.018832393921911716],
+    ]
+    assert sobol(1, 4, seed=7)[0].tolist() == [
+        *(0.19947312772274017, 0.17093220353126526, 0.7493569254875183, 0.18431377410888672),
+    ]
+    assert sorted(choose_by_size(torch.arange(20.0), 4, **at).tolist()) == [0, 14, 17, 19]
+    near = choose(torch.arange(1, 21), 4, purpose=Purpose.NEAR_SURFACE, **at)
+    assert sorted(near.tolist()) == [11, 14, 15, 17]
+
+
+GENERATORS = re.compile(r"Philox|quasirandom|SobolEngine|stats\.qmc")
+
+
+def files_with_generators(folder: Path) -> list[str]:
+    """Files that start a counter-based or quasi-random generator by themselves."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if GENERATORS.search(path.read_text())
+    )
+
+
+def test_one_file_starts_all_generators(tmp_path: Path) -> None:
+    assert files_with_generators(Path(neurafield.__file__).parent) == ["signals/sampling.py"]
+    (tmp_path / "own.py").write_text("bits = np.random.Philox(key=0)\n")
+    assert files_with_generators(tmp_path) == ["own.py"]
 
 
 # -- Batches of signals.

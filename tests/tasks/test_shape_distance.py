@@ -15,7 +15,7 @@ from neurafield.fit.shape_losses import OffSurface, OnSurface
 from neurafield.geometry import Frame
 from neurafield.maps import ValueAndGradient
 from neurafield.networks import MLP, Siren
-from neurafield.shapes import Mesh, PointCloud, PointDistance, Quantity, ShapeLayout
+from neurafield.shapes import Mesh, PointCloud, PointDistance, ShapeLayout, implicit_kind
 from neurafield.signals import DistanceSamples
 from neurafield.signals.distances import shape_fingerprint
 from neurafield.tasks import shape_distance
@@ -41,7 +41,7 @@ def sphere_points(count: int = 2000) -> PointCloud:
 
 def layout(name: Any = "sdf") -> ShapeLayout:
     # A radius of one half in coordinates.
-    return ShapeLayout(frame=Frame(scale=2.0), quantity=Quantity(name))
+    return ShapeLayout(frame=Frame(scale=2.0), quantity=implicit_kind(name))
 
 
 def small_field() -> Field:
@@ -64,9 +64,9 @@ def exact(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("shape", [ball(), sphere_points()], ids=["mesh", "points"])
 @pytest.mark.parametrize("name", ["sdf", "tsdf", "occupancy", "udf"])
 def test_samples_are_what_the_quantity_says(shape: Mesh | PointCloud, name: Any) -> None:
-    samples = DistanceSamples(shape, layout(name), num_places=400)
+    samples = DistanceSamples(shape, layout(name), num_points=400)
     x, target = samples.batch(None, seed=0, step=0)
-    wanted = Quantity(name).of_distance(exact(x)[:, 0])[:, None]
+    wanted = implicit_kind(name).target(exact(x)[:, 0])[:, None]
     if name == "occupancy":
         clear = exact(x).abs() > 0.01
         assert (target.double() == wanted)[clear].all()
@@ -80,7 +80,7 @@ def test_samples_are_what_the_quantity_says(shape: Mesh | PointCloud, name: Any)
 
 
 def test_samples_do_not_depend_on_who_asks_when() -> None:
-    one, other = (DistanceSamples(ball(1), layout(), num_places=80) for _ in range(2))
+    one, other = (DistanceSamples(ball(1), layout(), num_points=80) for _ in range(2))
     other.batch(9, seed=0, step=3)
     for a, b in zip(one.batch(9, seed=0, step=5), other.batch(9, seed=0, step=5), strict=True):
         assert torch.equal(a, b)
@@ -103,7 +103,7 @@ def test_points_without_normals_have_no_sides() -> None:
     bare = PointCloud(sphere_points(50).points)
     with pytest.raises(ValueError, match="expected normals for sdf"):
         DistanceSamples(bare, layout())
-    _, target = DistanceSamples(bare, layout("udf"), num_places=80).batch(5, seed=0, step=0)
+    _, target = DistanceSamples(bare, layout("udf"), num_points=80).batch(5, seed=0, step=0)
     assert (target >= 0).all()
 
 
@@ -131,7 +131,7 @@ def test_a_hash_grid_learns_a_ball() -> None:
     field = small_field()
     untrained = shape_distance.accuracy(field, ball(), layout())
     constraint = shape_distance.distance_constraint(
-        ball(), layout(), batch_size=2048, num_places=20_000
+        ball(), layout(), batch_size=2048, num_points=20_000
     )
     fit(field, constraint, steps=150, lr=1e-2)
     found = shape_distance.accuracy(field, ball(), layout())
@@ -190,7 +190,7 @@ def test_resumed_fits_are_equal_bit_by_bit(tmp_path: Path) -> None:
     def train(steps: int, resume: bool) -> Field:
         field = small_field()
         constraint = shape_distance.distance_constraint(
-            ball(1), layout(), batch_size=64, num_places=800
+            ball(1), layout(), batch_size=64, num_points=800
         )
         kept = tmp_path / "run.checkpoint"
         fit(

@@ -1,7 +1,7 @@
-"""Architectures by name: fields, and settings to fit them, that follow from the signal.
+"""Architectures by name: fields, and settings to fit them, that follow from the signal's extent.
 
-The types are `Architecture` (a name's data) and `Plan` (what `plan` makes of it for a signal).
-Nothing from `fit`, `problems` or `cli` may be imported here.
+The types are `Architecture` (the data of one name) and `Plan` (a field and its settings). Nothing
+from `fit` or above may be imported here.
 """
 
 from ._base import Architecture as Architecture

@@ -1,4 +1,4 @@
-"""What an architecture is, and what it makes of a signal."""
+"""The types of an architecture and of a plan."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from typing import Any
 import torch
 
 from ..fields.field import Field
-from ..signals import AbstractGridSignal, AbstractLayout
+from ..geometry import Extent
+from ..signals import AbstractGridSignal
 
-Build = Callable[[AbstractLayout, Any, torch.Generator | None], Field]
-"""From a signal's layout, a size and a source of initial parameters to a field."""
+Build = Callable[[Extent, Any, torch.Generator | None], Field]
+"""Function from a signal's extent, a size and a source of initial parameters to a field."""
 
-Size = Callable[[AbstractLayout, int | None, AbstractGridSignal[Any] | None], Any]
-"""From a signal's layout, a number of parameters, and the signal to a size; see `Architecture`."""
+Size = Callable[[Extent, int | None, AbstractGridSignal[Any] | None], Any]
+"""Function from an extent, a number of parameters and the signal to a size; see `Architecture`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,17 +22,19 @@ class Architecture:
     """A way to build a field for a signal, and to train it.
 
     Args:
-        about: What it is, in a few words.
-        build: From the signal's layout, a size and a generator to a field. What a size is, is the
-            architecture's own: a width, or the sizes of a grid.
-        size: From the layout, a number of parameters and the signal, where it is known, to the
-            size whose field comes closest; from no number to the size that suits the layout.
-        lr: Learning rate that suits it, under the cosine schedule.
-        dims: Numbers of coordinates that it serves.
-        batch_size: From the number of samples to those of a step.
-        micro_batch: Samples at a time, so many that what is kept for the backward pass stays small.
-        steps: From the number of samples to the steps that suit it.
-        trains_levels: Whether every level of detail is trained, not the last alone.
+        about: Description in a few words.
+        build: Function from the signal's extent, a size and a generator to a field. Each
+            architecture has its own type of size: a width, or the sizes of a grid.
+        size: Function from the extent, a number of parameters and the signal, where it is known,
+            to the size whose field comes closest. Without a number it chooses the size by the
+            extent.
+        lr: Learning rate, for the cosine schedule.
+        dims: Numbers of coordinates that the architecture supports.
+        batch_size: Function from the number of samples to the samples per step.
+        micro_batch: Samples per micro-batch, few enough to keep the memory of the backward pass
+            small.
+        steps: Function from the number of samples to the default number of steps.
+        trains_levels: True if every level of detail is trained, not the last alone.
     """
 
     about: str
@@ -50,14 +53,14 @@ class Plan:
     """A field and the settings to fit it with.
 
     Args:
-        field: With its initial parameters.
-        with_seed: From another seed to the same field with other initial parameters.
-        arch: Name of its architecture.
+        field: Field with its initial parameters.
+        with_seed: Function from a seed to the same field with other initial parameters.
+        arch: Name of the architecture.
         lr: Learning rate.
-        batch_size: Samples a step; None for all of them.
-        micro_batch: Samples at a time.
-        steps: How many, if nobody says otherwise.
-        trains_levels: Whether every level of detail is to be trained, not the last alone.
+        batch_size: Samples per step; None for all of them.
+        micro_batch: Samples per micro-batch.
+        steps: Default number of steps.
+        trains_levels: True if every level of detail should be trained, not the last alone.
     """
 
     field: Field
@@ -70,7 +73,7 @@ class Plan:
     trains_levels: bool = False
 
 
-def described(build: Build, layout: AbstractLayout, size: Any) -> Field:
+def described(build: Build, extent: Extent, size: Any) -> Field:
     """The field of a size on the meta device, to count its parameters without making them."""
     with torch.device("meta"):
-        return build(layout, size, None)
+        return build(extent, size, None)

@@ -1,7 +1,7 @@
-"""How fine a grid of features should be: from the signal's size, or to meet a number of parameters.
+"""Resolution of a feature grid: by the signal's extent, or to meet a number of parameters.
 
-Cells are as many along each axis as the signal's shape asks for, so they are of one shape in
-samples. With few features first; more where the cells would else be finer than the samples.
+The numbers of cells along the axes have the proportions of the signal's shape. Few features per
+vertex are tried first, and more only where cells would otherwise be finer than the samples.
 """
 
 import math
@@ -11,11 +11,11 @@ from functools import cache
 
 from ..errors import ArgumentError
 from ..fields.field import Field
-from ..signals import AbstractLayout
+from ..geometry import Extent
 from ._base import Build, described
 
 WIDTHS = tuple(range(64, 15, -1))
-"""Units in each hidden layer of the network on top, the most usual first."""
+"""Widths of the network on top, in order of preference."""
 
 _CLOSE = 0.01
 _VALUES_A_PARAMETER = 2
@@ -27,8 +27,8 @@ class GridSize:
     """Sizes of a grid and of the network on top.
 
     Args:
-        fineness: Cells along the longest axis, times the number of axes, so that a step of one is
-            a cell more on a single axis.
+        fineness: Cells along the longest axis, times the number of axes; one more adds a cell on a
+            single axis.
         features: Channels at each vertex.
         width: Units in each hidden layer; 0 for a network that has none.
     """
@@ -37,52 +37,53 @@ class GridSize:
     features: int
     width: int
 
-    def resolution(self, layout: AbstractLayout) -> list[int]:
-        """Cells along each axis, in the proportions of the signal."""
-        longest = layout.in_dim * max(layout.shape)
+    def resolution(self, extent: Extent) -> list[int]:
+        """Number of cells along each axis, in the proportions of the signal."""
+        longest = extent.in_dim * max(extent.shape)
         return [
             max(1, (self.fineness + axis) * count // longest)
-            for axis, count in enumerate(layout.shape)
+            for axis, count in enumerate(extent.shape)
         ]
 
 
-def default_parameters(layout: AbstractLayout) -> int:
+def default_parameters(extent: Extent) -> int:
     """Half as many parameters as the signal has values, within reason."""
     low, high = _DEFAULT_PARAMETERS
-    values = layout.grid.num_samples * layout.channels
+    values = extent.num_values
     return min(high, max(low, values // _VALUES_A_PARAMETER))
 
 
 def matching_grid(
     build: Build,
-    layout: AbstractLayout,
+    extent: Extent,
     num_parameters: int,
     *,
     features: Sequence[int],
     widths: Sequence[int],
     cells_a_sample: float,
 ) -> GridSize:
-    """What comes closest to a number of parameters, to a percent; of equals the most usual.
+    """Find the size whose field comes closest to a number of parameters.
 
-    Half of them at least go into the grid, for which small fields get a narrower network.
+    At least half of the parameters go into the grid; small fields get a narrower network for that.
+    Among sizes within a percent, the first width is preferred.
 
     Args:
-        build: Of the architecture.
-        layout: Of the signal.
-        num_parameters: Of the whole field.
-        features: Channels to choose from, the fewest first: the first with which the cells are not
-            too fine is taken, or else the last.
-        widths: Of the network on top, the most usual first.
-        cells_a_sample: What is too fine, along an axis.
+        build: Function that builds the architecture.
+        extent: Extent of the signal.
+        num_parameters: Number of parameters of the whole field.
+        features: Channels to choose from, fewest first. The first one whose cells are not too fine
+            is taken, or else the last one.
+        widths: Widths of the network to choose from, in order of preference.
+        cells_a_sample: Largest number of cells per sample, along an axis.
 
     Raises:
-        ValueError: If it is out of reach.
+        ValueError: If the number is out of reach.
     """
-    finest = cells_a_sample * layout.in_dim * max(layout.shape)
+    finest = cells_a_sample * extent.in_dim * max(extent.shape)
     found = None
     for channels in features:
-        finer = _closest(build, layout, num_parameters, channels, widths)
-        # A signal of few samples: rather fine cells than none.
+        finer = _closest(build, extent, num_parameters, channels, widths)
+        # For signals with few samples, cells that are too fine are better than none.
         found = finer or found
         if found is not None and found.fineness <= finest:
             return found
@@ -95,19 +96,19 @@ def matching_grid(
 
 
 def _closest(
-    build: Build, layout: AbstractLayout, num_parameters: int, features: int, widths: Sequence[int]
+    build: Build, extent: Extent, num_parameters: int, features: int, widths: Sequence[int]
 ) -> GridSize | None:
-    """The best size with so many features, if there is one."""
+    """The best size with this number of features, if there is one."""
 
     @cache
     def in_grid(fineness: int) -> int:
-        # The width of the network on top does not matter to it.
-        field = described(build, layout, GridSize(fineness, features, widths[-1]))
+        # The width of the network does not change the grid.
+        field = described(build, extent, GridSize(fineness, features, widths[-1]))
         return field.num_parameters - _in_network(field)
 
     found, least = None, math.inf
     for width in widths:
-        network = _in_network(described(build, layout, GridSize(1, features, width)))
+        network = _in_network(described(build, extent, GridSize(1, features, width)))
         if 2 * network > num_parameters:
             continue
         for fineness in _around(in_grid, num_parameters - network):
@@ -124,7 +125,7 @@ def _in_network(field: Field) -> int:
 
 
 def _around(count: Callable[[int], int], most: int) -> list[int]:
-    """The largest number from 1 whose count is no more than `most`, and the next one."""
+    """The largest number from 1 on whose count is at most `most`, and the next one."""
     low, high = 0, 1
     while count(high) <= most:
         low, high = high, 2 * high

@@ -1,4 +1,4 @@
-"""Architectures of trained features where you look, then a small ReLU network."""
+"""Architectures of trainable features on regular grids and a small ReLU network."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -17,8 +17,8 @@ from ..encodings import (
     VMFactors,
 )
 from ..fields.field import Field
+from ..geometry import Extent
 from ..networks import MLP, Linear
-from ..signals import AbstractLayout
 from . import hash_size
 from ._base import Architecture, Build, Size
 from .grid_size import WIDTHS, GridSize, default_parameters, matching_grid
@@ -27,8 +27,8 @@ from .hash_size import FEATURES, HashSize
 _DEPTH = 2
 _CODEBOOK_BITS = 3
 
-Encode = Callable[[AbstractLayout, GridSize, torch.Generator | None], AbstractEncoding]
-"""From a layout, a size and a generator to an encoding with parameters."""
+Encode = Callable[[Extent, GridSize, torch.Generator | None], AbstractEncoding]
+"""Function from an extent, a size and a generator to an encoding with parameters."""
 
 
 def grid(
@@ -43,38 +43,37 @@ def grid(
     counted_as: Encode | None = None,
     batch_size: int | None = None,
 ) -> Architecture:
-    """An encoding with parameters, then a small network; or a `Linear`, to read it out as it is.
+    """An encoding with parameters, then a small network or an affine layer.
 
     Args:
-        about: What it is.
-        encode: Builds the encoding.
+        about: Description in a few words.
+        encode: Function that builds the encoding.
         lr: Learning rate.
-        dims: Numbers of coordinates that it serves.
+        dims: Numbers of coordinates that the architecture supports.
         features: Channels to choose from; see `matching_grid`.
-        cells_a_sample: What is too fine, along an axis.
-        read_out: Whether no hidden layer follows.
-        counted_as: Builds another encoding of as many parameters, quicker; for the search.
-        batch_size: Samples of a step, for what is slow to read.
+        cells_a_sample: Largest number of cells per sample, along an axis.
+        read_out: True if an affine layer follows instead of hidden layers.
+        counted_as: Function that builds another encoding with as many parameters in less time,
+            for the search for a size.
+        batch_size: Samples per step, for encodings that are slow to evaluate.
     """
 
     def with_encoding(encode: Encode) -> Build:
-        def build(
-            layout: AbstractLayout, size: GridSize, generator: torch.Generator | None
-        ) -> Field:
-            encoding = encode(layout, size, generator)
+        def build(extent: Extent, size: GridSize, generator: torch.Generator | None) -> Field:
+            encoding = encode(extent, size, generator)
             if read_out:
-                linear = Linear(encoding.out_dim, layout.channels, generator=generator)
+                linear = Linear(encoding.out_dim, extent.out_dim, generator=generator)
                 return Field(linear, encoding=encoding)
-            network = small_network(encoding.out_dim, layout, size.width, generator)
+            network = small_network(encoding.out_dim, extent, size.width, generator)
             return Field(network, encoding=encoding)
 
         return build
 
-    def size(layout: AbstractLayout, num_parameters: int | None, _: object) -> GridSize:
+    def size(extent: Extent, num_parameters: int | None, _: object) -> GridSize:
         return matching_grid(
             with_encoding(counted_as or encode),
-            layout,
-            num_parameters or default_parameters(layout),
+            extent,
+            num_parameters or default_parameters(extent),
             features=features,
             widths=(0,) if read_out else WIDTHS,
             cells_a_sample=cells_a_sample,
@@ -84,10 +83,10 @@ def grid(
 
 
 def small_network(
-    in_dim: int, layout: AbstractLayout, width: int, generator: torch.Generator | None
+    in_dim: int, extent: Extent, width: int, generator: torch.Generator | None
 ) -> MLP:
-    """What makes values of features."""
-    return MLP(in_dim, layout.channels, width=width, depth=_DEPTH, generator=generator)
+    """The network from features to values."""
+    return MLP(in_dim, extent.out_dim, width=width, depth=_DEPTH, generator=generator)
 
 
 def with_tables(
@@ -100,7 +99,7 @@ def with_tables(
     batch_size: int | None = None,
     trains_levels: bool = False,
 ) -> Architecture:
-    """What has tables of which a batch reads a part."""
+    """An architecture with tables that a batch reads in part."""
     return Architecture(
         about=about,
         build=build,
@@ -108,17 +107,17 @@ def with_tables(
         lr=lr,
         dims=dims,
         trains_levels=trains_levels,
-        # Small batches learn more from as many samples; but each step passes over the tables,
-        # and those are larger for large signals.
+        # Small batches learn more per sample, but each step passes over whole tables, which are
+        # larger for large signals.
         batch_size=lambda num_samples: batch_size or (8192 if num_samples < 2**21 else 16_384),
         micro_batch=2**16,
         steps=lambda num_samples: 1000 if num_samples < 2**21 else 2000,
     )
 
 
-def _hash(layout: AbstractLayout, size: HashSize, generator: torch.Generator | None) -> Field:
+def _hash(extent: Extent, size: HashSize, generator: torch.Generator | None) -> Field:
     encoding = HashGrid(
-        layout.in_dim,
+        extent.in_dim,
         num_levels=size.num_levels,
         features=FEATURES,
         log2_table_size=size.log2_table_size,
@@ -126,93 +125,87 @@ def _hash(layout: AbstractLayout, size: HashSize, generator: torch.Generator | N
         finest_resolution=list(size.finest_resolution),
         generator=generator,
     )
-    return Field(small_network(encoding.out_dim, layout, size.width, generator), encoding=encoding)
+    return Field(small_network(encoding.out_dim, extent, size.width, generator), encoding=encoding)
 
 
-def _hash_size(layout: AbstractLayout, num_parameters: int | None, _: object) -> HashSize:
+def _hash_size(extent: Extent, num_parameters: int | None, _: object) -> HashSize:
     def network(size: HashSize) -> int:
-        sizes = [size.num_levels * FEATURES] + [size.width] * _DEPTH + [layout.channels]
+        sizes = [size.num_levels * FEATURES] + [size.width] * _DEPTH + [extent.out_dim]
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
 
     if num_parameters is None:
-        return hash_size.default_size(layout)
-    return hash_size.matching_size(layout, num_parameters, network)
+        return hash_size.default_size(extent)
+    return hash_size.matching_size(extent, num_parameters, network)
 
 
-def dense(layout: AbstractLayout, size: GridSize, generator: torch.Generator | None) -> DenseGrid:
+def dense(extent: Extent, size: GridSize, generator: torch.Generator | None) -> DenseGrid:
     return DenseGrid(
-        layout.in_dim,
-        resolution=size.resolution(layout),
+        extent.in_dim,
+        resolution=size.resolution(extent),
         features=size.features,
         generator=generator,
     )
 
 
-def _direct(layout: AbstractLayout, size: GridSize, generator: torch.Generator | None) -> DenseGrid:
-    # As many features as channels, or the next number that there is a kernel for.
-    channels = next((n for n in (1, 2, 4) if n >= layout.channels), 8)
+def _direct(extent: Extent, size: GridSize, generator: torch.Generator | None) -> DenseGrid:
+    # One feature per channel, or the next number for which there is a kernel.
+    channels = next((n for n in (1, 2, 4) if n >= extent.out_dim), 8)
     return DenseGrid(
-        layout.in_dim, resolution=size.resolution(layout), features=channels, generator=generator
+        extent.in_dim, resolution=size.resolution(extent), features=channels, generator=generator
     )
 
 
-def _spline(
-    layout: AbstractLayout, size: GridSize, generator: torch.Generator | None
-) -> SplineGrid:
+def _spline(extent: Extent, size: GridSize, generator: torch.Generator | None) -> SplineGrid:
     return SplineGrid(
-        layout.in_dim,
-        resolution=size.resolution(layout),
-        features=layout.channels,
+        extent.in_dim,
+        resolution=size.resolution(extent),
+        features=extent.out_dim,
         generator=generator,
     )
 
 
-def _tri_plane(
-    layout: AbstractLayout, size: GridSize, generator: torch.Generator | None
-) -> TriPlane:
+def _tri_plane(extent: Extent, size: GridSize, generator: torch.Generator | None) -> TriPlane:
     return TriPlane(
-        layout.in_dim,
-        resolution=size.resolution(layout),
+        extent.in_dim,
+        resolution=size.resolution(extent),
         features=size.features,
         generator=generator,
     )
 
 
-def _k_planes(layout: AbstractLayout, size: GridSize, generator: torch.Generator | None) -> KPlanes:
+def _k_planes(extent: Extent, size: GridSize, generator: torch.Generator | None) -> KPlanes:
     return KPlanes(
-        layout.in_dim,
-        resolution=size.resolution(layout),
+        extent.in_dim,
+        resolution=size.resolution(extent),
         num_levels=2,
         features=size.features,
-        time_axis=0 if layout.kind == "video" else None,
+        time_axis=0 if extent.kind == "video" else None,
         generator=generator,
     )
 
 
-def _cp(layout: AbstractLayout, size: GridSize, generator: torch.Generator | None) -> CPFactors:
+def _cp(extent: Extent, size: GridSize, generator: torch.Generator | None) -> CPFactors:
     return CPFactors(
-        layout.in_dim,
-        resolution=size.resolution(layout),
+        extent.in_dim,
+        resolution=size.resolution(extent),
         components=size.features,
         generator=generator,
     )
 
 
-def _vm(layout: AbstractLayout, size: GridSize, generator: torch.Generator | None) -> VMFactors:
+def _vm(extent: Extent, size: GridSize, generator: torch.Generator | None) -> VMFactors:
     return VMFactors(
-        layout.in_dim,
-        resolution=size.resolution(layout),
+        extent.in_dim,
+        resolution=size.resolution(extent),
         components=size.features,
         generator=generator,
     )
 
 
-def _codebook(
-    layout: AbstractLayout, size: GridSize, generator: torch.Generator | None
-) -> CodebookGrid:
-    finest = size.resolution(layout)
+def _codebook(extent: Extent, size: GridSize, generator: torch.Generator | None) -> CodebookGrid:
+    finest = size.resolution(extent)
     return CodebookGrid(
-        layout.in_dim,
+        extent.in_dim,
         bits=_CODEBOOK_BITS,
         num_levels=2,
         features=size.features,
@@ -224,10 +217,10 @@ def _codebook(
 
 GRIDS: dict[str, Architecture] = {
     "hash": with_tables("levels of grids, the fine ones hashed into tables", _hash, _hash_size),
-    "grid": grid("one grid, interpolated, read out as it is", _direct, read_out=True),
+    "grid": grid("one grid, interpolated, without hidden layers", _direct, read_out=True),
     "dense": grid("one grid, interpolated", dense, lr=3e-2),
     "spline": grid(
-        "one grid of quadratic B-splines, read out as it is", _spline, read_out=True, lr=3e-2
+        "one grid of quadratic B-splines, without hidden layers", _spline, read_out=True, lr=3e-2
     ),
     "codebook": grid(
         "grids of two levels, whose vertices choose from eight rows",
@@ -246,4 +239,4 @@ GRIDS: dict[str, Architecture] = {
         "products of a line and a plane", _vm, dims=(2, 3), features=(8, 16, 32, 64), lr=3e-2
     ),
 }
-"""With features that are trained."""
+"""Architectures with trainable features on regular grids."""

@@ -1,26 +1,26 @@
-"""How large a hash grid should be: from the signal's size, or to meet a number of parameters.
+"""Sizes of a hash grid: by the signal's extent, or to meet a number of parameters.
 
-The rule, measured on nine pictures of 0.26 to 14 megapixels (docs/benchmarks.md):
+The rule was measured on nine pictures of 0.26 to 14 megapixels (docs/benchmarks.md):
 
-- 16 levels of 2 features, from 32 cells along the longest axis to 1.5 cells a sample. The finest
-  level then tells any two samples apart.
-- But never so many cells in the coarsest level that its corners need more than a quarter of a
-  table. Some levels without collisions must be there: with 12,000 parameters for 128 x 128 pixels
-  of three Kodak pictures that is worth 2.8 to 7 dB, and a body of 250,000 has no parts that float
-  beside it. (A sixteenth was 1 to 2.3 dB worse than a quarter.)
-- A table of a sixteenth as many rows a level as there are samples, between 2^8 and 2^19. A field
-  then has about as many parameters as the signal has values, or fewer.
+- 16 levels of 2 features, from 32 cells along the longest axis to 1.5 cells per sample. Any two
+  samples then lie in different cells of the finest level.
+- The corners of the coarsest level fill at most a quarter of a table, so that some levels have no
+  collisions. With 12,000 parameters for 128 x 128 pixels of three Kodak pictures this is worth 2.8
+  to 7 dB, and a shape of 250,000 parameters has no parts that float beside it. (A sixteenth was 1
+  to 2.3 dB worse than a quarter.)
+- A table has a sixteenth as many rows per level as there are samples, between 2^8 and 2^19. A field
+  then has at most about as many parameters as the signal has values.
 """
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..encodings.hash_grid import growing_resolutions
 from ..errors import ArgumentError
-from ..kernels.grid import MAX_CELLS, make_levels
-from ..signals import AbstractLayout
+from ..geometry import Extent
+from ..kernels.grid import MAX_CELLS
 
 FEATURES = 2
 _COARSEST = 32
@@ -38,10 +38,10 @@ class HashSize:
 
     Args:
         width: Units in each hidden layer of the network on top.
-        log2_table_size: Rows of a level, at most.
-        num_levels: Levels.
-        base_resolution: Cells of the coarsest along each axis.
-        finest_resolution: Cells of the finest along each axis.
+        log2_table_size: Base-2 logarithm of the largest number of rows per level.
+        num_levels: Number of levels.
+        base_resolution: Cells of the coarsest level along each axis.
+        finest_resolution: Cells of the finest level along each axis.
     """
 
     width: int
@@ -52,66 +52,76 @@ class HashSize:
 
     @property
     def num_parameters(self) -> int:
-        """Numbers in the tables."""
+        """Number of parameters in the tables."""
         resolutions = growing_resolutions(
             self.base_resolution, self.finest_resolution, self.num_levels
         )
-        return FEATURES * make_levels(resolutions, max_rows=2**self.log2_table_size).num_rows
+        # Row counts of `make_levels`, without its levels: a search asks for thousands.
+        most = 2**self.log2_table_size
+        return FEATURES * sum(min(most, math.prod(n + 1 for n in cells)) for cells in resolutions)
 
 
-def default_size(layout: AbstractLayout) -> HashSize:
-    """What suits a signal."""
+def default_size(extent: Extent) -> HashSize:
+    """The size that suits a signal's extent."""
     low, high = _LOG2_ROWS
-    log2_rows = round(math.log2(layout.grid.num_samples / _SAMPLES_A_ROW))
-    return _sized(layout, min(high, max(low, log2_rows)))
+    log2_rows = round(math.log2(extent.num_samples / _SAMPLES_A_ROW))
+    return _sized(extent, min(high, max(low, log2_rows)))
 
 
 def matching_size(
-    layout: AbstractLayout, num_parameters: int, network: Callable[[HashSize], int]
+    extent: Extent, num_parameters: int, network: Callable[[HashSize], int]
 ) -> HashSize:
-    """What comes closest to a number of parameters, to a percent; of equals the most usual.
+    """Find the size whose field comes closest to a number of parameters.
 
-    Half of them at least go into the tables, for which small fields get a narrower network.
+    At least half of the parameters go into the tables; small fields get a narrower network for
+    that. Among sizes within a percent, the one nearest to the default is preferred.
 
     Args:
-        layout: Of the signal.
-        num_parameters: Of the whole field.
-        network: From the sizes to the parameters of the network on top.
+        extent: Extent of the signal.
+        num_parameters: Number of parameters of the whole field.
+        network: Function from a size to the number of parameters of the network.
 
     Raises:
-        ValueError: If it is out of reach.
+        ValueError: If the number is out of reach.
     """
-    candidates = [
-        _sized(layout, log2_rows, num_levels, scale, width)
-        for width, scale, num_levels, log2_rows in itertools.product(
-            _WIDTHS,
-            (1.0, 1.25, 0.8, 1.6, 0.6, 2.5, 4.0, 8.0),
-            range(_NUM_LEVELS, 3, -1),
-            range(1, 25),
-        )
-        if 2 * network(_sized(layout, 1, num_levels, scale, width)) <= num_parameters
-    ]
-    sizes = [c.num_parameters + network(c) for c in candidates]
-    if not sizes or not min(sizes) <= num_parameters <= max(sizes):
+    sizes: list[int] = []
+    closest, least = None, math.inf
+    for candidate in _candidates(extent, num_parameters // 2, network):
+        sizes.append(candidate.num_parameters + network(candidate))
+        distance = round(abs(sizes[-1] / num_parameters - 1), 2)
+        if distance < least:
+            closest, least = candidate, distance
+        if least == 0:
+            break  # The first of equals: no later candidate can replace it.
+    if closest is None or (least > 0 and not min(sizes) <= num_parameters <= max(sizes)):
         raise ArgumentError(
             f"params: {num_parameters:,} are too {'many' if sizes else 'few'} for a hash grid on "
             f"this signal. Choose another number, or a network alone, such as siren."
         )
-    return min(
-        zip(candidates, sizes, strict=True),
-        key=lambda pair: round(abs(pair[1] / num_parameters - 1), 2),
-    )[0]
+    return closest
+
+
+def _candidates(
+    extent: Extent, most: int, network: Callable[[HashSize], int]
+) -> Iterator[HashSize]:
+    """Sizes whose network has `most` parameters or fewer, the most usual first."""
+    for width, scale, num_levels in itertools.product(
+        _WIDTHS, (1.0, 1.25, 0.8, 1.6, 0.6, 2.5, 4.0, 8.0), range(_NUM_LEVELS, 3, -1)
+    ):
+        if network(_sized(extent, 1, num_levels, scale, width)) <= most:
+            for log2_rows in range(1, 25):
+                yield _sized(extent, log2_rows, num_levels, scale, width)
 
 
 def _sized(
-    layout: AbstractLayout,
+    extent: Extent,
     log2_rows: int,
     num_levels: int = _NUM_LEVELS,
     scale: float = 1.0,
     width: int = _WIDTHS[0],
 ) -> HashSize:
-    finest = tuple(min(MAX_CELLS, max(2, round(_CELLS_A_SAMPLE * scale * n))) for n in layout.shape)
-    coarsest = min(_COARSEST, (2**log2_rows * _COARSEST_SHARE) ** (1 / layout.in_dim))
+    finest = tuple(min(MAX_CELLS, max(2, round(_CELLS_A_SAMPLE * scale * n))) for n in extent.shape)
+    coarsest = min(_COARSEST, (2**log2_rows * _COARSEST_SHARE) ** (1 / extent.in_dim))
     # The same shape of cells at every level.
     shrink = min(1.0, coarsest / max(finest))
     base = tuple(max(1, round(shrink * n)) for n in finest)

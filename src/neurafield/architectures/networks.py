@@ -1,4 +1,4 @@
-"""Architectures of a network alone, whose size is the width of its hidden layers."""
+"""Architectures of a network alone; the size is the width of its hidden layers."""
 
 from collections.abc import Callable
 
@@ -8,15 +8,15 @@ from .. import activations
 from ..activations import AbstractActivation
 from ..errors import ArgumentError
 from ..fields.field import Field
+from ..geometry import Extent
 from ..networks import MLP, AbstractNetwork, Bacon, Finer, Lipschitz, Siren, Wire
-from ..signals import AbstractLayout
 from ._base import Architecture, Build, described
 
 DEPTH = 4
 MAX_WIDTH = 4096
 
-MakeNetwork = Callable[[AbstractLayout, int, torch.Generator | None], AbstractNetwork]
-"""From a layout, a width and a generator to a network on the coordinates."""
+MakeNetwork = Callable[[Extent, int, torch.Generator | None], AbstractNetwork]
+"""Function from an extent, a width and a generator to a network on the coordinates."""
 
 
 def network(
@@ -24,19 +24,19 @@ def network(
 ) -> Architecture:
     """A network on bare coordinates."""
 
-    def build(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Field:
-        return Field(make(layout, width, generator))
+    def build(extent: Extent, width: int, generator: torch.Generator | None) -> Field:
+        return Field(make(extent, width, generator))
 
     return of_width(about, build, lr=lr, trains_levels=trains_levels)
 
 
 def of_width(about: str, build: Build, *, lr: float, trains_levels: bool = False) -> Architecture:
-    """What has a width for its size."""
+    """An architecture whose size is a width."""
 
-    def size(layout: AbstractLayout, num_parameters: int | None, _: object) -> int:
+    def size(extent: Extent, num_parameters: int | None, _: object) -> int:
         if num_parameters is None:
-            return default_width(layout)
-        return matching_width(build, layout, num_parameters)
+            return default_width(extent)
+        return matching_width(build, extent, num_parameters)
 
     return Architecture(
         about=about,
@@ -50,13 +50,13 @@ def of_width(about: str, build: Build, *, lr: float, trains_levels: bool = False
     )
 
 
-def default_width(layout: AbstractLayout) -> int:
+def default_width(extent: Extent) -> int:
     """Units in a hidden layer: 64, 128 or 256, growing with the number of values."""
-    values = layout.grid.num_samples * layout.channels
+    values = extent.num_values
     return 64 if values < 2**14 else 128 if values < 2**21 else 256
 
 
-def matching_width(build: Build, layout: AbstractLayout, num_parameters: int) -> int:
+def matching_width(build: Build, extent: Extent, num_parameters: int) -> int:
     """The width whose field comes closest to a number of parameters.
 
     Raises:
@@ -64,7 +64,7 @@ def matching_width(build: Build, layout: AbstractLayout, num_parameters: int) ->
     """
 
     def size(width: int) -> int:
-        return described(build, layout, width).num_parameters
+        return described(build, extent, width).num_parameters
 
     if not size(1) <= num_parameters <= size(MAX_WIDTH):
         raise ArgumentError(
@@ -81,10 +81,10 @@ def matching_width(build: Build, layout: AbstractLayout, num_parameters: int) ->
 def perceptron(activation: Callable[[], AbstractActivation]) -> MakeNetwork:
     """An `MLP` with an activation, at its defaults."""
 
-    def make(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> MLP:
+    def make(extent: Extent, width: int, generator: torch.Generator | None) -> MLP:
         return MLP(
-            layout.in_dim,
-            layout.channels,
+            extent.in_dim,
+            extent.out_dim,
             width=width,
             depth=DEPTH,
             activation=activation(),
@@ -94,52 +94,52 @@ def perceptron(activation: Callable[[], AbstractActivation]) -> MakeNetwork:
     return make
 
 
-def _siren(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Siren:
+def _siren(extent: Extent, width: int, generator: torch.Generator | None) -> Siren:
     return Siren(
-        layout.in_dim,
-        layout.channels,
+        extent.in_dim,
+        extent.out_dim,
         width=width,
         depth=DEPTH,
-        omega_0=first_frequency(layout),
+        omega_0=first_frequency(extent),
         generator=generator,
     )
 
 
-def first_frequency(layout: AbstractLayout) -> float:
+def first_frequency(extent: Extent) -> float:
     """The factor of a first layer of sines, in radians per unit of its pre-activation."""
-    # 30 suits pictures of 256 pixels (the paper's), measured: 60 is better at 512. Sound has
-    # many more samples an axis; the paper takes 3,000 for seven seconds.
-    longest = max(layout.shape)
-    if layout.in_dim == 1:
+    # Measured: 30, as in the paper, suits pictures of 256 pixels, and 60 those of 512. Sound has
+    # many more samples per axis; the paper takes 3,000 for seven seconds.
+    longest = max(extent.shape)
+    if extent.in_dim == 1:
         return min(3000.0, max(30.0, longest / 100))
     return min(90.0, max(30.0, 0.12 * longest))
 
 
-def _finer(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Finer:
+def _finer(extent: Extent, width: int, generator: torch.Generator | None) -> Finer:
     return Finer(
-        layout.in_dim,
-        layout.channels,
+        extent.in_dim,
+        extent.out_dim,
         width=width,
         depth=DEPTH,
-        omega_0=first_frequency(layout),
+        omega_0=first_frequency(extent),
         generator=generator,
     )
 
 
-def _lipschitz(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Lipschitz:
-    return Lipschitz(layout.in_dim, layout.channels, width=width, depth=DEPTH, generator=generator)
+def _lipschitz(extent: Extent, width: int, generator: torch.Generator | None) -> Lipschitz:
+    return Lipschitz(extent.in_dim, extent.out_dim, width=width, depth=DEPTH, generator=generator)
 
 
-def _wire(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Wire:
-    return Wire(layout.in_dim, layout.channels, width=width, depth=DEPTH - 1, generator=generator)
+def _wire(extent: Extent, width: int, generator: torch.Generator | None) -> Wire:
+    return Wire(extent.in_dim, extent.out_dim, width=width, depth=DEPTH - 1, generator=generator)
 
 
-def _bacon(layout: AbstractLayout, width: int, generator: torch.Generator | None) -> Bacon:
-    # Together half a cycle a sample, which is all that samples determine.
+def _bacon(extent: Extent, width: int, generator: torch.Generator | None) -> Bacon:
+    # The sum is half a cycle per sample, the most that samples determine.
     shares = (16, 16, 8, 8, 8)
-    bandwidths = [[max(1, count // share) for count in layout.shape] for share in shares]
+    bandwidths = [[max(1, count // share) for count in extent.shape] for share in shares]
     return Bacon(
-        layout.in_dim, layout.channels, bandwidths=bandwidths, width=width, generator=generator
+        extent.in_dim, extent.out_dim, bandwidths=bandwidths, width=width, generator=generator
     )
 
 
@@ -162,10 +162,10 @@ NETWORKS: dict[str, Architecture] = {
     "quadratic": network("1 / (1 + (ax)^2)", perceptron(activations.Quadratic), lr=3e-3),
     "multiquadric": network("1 / sqrt(1 + (ax)^2)", perceptron(activations.Multiquadric), lr=3e-3),
     "exp-sine": network("exponentials of sines", perceptron(activations.ExpSine)),
-    "siren": network("sines, the first layer's as fast as the signal asks", _siren),
+    "siren": network("sines; the first layer's frequency follows from the signal", _siren),
     "wire": network("complex Gabor wavelets", _wire, lr=3e-3),
     "bacon": network("products of sines of bounded frequency", _bacon, lr=1e-2, trains_levels=True),
     "finer": network("sines whose frequency grows away from 0", _finer),
-    "lipschitz": network("hyperbolic tangents, with a trained bound of the slope", _lipschitz),
+    "lipschitz": network("hyperbolic tangents, with a trained Lipschitz bound", _lipschitz),
 }
-"""On bare coordinates."""
+"""Architectures of a network on bare coordinates."""

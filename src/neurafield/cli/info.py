@@ -48,9 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _without_unused(facts: dict[str, Any]) -> dict[str, Any]:
     """The facts without a truncation that has no meaning for the quantity."""
     signal = facts["signal"] or {}
-    if signal.get("quantity") == "tsdf":
-        return facts
-    return {**facts, "signal": {k: v for k, v in signal.items() if k != "truncation"}}
+    kept = {k: v for k, v in signal.items() if k != "truncation" or v is not None}
+    return {**facts, "signal": kept}
 
 
 def describe(file: "FieldFile") -> dict[str, Any]:

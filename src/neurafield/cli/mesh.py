@@ -102,7 +102,7 @@ def _extract(
     if arguments.lod is not None:
         file = at_lod(arguments.field, file, arguments.lod)
     level = surface_level(layout, arguments.level)
-    if layout.quantity.name == "udf" and level <= 0:
+    if not layout.quantity.has_inside and level <= 0:
         raise ArgumentError(
             f"--level: expected more than 0 for {arguments.field}, got {level:g}: an unsigned "
             "distance has no values below 0. Leave --level out for a shell at 0.01."
@@ -113,8 +113,8 @@ def _extract(
     # Without derivatives of the parameters, those of the coordinates take half the time.
     file.field.requires_grad_(False)
     field = _Counted(layout.quantity.implicit(static))
-    # Occupancy is positive inside; its sign is turned, and so is that of its levels.
-    sign = -1 if layout.quantity.name == "occupancy" else 1
+    # The levels of a field that is positive inside are negated with it.
+    sign = layout.quantity.sign
     begun = time.perf_counter()
     try:
         with bar(Console(stderr=True), "meshing") as advance:
@@ -157,7 +157,7 @@ def _notices(
     """Print what the user may not expect of the mesh."""
     from ..shapes.writing import rounding
 
-    if layout.quantity.name == "udf":
+    if not layout.quantity.has_inside:
         notice(
             f"{arguments.out}: is a shell at distance {level:g} on both sides of the surface "
             f"({level * layout.frame.scale:.3g} in the shape's units). --level changes the "

@@ -1,4 +1,4 @@
-"""Forward maps: what a measurement makes of a field, `(field, query) -> prediction`.
+"""Forward maps: models of a measurement, `(field, query) -> prediction`.
 
 The one type is `AbstractMap`. A map evaluates the field; it knows neither signals nor losses.
 Nothing from `signals`, `fit` or above may be imported here.
@@ -8,6 +8,7 @@ from ._base import AbstractMap as AbstractMap
 from .differential import Jacobian as Jacobian
 from .differential import Laplacian as Laplacian
 from .differential import ValueAndGradient as ValueAndGradient
+from .helmholtz import HelmholtzEquation as HelmholtzEquation
 from .identity import Identity as Identity
 from .level_of_detail import LevelOfDetail as LevelOfDetail
 from .residual import Residual as Residual

@@ -1,10 +1,9 @@
-"""Problems: whole tasks, from what is given to a field, figures and pictures.
+"""Problems: equations and reconstructions, from the given data to a field, figures and pictures.
 
-The one type is `Solution`. Each module states a problem as constraints, chooses field, sampling
-and optimizer, and measures the outcome. Nothing from `cli` may be imported here.
+The one type is `Solution`. Each module states a problem as constraints, chooses the field, the
+points and the optimizer, and measures the result. Nothing from `cli` may be imported here.
 """
 
-from ..signals.recording import Recording as Recording
 from ._solution import Panel as Panel
 from ._solution import Solution as Solution
 from .blend import blend as blend

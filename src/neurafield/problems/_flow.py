@@ -1,4 +1,4 @@
-"""How a moving surface is fitted, whatever moves it: network, constraints, what is measured."""
+"""Fits of moving surfaces: network, constraints and figures, for any equation of motion."""
 
 import time as clock
 from collections.abc import Callable
@@ -18,32 +18,35 @@ from ..fit import Constraint, Result, fit, gauss_newton
 from ..maps import Residual, level_set
 from ..networks import Siren
 from ..shapes import ShapeLayout
-from ..signals import Interior
-from ..signals.near_surface import Near, near_blend, near_start
-from ._moving import Region, at_time, pictures, roundness
+from ..signals import Interior, NearSurface, near_blend, near_shape
+from ..surfaces import Region, roundness
+from ._moving import at_time, pictures
 from ._solution import Solution, diverged
 
 SPREAD = 0.15
-"""Of the layer around the surface in which most points lie."""
+"""Width of the layer around the surface in which most points lie."""
 _START = 300.0
-"""Weight of the beginning: an error there is one at all times."""
+"""Weight of the start: an error there persists at all times."""
 _HOLD = 10
-"""Steps that share their points."""
+"""Number of steps that share their points."""
 _MEASURED = 9
-"""Times at which the shape is measured."""
+"""Number of times at which the shape is measured."""
 _SHOWN = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a flow is fitted: a small network of sines, by Gauss-Newton, whose steps are few.
+    """Settings of a fit of a moving surface: a small SIREN, trained by Gauss-Newton steps.
 
     Args:
-        width: Hidden units in each of the two layers. A step takes of the order of width^4
-            operations a point.
-        num_points: Where the equation is asked for, a step.
-        steps: Of the fit.
-        omega: Frequency factors of the sines.
+        width: Hidden units in each of the two layers. A step takes about width^4 operations per
+            point.
+        num_points: Number of points per step at which the equation is evaluated.
+        steps: Number of steps.
+        omega: Frequency factor of the sines.
+
+    Raises:
+        ValueError: If a number is not positive.
     """
 
     width: int = 40
@@ -56,7 +59,7 @@ class Plan:
         check_positive(self, omega=self.omega)
 
     def field(self, dim: int, seed: int) -> Field:
-        """Over space and time."""
+        """A new field over space and time."""
         return Field(
             Siren(
                 dim + 1,
@@ -71,23 +74,23 @@ class Plan:
 
 
 PLAN = Plan()
-"""What suits a body without fine parts."""
+"""Settings for a shape without fine parts."""
 
 
 def constraints(
     field: Field, start: Function, residual: Callable[[Derivatives, Tensor], Tensor], plan: Plan
 ) -> list[Constraint]:
-    """The equation inside, most of all near the surface; the shape at the beginning."""
+    """The equation, with most points near the surface, and the shape at the start."""
     dim = field.in_dim - 1
     return [
         Constraint(
-            signal=Near(Interior(Box.cube(dim + 1)), field, SPREAD, hold=_HOLD),
+            signal=NearSurface(Interior(Box.cube(dim + 1)), field, SPREAD, hold=_HOLD),
             map=Residual(residual),
             batch_size=plan.num_points,
             name="equation",
         ),
         Constraint(
-            signal=near_start(start, dim, spread=2 * SPREAD),
+            signal=near_shape(start, dim, spread=2 * SPREAD),
             weight=_START,
             batch_size=plan.num_points // 2,
             name="start",
@@ -96,7 +99,7 @@ def constraints(
 
 
 def morph_constraints(first: Function, second: Function, dim: int, plan: Plan) -> list[Constraint]:
-    """The equation, most of all near the blend of both; a shape at either end."""
+    """The equation, with most points near the blend of both shapes, and a shape at either end."""
     ends = {"start": (first, -1.0), "end": (second, 1.0)}
     return [
         Constraint(
@@ -107,7 +110,7 @@ def morph_constraints(first: Function, second: Function, dim: int, plan: Plan) -
         ),
         *(
             Constraint(
-                signal=near_start(shape, dim, spread=2 * SPREAD, at=at),
+                signal=near_shape(shape, dim, spread=2 * SPREAD, at=at),
                 weight=_START,
                 batch_size=plan.num_points // 2,
                 name=name,
@@ -128,17 +131,17 @@ def solve(
     measure: Callable[[], dict[str, Any]],
     settings: dict[str, Any],
 ) -> Solution:
-    """Fit, and measure what every flow has.
+    """Fit a field, and measure the figures that every flow has.
 
     Args:
-        field: Over space and time.
-        problem: What it shall satisfy.
-        layout: Of the moving shape.
-        plan: How it is fitted.
-        seed: Of the points.
+        field: Field over space and time.
+        problem: Constraints on the field.
+        layout: Layout of the moving shape.
+        plan: Settings of the fit.
+        seed: Seed of the points.
         bounds: Arguments of `fit`: time, callbacks, should_stop.
-        measure: Gives the figures of this flow alone.
-        settings: Of this flow alone.
+        measure: Function that returns the figures of this flow alone.
+        settings: Settings of this flow alone, for the field file.
     """
     started = clock.perf_counter()
     result: Result = fit(
@@ -174,17 +177,17 @@ def solve(
 
 
 def times() -> list[float]:
-    """Those at which the shape is measured, from -1 to 1."""
+    """Times at which the shape is measured, from -1 to 1."""
     return torch.linspace(-1, 1, _MEASURED, dtype=torch.float64).tolist()
 
 
 def region(field: Field, tau: float) -> Region:
-    """What a field over space and time encloses at a time."""
+    """The region inside a field over space and time at one time."""
     return Region.of(at_time(field, tau))
 
 
-def body(owner: str, shape: Function) -> Region:
-    """What a shape encloses.
+def inside(owner: str, shape: Function) -> Region:
+    """The region inside a shape.
 
     Raises:
         SignalError: If it has no inside.

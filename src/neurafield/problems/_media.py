@@ -1,7 +1,7 @@
-r"""All waves in any medium by one factorisation, and the medium as an unknown.
+r"""Waves of all sources in any medium by one factorisation, and a model of the medium.
 
-Notation: m = 1 + c the squared slowness, c the contrast; A(c) the equation of `_waves` applied to
-the hidden units, each row weighted by the root of its area, so that a wave's coefficients are
+Notation: m = 1 + c the squared slowness, c the contrast; A(c) the Helmholtz equation applied to the
+hidden units, each row weighted by the root of its area, so that a wave's coefficients are
 $z = A(c)^+ f$; P the hidden units at the receivers.
 """
 
@@ -12,16 +12,17 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from .._blocks import in_blocks
 from ..domains import Ball, Box
 from ..fields.field import Field
 from ..fit.last_layer import design, last_layer
-from ..maps import Identity, Residual
-from ..signals import Boundary, Interior
-from ..signals.recording import Recording
+from ..maps import HelmholtzEquation, Identity, Residual
+from ..maps.helmholtz import LAYER, as_complex
+from ..signals import Boundary, Interior, Recording
 from . import _waves
 
 MODEL_UNITS = 300
-"""Hidden units of the contrast: sines of up to twice the wave number, half a wave's detail."""
+"""Hidden units of the contrast: sines of up to twice the wave number."""
 
 _RIDGE = 1e-12
 _BLOCK = 1024
@@ -30,14 +31,14 @@ _OUTSIDE = 1e3
 
 @dataclass(frozen=True)
 class Waves:
-    """All waves in one medium.
+    """Waves of all sources in one medium.
 
     Args:
-        coefficients: z, of the hidden units and the bias, a column for each source.
-        recorded: $P z$.
-        waves: At the inner points, where the medium is unknown.
-        back: $(P A^+)$ at the inner points, a column for each receiver.
-        square: $k^2$.
+        coefficients: Coefficients z of the hidden units and the bias, one column per source.
+        recorded: Values $P z$ at the receivers.
+        waves: Values at the inner points, where the medium is unknown.
+        back: Matrix $(P A^+)$ at the inner points, one column per receiver.
+        square: Squared wave number $k^2$.
     """
 
     coefficients: Complex[Tensor, "w s"]
@@ -47,38 +48,38 @@ class Waves:
     square: float
 
     def slope(self, units: Float[Tensor, "n u"]) -> Complex[Tensor, "r s u"]:
-        """Derivative of what is recorded with respect to the weights of the contrast's units."""
+        """Derivative of the recorded values with respect to the weights of the contrast."""
         products = [self.back.mT @ (wave[:, None] * units) for wave in self.waves.to(self.back).mT]
         return -self.square * torch.stack(products, dim=1)
 
 
 class WaveSolver:
-    """Solves for the waves of all sources in any medium, which differs from 1 at inner points.
+    """Solver for the waves of all sources in any medium that differs from 1 at inner points.
 
-    What does not depend on the medium is computed once.
+    Whatever does not depend on the medium is computed once.
 
     Args:
-        field: Of two channels, with the hidden units for all waves.
+        field: Field of two channels with the hidden units for all waves.
         recording: Sources and receivers.
-        equation: In the uniform medium.
-        num_points: See `_waves.constraints`.
-        seed: Of the points.
+        equation: Equation in the uniform medium.
+        num_points: Number of points; see `_waves.constraints`.
+        seed: Seed of the points.
     """
 
     def __init__(
         self,
         field: Field,
         recording: Recording,
-        equation: _waves.Equation,
+        equation: HelmholtzEquation,
         num_points: int,
         seed: int,
     ) -> None:
         exact = _waves.exact(field)
         self.square = equation.wavenumber**2
         x, weight = self._points(recording, num_points, seed)
-        is_inner = x.abs().amax(1) < _waves.INNER
+        is_inner = x.abs().amax(1) < LAYER
         self.inner, self.weight = x[is_inner], weight[is_inner]
-        right = [_waves.paired(_waves.source(x, at))[:, 0] for at in recording.sources.tolist()]
+        right = [as_complex(_waves.source(x, at))[:, 0] for at in recording.sources.tolist()]
         forces = torch.stack(right, dim=1)
         self.inner_forces = forces[is_inner]
         width = last_layer(field).in_features + 1
@@ -87,7 +88,7 @@ class WaveSolver:
 
         def operator(points: Tensor) -> Tensor:
             rows, _ = design(exact, Residual(equation), points, name="equation")
-            # Both channels of what the first one does: a complex number that acts on real units.
+            # The response of both channels to the first: a complex operator on real units.
             return torch.complex(rows[:, 0, 0], rows[:, 1, 0])
 
         def units(points: Tensor) -> Tensor:
@@ -102,8 +103,8 @@ class WaveSolver:
             weighted = rows.mH * weights
             self.gram += weighted @ rows
             self.right += weighted @ force
-        self.operator = torch.cat([operator(points) for points in self.inner.split(_BLOCK)])
-        self.units = torch.cat([units(points) for points in self.inner.split(_BLOCK)])
+        self.operator = in_blocks(operator, self.inner, size=_BLOCK)
+        self.units = in_blocks(units, self.inner, size=_BLOCK)
         walls = Boundary(Box.cube(2), 0.0, out_dim=2, num_points=400)
         rows = units(walls.batch(None, seed=seed, step=0)[0])
         self.gram += equation.wavenumber**4 / len(rows) * (rows.mT @ rows)
@@ -111,7 +112,7 @@ class WaveSolver:
         self.receivers = self.receivers.to(torch.complex128)
 
     def solve(self, contrast: Float[Tensor, " n"]) -> Waves:
-        """The waves in the medium with this contrast at the inner points."""
+        """Waves in the medium with this contrast at the inner points."""
         rows = self.operator + (self.square * contrast)[:, None] * self.units
         weighted = rows.mH * self.weight
         gram = self.gram + weighted @ rows
@@ -132,9 +133,9 @@ class WaveSolver:
     def _points(
         recording: Recording, num_points: int, seed: int
     ) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
-        """Points everywhere, more inside, more at each source; each weighted by its area."""
+        """Points everywhere, more inside and more at each source; weights are areas."""
         parts: list[tuple[Ball | Box, int]] = [(Box.cube(2), num_points)]
-        inside = Box((-_waves.INNER,) * 2, (_waves.INNER,) * 2)
+        inside = Box((-LAYER,) * 2, (LAYER,) * 2)
         parts.append((inside, max(1, num_points // 4)))
         for at in recording.sources.tolist():
             parts += _waves.discs(at, num_points)
@@ -147,12 +148,12 @@ class WaveSolver:
 
 
 class ContrastModel:
-    """The contrast as a sum of sines, and what a rough one costs.
+    """The contrast as a sum of sines, with a penalty on its roughness.
 
     Args:
-        bandwidth: Of the sines, in radians per unit of coordinate.
-        region: Beyond |x|, |y| < region the contrast shall be 0.
-        generator: Of the sines.
+        bandwidth: Largest frequency of the sines, in radians per unit of coordinate.
+        region: Half-side of the square outside which the contrast should be 0.
+        generator: Source of the sines.
     """
 
     def __init__(self, bandwidth: float, region: float, generator: torch.Generator) -> None:
@@ -160,7 +161,7 @@ class ContrastModel:
         size = bandwidth * torch.rand(MODEL_UNITS, generator=generator).sqrt()
         self.frequencies = size[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
         self.phases = 2 * math.pi * torch.rand(MODEL_UNITS, generator=generator)
-        axis = torch.linspace(-_waves.INNER, _waves.INNER, 61, dtype=torch.float64)
+        axis = torch.linspace(-LAYER, LAYER, 61, dtype=torch.float64)
         x = torch.cartesian_prod(axis, axis)
         values = self.units(x)
         slopes = self._phase(x).cos()
@@ -168,11 +169,11 @@ class ContrastModel:
         penalty = _OUTSIDE * outside.mT @ outside
         for frequency in self.frequencies.double().unbind(1):
             penalty += (slopes * frequency).mT @ (slopes * frequency)
-        cell = (2 * _waves.INNER / 60) ** 2
+        cell = (2 * LAYER / 60) ** 2
         self.penalty = cell * penalty + 1e-6 * torch.eye(MODEL_UNITS, dtype=torch.float64)
 
     def units(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, "n u"]:
-        """The sines at points."""
+        """Values of the sines at points."""
         return self._phase(x).sin()
 
     def _phase(self, x: Tensor) -> Tensor:

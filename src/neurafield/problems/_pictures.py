@@ -1,13 +1,13 @@
-"""Pictures as splines, and what their derivatives are."""
+"""Pictures as splines, and their derivatives."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .._blocks import in_blocks
 from ..derivatives.operators import Function
 from ..encodings import SplineGrid
 from ..errors import SignalError
@@ -18,14 +18,14 @@ from ..networks import Linear
 from ..signals import Image
 
 MAX_PIXELS, MAX_SIDE = 2**22, 2**12
-"""Least squares keep one to four kilobytes for each pixel."""
+"""Limits of the size: least squares take one to four kilobytes per pixel."""
 _PART = 2**15
 # Below any difference of a picture of 16 bits, above the rounding of a constant one.
 _LEAST_RANGE = 1e-7
 
 
 def check_picture(owner: str, picture: Image) -> None:
-    """Require grey or RGB, pixels at the centres of cells, and a size that can be solved for."""
+    """Require grey or RGB, pixels at the centres of cells, and a size within the limits."""
     layout = picture.layout
     if layout.channels not in (1, 3):
         raise SignalError(
@@ -48,14 +48,14 @@ def pixel_values(picture: Image) -> Float[Tensor, "rows columns channels"]:
 
 
 def pixel_coords(picture: Image) -> Float[Tensor, "n 2"]:
-    """Where the pixels are, row by row."""
+    """Coordinates of the pixels, row by row."""
     return picture.layout.grid.coords(np.arange(picture.num_samples)).double()
 
 
 def spline_field(picture: Image, degree: int) -> Field:
-    """A field of zeros in float64, with a spline on every pixel and mirrored borders.
+    """A field of zeros in float64: a B-spline at every pixel, with mirrored borders.
 
-    Its splines are its unknowns. The readout passes them on, and is left out of the solution.
+    The spline coefficients are the unknowns. The network is the identity and is not trained.
     """
     channels = picture.layout.channels
     grid = SplineGrid(
@@ -70,7 +70,7 @@ def spline_field(picture: Image, degree: int) -> Field:
 
 
 def interpolated(picture: Image, degree: int) -> Field:
-    """The spline through the pixels, by a dense solution along each axis."""
+    """The spline through the pixels, by a dense solve along each axis."""
     field = spline_field(picture, degree)
     values = pixel_values(picture)
     for axis, count in enumerate(picture.layout.shape):
@@ -87,7 +87,7 @@ def interpolated(picture: Image, degree: int) -> Field:
 
 
 def spline_grid(field: Field) -> SplineGrid:
-    """Its encoding, which is one."""
+    """The field's encoding, a spline grid."""
     assert isinstance(field.encoding, SplineGrid)
     return field.encoding
 
@@ -95,7 +95,7 @@ def spline_grid(field: Field) -> SplineGrid:
 def sobel(
     values: Float[Tensor, "rows columns channels"], spacing: tuple[float, ...]
 ) -> Float[Tensor, "rows columns channels 2"]:
-    """Sobel's gradient, per unit of coordinate; beyond the border the border goes on.
+    """Sobel's gradient, per unit of coordinate; the border pixels are repeated beyond the border.
 
     A central difference across two pixels, averaged over three with weights 1, 2, 1 along the other
     axis.
@@ -120,13 +120,12 @@ def five_points(
 
 
 def predicted(map: AbstractMap, field: Function, coords: Float[Tensor, "n 2"]) -> Tensor:
-    """What a map predicts at many points, part by part."""
-    with torch.no_grad():
-        return torch.cat([map(field, part) for part in coords.split(_PART)])
+    """Predictions of a map at many points, in blocks."""
+    return in_blocks(lambda part: map(field, part), coords, size=_PART)
 
 
 def range_psnr(prediction: Tensor, target: Tensor) -> float | None:
-    """PSNR in dB, relative to the range of the target; None if infinite or without a range."""
+    """PSNR in dB, relative to the range of the target; None if it is infinite or the range is 0."""
     error = (prediction - target).square().mean().item()
     span = (target.max() - target.min()).item()
     return 10 * math.log10(span**2 / error) if error > 0 and span > _LEAST_RANGE else None
@@ -135,7 +134,7 @@ def range_psnr(prediction: Tensor, target: Tensor) -> float | None:
 def level(field: Field, picture: Image) -> None:
     """Fix a field's offset in each channel, and one scale, by least squares on a picture."""
     values = pixel_values(picture).flatten(0, 1)
-    found = torch.cat([part.double() for part in _values(field, pixel_coords(picture))])
+    found = in_blocks(field, pixel_coords(picture), size=_PART).double()
     spread, wanted = found - found.mean(0), values - values.mean(0)
     power = spread.square().sum()
     scale = (spread * wanted).sum() / power if power > 0 else power.new_ones(())
@@ -143,13 +142,6 @@ def level(field: Field, picture: Image) -> None:
     with torch.no_grad():
         last.weight.mul_(scale)
         last.bias.mul_(scale).add_(values.mean(0) - scale * found.mean(0))
-
-
-def _values(field: Field, coords: Tensor) -> Iterator[Tensor]:
-    reference = next(field.parameters())
-    with torch.no_grad():
-        for part in coords.split(_PART):
-            yield field(part.to(reference))
 
 
 def shown(values: Float[Tensor, "rows columns channels"]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What solving a problem leaves."""
+"""The solution of a problem: a field, figures and pictures."""
 
 import time as clock
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ class Panel:
     """One picture of a figure.
 
     Args:
-        title: What it shows.
-        values: Numbers of shape `(height, width)`, or colours `(height, width, 3)` in [0, 1].
-        scale: Panels of one name share their range of colours.
-        signed: Whether zero is the middle of the colours.
+        title: Title of the picture.
+        values: Values of shape `(height, width)`, or colours `(height, width, 3)` in [0, 1].
+        scale: Name of the colour scale; panels with the same name share their range.
+        signed: True if zero is the middle of the colour scale.
     """
 
     title: str
@@ -34,12 +34,12 @@ class Solution:
     """A problem's solution.
 
     Args:
-        field: That solves it.
+        field: Field that solves the problem.
         figures: JSON values: the errors first, then status, steps and seconds. The status
             `"diverged"` comes with a `message` and without errors or panels.
-        panels: Of the figure: the solution, the reference if there is one, the error.
-        signal: Description of the file that the field can be drawn to, if it is a signal's.
-        settings: JSON values: what it was made with, for the field file.
+        panels: Pictures: the solution, the reference if there is one, the error.
+        signal: Description of the layout, if the field can be written as a signal or a shape.
+        settings: JSON values for the field file: the arguments of the solver.
     """
 
     field: Field

@@ -1,6 +1,6 @@
-r"""Velocities that carry shapes along, and where what they carry came from.
+r"""Velocities that carry shapes along, with their flow maps.
 
-Notation: s from 0 to 1 the part of the time that is done; velocities are per whole time.
+Notation: s from 0 to 1 the elapsed part of the time; velocities are per whole time.
 """
 
 import math
@@ -12,28 +12,28 @@ from jaxtyping import Float
 from torch import Tensor
 
 _STEPS = 64
-"""Of Runge and Kutta's method from the end to the beginning."""
+"""Steps of the Runge-Kutta method over the whole time."""
 
 
 class AbstractVelocity(ABC):
-    """Velocities at places and times."""
+    """Velocities in space and time."""
 
     @abstractmethod
     def __call__(self, x: Float[Tensor, "n d"], s: Float[Tensor, "n 1"]) -> Float[Tensor, "n d"]:
-        """The velocity."""
+        """The velocity at points `x` at times `s`."""
 
     @abstractmethod
     def origin(self, x: Float[Tensor, "n d"], s: float) -> Float[Tensor, "n d"]:
-        """Where what is at `x` at time `s` was at the beginning."""
+        """The inverse flow map: positions at the start of the material at `x` at time `s`."""
 
 
 @dataclass(frozen=True)
 class Rotation(AbstractVelocity):
-    """A turn around the middle, at constant speed.
+    """A rotation around the origin at constant speed.
 
     Args:
-        turns: In the whole time; positive from the first axis to the second.
-        axes: Of the plane that turns.
+        turns: Number of turns in the whole time; positive from the first axis to the second.
+        axes: Axes of the plane of rotation.
     """
 
     turns: float = 0.25
@@ -56,14 +56,14 @@ class Rotation(AbstractVelocity):
 
 @dataclass(frozen=True)
 class Vortex(AbstractVelocity):
-    r"""A swirl in the square, which turns back at half of the time: the end is the beginning.
+    r"""A vortex in the square that reverses at half of the time, so that the end is the start.
 
     $v = 2a \cos(\pi s)\,(-\sin^2(\pi X) \sin(2\pi Y),\ \sin^2(\pi Y) \sin(2\pi X))$ with
     $X, Y \in [0, 1]$ across the square: without divergence, and zero on the sides.
 
     Args:
-        strength: a.
-        axes: Of the plane that swirls.
+        strength: Strength a.
+        axes: Axes of the plane of the vortex.
 
     Reference:
         LeVeque, High-Resolution Conservative Algorithms for Advection in Incompressible Flow, SIAM

@@ -1,4 +1,4 @@
-"""Two pictures in one: mixed gradients, or a part of one set into the other without a seam."""
+"""Gradient-domain blending: mix the gradients of two pictures, or insert a part seamlessly."""
 
 import time as clock
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from ._solution import Panel, Solution
 _DEGREE = 2
 _TOLERANCE = 1e-4
 _PROBES = 16
-# Of an error of the background's values against one of the difference between two pixels.
+# Weight of an error of the background's values, relative to one of a difference of two pixels.
 _HOLD = 300.0
 
 
@@ -39,27 +39,27 @@ def blend(
     r"""Find a field from the gradients of two pictures.
 
     Without a mask $\nabla\Phi = \alpha \nabla a + (1 - \alpha) \nabla b$ for the background $a$ and
-    the source $b$, everywhere; the mean of each channel is mixed alike. With a mask
+    the source $b$, everywhere; the mean of each channel is mixed in the same way. With a mask
     $\nabla\Phi = \nabla b$ inside and $\Phi = a$ outside: the source's detail, with the colours of
     the surroundings.
 
     Pictures are the quadratic splines through their pixels, and the field is a `SplineGrid` with a
-    spline on each. Values are asked for at the pixels, gradients half-way between neighbours of
-    which one is inside, where no pattern of alternating pixels escapes them.
+    B-spline at each. Values are compared at the pixels. Gradients are compared half-way between
+    neighbours if one of them is inside; there they also see patterns of alternating pixels.
 
     Args:
-        background: $a$, grey or RGB.
-        source: $b$, of the same size and channels, in place already.
-        mask: What to take of the source: pixels brighter than the middle of the first channel's
+        background: Background $a$, grey or RGB.
+        source: Source $b$, aligned with the background, of the same size and channels.
+        mask: Part of the source to insert: pixels brighter than the middle of the first channel's
             range. None mixes everywhere.
-        mix: $\alpha$ in [0, 1], the background's share where there is no mask.
-        steps: Stop after so many.
-        time: Stop after so many seconds.
-        callbacks: Called with a `Progress` after each step.
-        should_stop: Requested after each step.
+        mix: Share $\alpha$ of the background in [0, 1] if there is no mask.
+        steps: Largest number of steps.
+        time: Limit in seconds.
+        callbacks: Functions called with a `Progress` after each step.
+        should_stop: Function called after each step; the fit ends when it returns True.
 
     Returns:
-        The field. Figures: `gradient_psnr`, relative to the range of the wanted gradients, and with
+        The field. Figures: `gradient_psnr`, relative to the range of the target gradients, and with
         a mask `background_psnr` of the values outside it.
 
     Raises:
@@ -79,8 +79,8 @@ def blend(
     Reference:
         Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
         NeurIPS 2020, section 4.1, for mixing; Pérez et al., Poisson Image Editing, SIGGRAPH 2003,
-        equations 3 and 10, for the mask. Theirs holds the background exactly, we with a weight of
-        300 against the difference of neighbouring pixels.
+        equations 3 and 10, for the mask. They keep the background exactly; we give it a weight of
+        300 relative to the difference of neighbouring pixels.
     """
     if not 0 <= mix <= 1:
         raise ArgumentError(f"blend: expected mix between 0 and 1, got {mix}.")
@@ -166,7 +166,7 @@ def _check(background: Image, source: Image) -> None:
 
 
 def _inside(mask: Image, background: Image) -> Bool[Tensor, " n"]:
-    """Which pixels the mask chooses, row by row."""
+    """Boolean value per pixel: True where the mask is bright, row by row."""
     if mask.layout.shape != background.layout.shape:
         raise SignalError(
             f"blend: expected a mask of the pictures' size, {_size(background)}, got {_size(mask)}."
@@ -174,12 +174,11 @@ def _inside(mask: Image, background: Image) -> Bool[Tensor, " n"]:
     inside = torch.cat(list(mask.slabs()))[..., 0].flatten() > 0
     if not inside.any():
         raise SignalError(
-            "blend: expected a mask with bright pixels, which choose what to take of the source, "
-            "got none."
+            "blend: expected a mask with bright pixels, which select the source, got none."
         )
     if inside.all():
         raise SignalError(
-            "blend: expected a mask with dark pixels, which hold the background, got none. Leave "
+            "blend: expected a mask with dark pixels, which keep the background, got none. Leave "
             "the mask out to mix everywhere."
         )
     return inside
@@ -191,7 +190,7 @@ def _size(picture: Image) -> str:
 
 
 def _between(background: Image, inside: Tensor | None) -> Float[Tensor, "n 2"]:
-    """Half-way between neighbours of which one is inside; everywhere if there is no mask."""
+    """Points half-way between neighbours if one of them is inside, or if there is no mask."""
     rows, columns = background.layout.shape
     grid = background.layout.grid
     chosen = torch.ones(rows, columns, dtype=torch.bool)
@@ -207,7 +206,7 @@ def _between(background: Image, inside: Tensor | None) -> Float[Tensor, "n 2"]:
 
 
 def _summed(samples: Samples, map: Any, name: str, weight: float) -> Constraint:
-    """A constraint whose loss is a sum over samples, so that two of them weigh alike."""
+    """A constraint whose loss is a sum over samples, so that samples of two have equal weights."""
     count = samples.targets.numel()
     return Constraint(signal=samples, map=map, name=name, weight=weight * count)
 

@@ -1,9 +1,9 @@
-r"""Surfaces that move: fields over space and time that obey the level-set equation.
+r"""Moving surfaces: fields over space and time that obey a level-set equation.
 
 $f_t + v \cdot \nabla f = 0$ carries every level set of f along a velocity,
 $f_t = |\nabla f| \operatorname{div}(\nabla f / |\nabla f|)$ moves it by its mean curvature, and
 $(1 - s) f_s = |\nabla f| (g - f)$ makes it the zero level of g. Coordinates are (x, y, z, time),
-each in [-1, 1]; s from 0 to 1 is the part of the time that is done.
+each in [-1, 1]; s from 0 to 1 is the elapsed part of the time.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,16 +18,15 @@ from ..fit.progress import Callback
 from ..geometry import Frame
 from ..maps import level_set
 from ..shapes import ShapeLayout
-from ._flow import PLAN, constraints, morph_constraints, region, solve, times
+from ..surfaces import Region
+from ._flow import PLAN, constraints, inside, morph_constraints, region, solve, times
 from ._flow import Plan as Plan
-from ._flow import body as body_of
-from ._moving import Region
 from ._solution import Solution
 from ._velocities import AbstractVelocity, Rotation, Vortex
 
 VELOCITIES = ("rotation", "vortex")
 UNIT = Frame()
-"""The coordinates are the user's."""
+"""The frame in which coordinates are the user's units."""
 
 
 def mean_curvature(
@@ -41,28 +40,28 @@ def mean_curvature(
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] | None = None,
 ) -> Solution:
-    r"""A surface that moves inward by the sum of its two principal curvatures.
+    r"""Move a surface inward at the sum of its two principal curvatures (mean curvature flow).
 
-    A sphere's radius is $\sqrt{r_0^2 - 4t}$; bodies become round, and necks thin until they part.
+    A sphere's radius is $\sqrt{r_0^2 - 4t}$; shapes become round, and necks thin until they break.
 
-    Use when a shape shall be smoothed, its finest parts first. Fails when a part vanishes, or a
-    neck parts, long before the end: what is smooth in space and time cannot follow that.
+    Use when a shape should be smoothed, its finest parts first. Fails when a part vanishes or a
+    neck breaks long before the end: a smooth function of space and time cannot follow that.
 
     Args:
-        start: The shape: from points `(n, 3)` in [-1, 1] to `(n, 1)`, negative inside, with a slope
-            of about 1.
-        duration: In squares of the user's units; None for the time in which a sphere of the same
-            volume shrinks to half of its radius.
-        frame: From [-1, 1] to the user's units.
-        plan: How it is fitted.
-        time: Stop after so many seconds.
-        seed: Of parameters and points.
-        callbacks: Called with a `Progress` after each step.
-        should_stop: Requested after each step.
+        start: Implicit function of the shape, from points `(n, 3)` in [-1, 1] to `(n, 1)`:
+            negative inside, with a slope of about 1.
+        duration: Duration in squares of the user's units; None for the time in which a sphere of
+            the same volume shrinks to half of its radius.
+        frame: Map from [-1, 1] to the user's units.
+        plan: Settings of the fit.
+        time: Limit of the fit in seconds.
+        seed: Seed of parameters and points.
+        callbacks: Functions called with a `Progress` after each step.
+        should_stop: Function called after each step; the fit ends when it returns True.
 
     Returns:
         The field. Figures: `volumes`, `areas` and `roundness` (36 pi V^2 / A^3, 1 for a ball) at
-        nine times; `start_iou`, of the field's beginning and the shape.
+        nine times; `start_iou`, the overlap of the field at the start with the shape.
 
     Raises:
         ValueError: If the duration is not positive.
@@ -75,13 +74,13 @@ def mean_curvature(
         True
 
     Reference:
-        Novello et al., Neural Implicit Surface Evolution, ICCV 2023, section 4.2. They begin with a
-        trained network and take thousands of steps of Adam with points on the whole; ours follow
-        the surface.
+        Novello et al., Neural Implicit Surface Evolution, ICCV 2023, section 4.2. They start from
+        a trained network and take thousands of steps of Adam with points everywhere; our points
+        follow the surface.
     """
-    body = body_of("mean_curvature", start)
+    solid = inside("mean_curvature", start)
     if duration is None:
-        radius = (3 * body.volume / (4 * torch.pi)) ** (1 / 3)
+        radius = (3 * solid.volume / (4 * torch.pi)) ** (1 / 3)
         duration = 0.75 * radius**2 / 4 * frame.scale**2
     check_positive("mean_curvature", duration=duration)
     residual = level_set.mean_curvature_residual(duration / frame.scale**2)
@@ -93,7 +92,7 @@ def mean_curvature(
         plan,
         seed=seed,
         bounds={"time": time, "callbacks": callbacks, "should_stop": should_stop},
-        measure=lambda: {"start_iou": region(field, -1.0).overlap(body)},
+        measure=lambda: {"start_iou": region(field, -1.0).overlap(solid)},
         settings={"duration": duration},
     )
 
@@ -109,29 +108,25 @@ def transport(
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] | None = None,
 ) -> Solution:
-    r"""A surface that is carried along by a velocity: $f_t + v \cdot \nabla f = 0$.
+    r"""Carry a surface along with a velocity: $f_t + v \cdot \nabla f = 0$.
 
-    Use when points are known to move so. Fails when the velocity stretches the shape into sheets
-    thinner than the network can hold.
+    The arguments that are not listed are those of `mean_curvature`.
+
+    Use when the motion of points is known. Fails when the velocity stretches the shape into sheets
+    thinner than the network can represent.
 
     Args:
-        start: As in `mean_curvature`.
-        velocity: "rotation", a quarter turn around y; "vortex", a swirl around z that turns back at
-            half of the time; or a velocity of your own.
-        frame: As in `mean_curvature`.
-        plan: As in `mean_curvature`.
-        time: As in `mean_curvature`.
-        seed: As in `mean_curvature`.
-        callbacks: As in `mean_curvature`.
-        should_stop: As in `mean_curvature`.
+        start: Implicit function of the shape, as in `mean_curvature`.
+        velocity: "rotation", a quarter turn around y; "vortex", a vortex around z that reverses at
+            half of the time; or an `AbstractVelocity`.
 
     Returns:
-        The field, over times from 0 to 1. Figures besides those of `mean_curvature`: `ious`, of the
-        field and of the shape followed back to the beginning point by point, at nine times;
-        `volume_drift`, the largest relative change of the volume.
+        The field, over times from 0 to 1. Figures besides those of `mean_curvature`: `ious`, the
+        overlap with the shape under the exact flow map at nine times; `volume_drift`, the largest
+        relative change of the volume.
 
     Raises:
-        ValueError: If there is no such velocity.
+        ValueError: If the name of the velocity is unknown.
         SignalError: If the shape is nowhere negative, or the fit diverges.
 
     Example:
@@ -151,7 +146,7 @@ def transport(
     if isinstance(velocity, str):
         velocity = Rotation(axes=(2, 0)) if velocity == "rotation" else Vortex()
     carried = velocity
-    body_of("transport", start)
+    inside("transport", start)
     field = plan.field(3, seed)
 
     def measure() -> dict[str, Any]:
@@ -184,29 +179,24 @@ def morph(
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] | None = None,
 ) -> Solution:
-    r"""A surface that becomes another one: each point moves along its normal by $g - f$.
+    r"""Turn one surface into another: each point moves along its normal by $g - f$.
 
-    The level set moves outward where the second shape's distance g is below f, inward where it is
-    above, so it comes to rest at g = 0. The published $f_T = |\nabla f| (g - f)$ takes for ever;
-    with $s = 1 - e^{-T}$ it is $(1 - s) f_s = |\nabla f| (g - f)$, done at s = 1.
+    The level set moves outward where the second shape's distance g is below f, and inward where it
+    is above, so it comes to rest at g = 0. The published $f_T = |\nabla f| (g - f)$ never ends;
+    with $s = 1 - e^{-T}$ it is $(1 - s) f_s = |\nabla f| (g - f)$, which ends at s = 1. The
+    arguments that are not listed are those of `mean_curvature`.
 
-    Use when two shapes lie over each other in part. Fails when they are apart: the first then
-    vanishes and the second grows elsewhere.
+    Use when two shapes overlap. Fails when they are apart: the first then vanishes and the second
+    grows elsewhere.
 
     Args:
-        first: The shape at the beginning, as in `mean_curvature`.
-        second: The shape at the end, in the same coordinates.
-        frame: As in `mean_curvature`.
-        plan: As in `mean_curvature`.
-        time: As in `mean_curvature`.
-        seed: As in `mean_curvature`.
-        callbacks: As in `mean_curvature`.
-        should_stop: As in `mean_curvature`.
+        first: Implicit function of the first shape, as in `mean_curvature`.
+        second: Implicit function of the second shape, in the same coordinates.
 
     Returns:
         The field, over times from 0 to 1. Figures besides those of `mean_curvature`: `start_iou`
-        and `end_iou`, against the two shapes; `blend_volumes`, of $(1 - s) f_0 + s g$, the plain
-        blend of the distances.
+        and `end_iou`, the overlaps with the two shapes; `blend_volumes`, the volumes of
+        $(1 - s) f_0 + s g$, the linear blend of the distances.
 
     Raises:
         SignalError: If a shape is nowhere negative, or the fit diverges.
@@ -221,7 +211,7 @@ def morph(
         Novello et al. 2023, section 4.3; the end at a finite time, and the constraint there, are
         ours.
     """
-    ends = body_of("morph", first), body_of("morph", second)
+    ends = inside("morph", first), inside("morph", second)
     field = plan.field(3, seed)
 
     def measure() -> dict[str, Any]:
@@ -245,10 +235,10 @@ def morph(
 
 
 def _carried(start: Function, velocity: AbstractVelocity, s: float) -> Function:
-    """Where a shape is at a time, by following every place back to the beginning."""
+    """The exact shape at a time, by following every point back to the start."""
     return lambda x: start(velocity.origin(x, s))
 
 
 def _blended(first: Function, second: Function, s: float) -> Function:
-    """Between two distances."""
+    """The linear blend of two distances."""
     return lambda x: (1 - s) * first(x) + s * second(x)

@@ -1,4 +1,4 @@
-"""Waves of one frequency from a point, in an open medium: the Helmholtz equation."""
+"""The Helmholtz equation: waves of one frequency from a point source in an open medium."""
 
 import math
 import time as clock
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .._blocks import in_blocks
 from .._checks import check_positive
 from ..domains import Ball, Box
 from ..errors import ArgumentError, KernelNotice
@@ -18,24 +19,26 @@ from ..fields.field import Field
 from ..fit import Constraint
 from ..fit.last_layer import solve_last_layer
 from ..fit.progress import Callback, Progress
+from ..maps import HelmholtzEquation
+from ..maps.helmholtz import as_complex
 from . import _waves
 from ._solution import Panel, Solution
 
 FAST = 0.25
-"""Squared slowness in the inclusion of the square and the circular medium: twice the speed."""
+"""Squared slowness in an inclusion: twice the speed."""
 SQUARE, CIRCLE = 0.3, 0.1
-"""Half-side and radius of the inclusions, which lie in the middle."""
+"""Half-side and radius of the inclusions, which are centred."""
 _EDGE, _SIZE = 0.45, 181
 
 
 @dataclass(frozen=True)
 class Medium:
-    """A medium by name.
+    """A medium with inclusions of twice the speed.
 
     Args:
-        balls: Discs with twice the speed, centre and radius.
-        boxes: Rectangles with twice the speed, centre and half-sides.
-        source: Where the paper puts the source.
+        balls: Discs `(x, y, radius)`.
+        boxes: Rectangles `(x, y, half-width, half-height)`.
+        source: Default position of the source, as in the paper.
     """
 
     balls: Sequence[tuple[float, float, float]] = ()
@@ -43,7 +46,7 @@ class Medium:
     source: tuple[float, float] = (-0.35, 0.0)
 
     def squared_slowness(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
-        """M."""
+        """The squared slowness m at points."""
         inside = torch.zeros_like(x[:, 0], dtype=torch.bool)
         for a, b, radius in self.balls:
             inside |= (x - x.new_tensor([a, b])).norm(dim=1) < radius
@@ -53,7 +56,7 @@ class Medium:
         return torch.where(inside, FAST, 1.0).to(x)
 
     def dense(self) -> list[Ball | Box]:
-        """Where the wave is not smooth: the inclusions and a margin."""
+        """Regions that need more points: the inclusions with a margin, where waves have kinks."""
         margin = 0.05
         return [
             *(Ball((a, b), radius + margin) for a, b, radius in self.balls),
@@ -82,35 +85,37 @@ def helmholtz(
     seed: int = 0,
     callbacks: Sequence[Callback] = (),
 ) -> Solution:
-    r"""The wave that a small Gaussian source sends out, absorbed at the sides.
+    r"""Solve for the wave of a small Gaussian source, absorbed at the sides.
 
-    The equation is that of `_waves`: $\Delta u + k^2 m u = f$ in |x|, |y| < 1/2, an absorbing layer
-    around it. f is a Gaussian of variance 1e-4 along each axis and total weight 1 + i.
+    The equation is `maps.HelmholtzEquation`: $\Delta u + k^2 m u = f$ in |x|, |y| < 1/2, with an
+    absorbing layer around it. The source f is a Gaussian of variance 1e-4 along each axis and total
+    weight 1 + i.
 
-    The field has one wide hidden layer of random waves, and its last layer is solved for by least
-    squares: the equation is linear in it. Nothing is trained.
+    The field has one wide hidden layer of random waves. Its last layer is found by linear least
+    squares, because the equation is linear in it; nothing is trained.
 
     Args:
-        wavenumber: k at squared slowness 1; a wave is 2 pi / k long, the domain is [-1, 1]^2.
-        velocity: "uniform" (speed 1); "square" or "circle": speed 2 in |x|, |y| < 0.3 or in
-            |x| < 0.1.
-        source: Its place; None for the paper's, the middle of the uniform medium, (-0.35, 0) in
-            the others.
-        pml: $a_0$, the strength of the absorbing layer. A wave that crosses it, is reflected by
-            the wall and comes back, is weaker by the factor exp(-k pml / 3). Between 12 / k and
-            10 it costs no more than about 5 % of error.
-        width: Hidden units; None for 37 a square wavelength of the domain, half as many
-            again with an inclusion, between 1,000 and 6,000.
-        num_points: Points where the equation is asked for; None for 4 a unit.
-        seed: Of hidden units and points.
-        callbacks: Told once, at the end.
+        wavenumber: Wave number k at squared slowness 1: the wavelength is 2 pi / k, in the domain
+            [-1, 1]^2.
+        velocity: Name of the medium: "uniform" (speed 1), "square" or "circle" (speed 2 in
+            |x|, |y| < 0.3 or in |x| < 0.1).
+        source: Position of the source; None for the paper's: the centre of the uniform medium,
+            (-0.35, 0) in the others.
+        pml: Strength $a_0$ of the absorbing layer. A wave that crosses it, is reflected by the
+            wall and comes back is weaker by the factor exp(-k pml / 3). Between 12 / k and 10 the
+            error is at most about 5 %.
+        width: Number of hidden units; None for 37 per square wavelength of the domain, half as
+            many again with an inclusion, between 1,000 and 6,000.
+        num_points: Number of points at which the equation holds; None for 4 per hidden unit.
+        seed: Seed of hidden units and points.
+        callbacks: Functions called once, at the end.
 
     Raises:
-        ValueError: If an argument is out of range, or the source not inside |x|, |y| < 0.45.
+        ValueError: If an argument is out of range, or the source is not inside |x|, |y| < 0.45.
 
     Warns:
-        SamplingNotice: If units or points are too few for waves so short, or the layer is too
-            weak or too strong for waves so long, with the number that would do.
+        SamplingNotice: If there are too few units or points for the wavelength, or the layer is
+            too weak or too strong for it. The message says which number would do.
 
     Example:
         >>> found = helmholtz(wavenumber=8.0, width=400)
@@ -119,8 +124,8 @@ def helmholtz(
 
     Reference:
         Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
-        NeurIPS 2020, section 4.3 and supplement 6. They train a SIREN for 50,000 epochs; walls
-        are ours, their layer ends without any.
+        NeurIPS 2020, section 4.3 and supplement 6. They train a SIREN for 50,000 epochs, and
+        their layer ends without walls.
     """
     started = clock.perf_counter()
     check_positive("helmholtz", wavenumber=wavenumber, pml=pml)
@@ -145,7 +150,7 @@ def helmholtz(
         balls=medium.balls,
         boxes=medium.boxes,
     )
-    equation = _waves.Equation(wavenumber, pml, medium.squared_slowness)
+    equation = HelmholtzEquation(wavenumber, pml, medium.squared_slowness)
     problem = _waves.constraints(equation, at, num_points, medium.dense())
     loss = solve_last_layer(field, problem, seed=seed)
     seconds = clock.perf_counter() - started
@@ -185,10 +190,10 @@ def helmholtz(
 
 
 def relative_residual(field: Field, problem: list[Constraint], *, seed: int) -> float:
-    """What is left of the equation and the walls, at points of another seed, relative to f."""
+    """Residual of the equation and the walls at points of another seed, relative to f."""
     exact, total = _waves.exact(field), 0.0
     with torch.no_grad(), warnings.catch_warnings():
-        # Second derivatives want float64, which the compiled kernels do not have.
+        # Second derivatives need float64, which the compiled kernels do not support.
         warnings.simplefilter("ignore", KernelNotice)
         for stream, constraint in enumerate(problem):
             x, target = constraint.signal.batch(None, seed=seed, step=0, stream=stream)
@@ -200,14 +205,14 @@ def relative_residual(field: Field, problem: list[Constraint], *, seed: int) -> 
 
 
 def sample(field: Field) -> tuple[Float[Tensor, "n 2"], Tensor]:
-    """The wave on a regular grid over |x|, |y| < 0.45, and the grid's points."""
+    """The points of a regular grid over |x|, |y| < 0.45, and the wave there."""
     axis = torch.linspace(-_EDGE, _EDGE, _SIZE, dtype=torch.float64)
     x = torch.cartesian_prod(axis, axis)
-    with torch.no_grad(), warnings.catch_warnings():
-        # A hidden layer as wide as this one is beyond the compiled kernels, and meant to be.
+    with warnings.catch_warnings():
+        # The compiled kernels do not support so wide a hidden layer.
         warnings.simplefilter("ignore", KernelNotice)
-        values = torch.cat([field(part.float()) for part in x.split(4096)])
-    return x, _waves.paired(values.double())[:, 0]
+        values = in_blocks(field, x, size=4096)
+    return x, as_complex(values.double())[:, 0]
 
 
 def _panel(title: str, values: Tensor, **options: Any) -> Panel:

@@ -1,6 +1,10 @@
-r"""Full-waveform inversion: a medium, from waves that were sent through it and recorded around it.
+r"""Full-waveform inversion: a medium from waves that were recorded around it.
 
-Notation: that of `_media`; d is what was recorded.
+Notation: that of `_media`; d the recorded values.
+
+The loop is Gauss-Newton with variable projection, and not `fit`: for each trial medium the waves
+follow exactly from one factorisation, so the unknowns are the 300 weights of the medium alone, and
+the residual is the recording, not a mean over points that a signal draws.
 """
 
 import time as clock
@@ -19,8 +23,10 @@ from ..errors import ArgumentError, KernelNotice
 from ..fields.field import Field
 from ..fit.last_layer import set_last_layer
 from ..fit.progress import Callback, Progress
+from ..maps import HelmholtzEquation
+from ..maps.helmholtz import LAYER
 from ..networks import Siren
-from ..signals.recording import Recording
+from ..signals import Recording
 from . import _waves
 from ._media import MODEL_UNITS, ContrastModel, WaveSolver
 from ._solution import Panel, Solution
@@ -45,40 +51,40 @@ def inversion(
 ) -> Solution:
     r"""Find the squared slowness inside a ring of receivers, starting from a uniform medium.
 
-    The field has two channels for each source's wave and a last one for the squared slowness.
-    For any medium, the last layer's weights of all waves follow exactly, by one factorisation;
-    only the medium is searched for. A Gauss-Newton step takes the derivative of what receivers
-    record with respect to the contrast, $-k^2 P A^+ (u_s\, \cdot)$, and minimises
+    The field has two channels per source for its wave, and a last channel for the squared slowness.
+    For any medium, the last layer's weights of all waves follow exactly from one factorisation;
+    only the medium is searched for. A Gauss-Newton step takes the derivative of the recorded values
+    with respect to the contrast, $-k^2 P A^+ (u_s\, \cdot)$, and minimises
 
     $$\frac{|P z(c) - d|^2}{|d|^2} + \mu \int |\nabla c|^2.$$
 
-    If that does not lower it, it tries with a larger $\mu$ for the step alone.
+    A step that does not lower this is tried again with a larger $\mu$ for that step alone.
 
     Args:
-        recording: What was recorded.
-        wavenumber: k where the squared slowness is 1.
-        pml: $a_0$, see `helmholtz`.
-        region: The medium is unknown in |x|, |y| < region, and 1 outside.
-        roughness: $\mu$: how much a smooth medium is preferred to a better fit. Noise of a part p
-            in the recording wants about p squared.
-        steps: Gauss-Newton steps.
-        time: Stop after so many seconds.
-        width: Hidden units of the waves; None as in `helmholtz`.
-        num_points: Where the equation is asked for; None for 4 a unit.
+        recording: Recorded values, with the positions of sources and receivers.
+        wavenumber: Wave number k where the squared slowness is 1.
+        pml: Strength $a_0$ of the absorbing layer, see `helmholtz`.
+        region: Half-side of the square in which the medium is unknown; it is 1 outside.
+        roughness: Weight $\mu$ of the smoothness of the medium. For a recording with relative
+            noise p, about p squared is best.
+        steps: Largest number of Gauss-Newton steps.
+        time: Limit in seconds.
+        width: Number of hidden units of the waves; None as in `helmholtz`.
+        num_points: Number of points at which the equation holds; None for 4 per hidden unit.
         reference: The true squared slowness, to measure the error of the medium.
-        seed: Of hidden units and points.
-        callbacks: Told after each step.
+        seed: Seed of hidden units and points.
+        callbacks: Functions called after each step.
 
     Returns:
-        Figures: the relative misfit of what is recorded at the start and at the end; the centre
-        of the contrast; with a reference the error of the medium relative to its contrast, which is
-        1 at the start. None where there is no contrast to divide by.
+        Figures: the relative misfit of the recorded values at the start and at the end; the centre
+        of the contrast; with a reference, the error of the medium relative to its contrast, which
+        is 1 at the start. A figure is None where there is no contrast to divide by.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Warns:
-        SamplingNotice: As `helmholtz`.
+        SamplingNotice: If a setting is poor, as in `helmholtz`.
 
     Reference:
         Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
@@ -90,8 +96,8 @@ def inversion(
     started = clock.perf_counter()
     check_positive("inversion", wavenumber=wavenumber, pml=pml, roughness=roughness, region=region)
     check_count("inversion", steps=steps)
-    if region >= _waves.INNER:
-        raise ArgumentError(f"inversion: expected a region below {_waves.INNER}, got {region}.")
+    if region >= LAYER:
+        raise ArgumentError(f"inversion: expected a region below {LAYER}, got {region}.")
     width = _waves.needed_width(wavenumber) if width is None else width
     num_points = 4 * width if num_points is None else num_points
     _waves.check_settings("inversion", wavenumber, pml, width, num_points)
@@ -99,7 +105,7 @@ def inversion(
     sources = recording.sources.tolist()
     generator = torch.Generator().manual_seed(seed)
     waves = _waves.wave_field(width, 2, wavenumber, generator, sources=sources)
-    solver = WaveSolver(waves, recording, _waves.Equation(wavenumber, pml), num_points, seed)
+    solver = WaveSolver(waves, recording, HelmholtzEquation(wavenumber, pml), num_points, seed)
     model = ContrastModel(2 * wavenumber, region, generator)
     observed = torch.from_numpy(recording.values).to(torch.complex128)
     size = observed.norm()
@@ -190,7 +196,7 @@ def inversion(
 def assemble(
     waves: Field, coefficients: Complex[Tensor, "w s"], model: ContrastModel, weights: Tensor
 ) -> Field:
-    """One field: two channels for each source's wave, then the squared slowness."""
+    """One field: two channels per source for its wave, then the squared slowness."""
     old = waves.network
     assert isinstance(old, Siren)
     assert isinstance(waves.encoding, Enrichment)
@@ -213,9 +219,9 @@ def assemble(
 
 
 def centre(x: Float[Tensor, "n 2"], contrast: Float[Tensor, " n"]) -> list[float] | None:
-    """The centre of mass of the contrast where it is at least half of its extreme value.
+    """Centre of mass of the contrast where it is at least half of its extreme value.
 
-    None if there is no contrast.
+    It is None if there is no contrast.
     """
     extreme = contrast[contrast.abs().argmax()]
     if not extreme:

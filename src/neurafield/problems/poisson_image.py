@@ -1,4 +1,4 @@
-"""A picture from its gradients, or from its Laplacian."""
+"""Reconstruction of a picture from its gradients or from its Laplacian."""
 
 import math
 import time as clock
@@ -24,7 +24,7 @@ NETWORKS = ("siren", "fourier", "positional")
 ARCHS = ("spline", *NETWORKS)
 
 _ORDERS = {"gradient": 1, "laplacian": 2}
-# The least even degree of which the derivative is continuous.
+# The smallest even degree whose derivative is continuous.
 _DEGREES = {"gradient": 2, "laplacian": 4}
 _TOLERANCES = {"gradient": 1e-4, "laplacian": 1e-5}
 _LEARNING_RATE = 5e-4
@@ -44,38 +44,38 @@ def poisson_image(
 ) -> Solution:
     r"""Find a field whose gradient or Laplacian at the pixels is that of a picture.
 
-    $\min_\Phi \sum_i \|\nabla\Phi(x_i) - g_i\|^2$ or $\sum_i (\Delta\Phi(x_i) - l_i)^2$. What they
-    leave open is fixed by least squares on the picture: a constant for each channel, and one scale
-    for all, which is 1 if all went well.
+    $\min_\Phi \sum_i \|\nabla\Phi(x_i) - g_i\|^2$ or $\sum_i (\Delta\Phi(x_i) - l_i)^2$. The
+    derivatives leave a constant per channel open. It is fixed by least squares on the picture,
+    together with one scale for all channels, which is 1 for an exact solution.
 
-    The default field is a `SplineGrid` with a spline on each pixel, solved for by
-    `least_squares` on `multilevel` coefficients: small errors of a gradient add up over long
-    distances, and these steps move all distances at once. Its borders are mirrored. That is what
-    both kinds of derivatives below assume of the pixels beyond the border, and it leaves no
-    function with Laplacian zero but constants. Without it such functions would be missing from a
-    picture that is known by its Laplacian alone; networks know nothing of it.
+    The default field is a `SplineGrid` with a B-spline at each pixel. Its coefficients are found by
+    `least_squares` in a `multilevel` basis, because small errors of a gradient add up over long
+    distances, and these steps correct all distances at once. Its borders are mirrored, as both
+    kinds of derivatives below assume. The only functions with Laplacian zero are then constants;
+    with free borders, a picture's harmonic part could not be found from its Laplacian. Networks
+    have free borders.
 
     Args:
         picture: Grey or RGB.
         source: "gradient" or "laplacian".
-        derivatives: What those of a picture are: "spline" for the exact ones of the spline through
-            its pixels (quadratic for the gradient, quartic for the Laplacian, so that each is
-            continuous); "filter" for those of the SIREN paper, Sobel's filter and the difference of
-            a pixel and its four neighbours. Filters blur: no field can have the picture's own
-            values and their derivatives.
+        derivatives: Definition of a picture's derivatives: "spline" for the exact ones of the
+            spline through its pixels (quadratic for the gradient, quartic for the Laplacian, so
+            that each is continuous); "filter" for those of the SIREN paper, Sobel's filter and the
+            five-point stencil. Filters blur: no field can have both the picture's values and the
+            filtered derivatives.
         arch: "spline", or a network that is trained step by step: "siren", "fourier" or
-            "positional". The latter two have ReLU layers, whose slopes have jumps that no Laplacian
-            at a pixel sees.
-        steps: Stop after so many; None for as many as it takes (splines) or the architecture's own.
-        time: Stop after so many seconds.
-        seed: Of the network's parameters and batches.
-        callbacks: Called with a `Progress` after each step.
-        should_stop: Requested after each step.
+            "positional". The latter two have ReLU layers, whose slopes jump where the Laplacian at
+            a pixel does not show it.
+        steps: Largest number of steps; None for convergence (splines) or the architecture's own.
+        time: Limit in seconds.
+        seed: Seed of the network's parameters and batches.
+        callbacks: Functions called with a `Progress` after each step.
+        should_stop: Function called after each step; the fit ends when it returns True.
 
     Returns:
-        The field, with values as the picture's. Figures: `psnr` and `ssim` of the picture as a
-        file of its kind would hold it, `gradient_psnr` or `laplacian_psnr` relative to the range of
-        what was given, taken before the scale is fixed.
+        The field, with values as the picture's. Figures: `psnr` and `ssim` of the picture as
+        written to a file of its kind; `gradient_psnr` or `laplacian_psnr`, relative to the range of
+        the given derivatives and before the scale is fixed.
 
     Raises:
         ValueError: If an argument is none of those above.
@@ -89,9 +89,9 @@ def poisson_image(
 
     Reference:
         Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
-        NeurIPS 2020, section 4.1 and supplement 3. Theirs is a SIREN and 10,000 steps of Adam on
-        all pixels; their pixels lie on the ends of the domain, ours at centres of cells. Their code
-        does not say how it measures derivatives; we divide by the range of the target.
+        NeurIPS 2020, section 4.1 and supplement 3. They take a SIREN and 10,000 steps of Adam on
+        all pixels; their pixels reach the ends of the domain, ours lie at centres of cells. Their
+        code does not define the error of derivatives; we divide by the range of the target.
     """
     for name, value, known in (
         ("source", source, SOURCES),
@@ -181,7 +181,7 @@ def _train(
     seed: int,
     bounds: dict[str, Any],
 ) -> tuple[Field, Result]:
-    plan = architectures.plan(picture.layout, arch, seed=seed)
+    plan = architectures.plan(picture.layout.extent, arch, seed=seed)
     if steps is None and bounds["time"] is None:
         steps = plan.steps
     result = fit(
@@ -213,7 +213,7 @@ def _panels(
     error = (solution.double() - _pictures.pixel_values(picture)).abs().mean(-1)
 
     def derivative(values: Tensor) -> Any:
-        # Of a gradient its length; of several channels the mean.
+        # The length of a gradient, and the mean over channels.
         plain = values.norm(dim=-1) if source == "gradient" else values
         return plain.mean(-1).reshape(shape).numpy()
 

@@ -25,19 +25,20 @@ from ..fit.progress import Callback, Progress
 from ..maps import Residual
 from ..networks import Siren
 from ..signals import Boundary, Interior, Slice
+from ..signals.sampling import sobol
 from ._solution import Panel, Solution
 
 _SIZE = 161
 _MARGIN = 4.0
-"""Spreads of the pulse between its front and the sides of the square."""
+"""Distance between the front and the sides of the square, in spreads of the pulse."""
 _BANDWIDTH = 3.5
-"""Wave numbers of the hidden units reach so many spreads of the pulse's spectrum, 1 / s."""
+"""Largest wave number of the hidden units, in spreads 1 / s of the pulse's spectrum."""
 _UNITS_PER_SQUARE = 20
-"""Hidden units for each square of side s in a quarter of the domain; 12 end at 10 % error."""
+"""Hidden units per square of side s in a quarter of the domain; with 12 the error is 10 %."""
 _MAX_WIDTH = 8000
 _POINTS_PER_UNIT = 2
 _BRIEFEST = 1e-3
-"""Spreads of the pulse that the front goes at least; less leaves the sides without area."""
+"""Shortest distance of the front, in spreads of the pulse; less leaves the sides without area."""
 PUBLISHED_SIGMA = math.sqrt(5e-4)
 
 
@@ -49,27 +50,27 @@ def wave(
     seed: int = 0,
     callbacks: Sequence[Callback] = (),
 ) -> Solution:
-    r"""The wave that a Gaussian pulse of height 1, at rest at t = 0, becomes.
+    r"""Solve the wave equation from a Gaussian pulse of height 1, at rest at t = 0.
 
-    The field is a SIREN of one hidden layer, each unit a plane wave: its frequency is the length
-    of its wave vector. The last layer is solved for by least squares, since the equation is
-    linear in it; nothing is trained, and no time window has to grow. `recipes.siren_wave` has
-    the published way.
+    The field is a SIREN of one hidden layer. Each unit is a plane wave whose frequency is the
+    length of its wave vector. The last layer is found by linear least squares, because the equation
+    is linear in it; nothing is trained, and no time window has to grow. `recipes.siren_wave` trains
+    as published.
 
     Args:
-        sigma: s, in units of length: the domain is |x|, |y| <= duration + 4 s. The default is the
-            published pulse's.
-        duration: The last time; the speed is 1.
-        width: Hidden units; None for 20 (R / s)^2, between 300 and 8,000.
-        seed: Of hidden units and points.
-        callbacks: Told once, at the end.
+        sigma: Spread s of the pulse, in units of length; the domain is |x|, |y| <= duration + 4 s.
+            The default is the published one.
+        duration: Last time; the speed is 1.
+        width: Number of hidden units; None for 20 (R / s)^2, between 300 and 8,000.
+        seed: Seed of hidden units and points.
+        callbacks: Functions called once, at the end.
 
     Raises:
-        ValueError: If an argument is not positive, or the duration below sigma / 1000.
+        ValueError: If an argument is not positive, or the duration is below sigma / 1000.
 
     Warns:
-        SamplingNotice: If the units are too few for so small a pulse, with the number that would
-            do.
+        SamplingNotice: If there are too few units for the spread of the pulse. The message says
+            which number would do.
 
     Example:
         >>> found = wave(sigma=0.1)
@@ -111,7 +112,7 @@ def wave(
 
     x = final_points(duration, half)
     with torch.no_grad(), warnings.catch_warnings():
-        # So wide a layer runs on the reference, once; nothing that anybody waits for.
+        # The compiled kernels do not support so wide a layer; it is evaluated once.
         warnings.simplefilter("ignore", KernelNotice)
         found = field(x.float()).double()[:, 0]
     truth = exact_wave(x, sigma)
@@ -127,13 +128,13 @@ def wave(
 
 
 def wave_field(width: int, sigma: float, generator: torch.Generator) -> Field:
-    """Plane waves whose vectors fill a disc evenly, half of them backwards in time.
+    """A field of plane waves whose vectors fill a disc evenly, half of them backwards in time.
 
-    The vectors are quasi-random: drawn independently they leave gaps, and five times the error.
+    The vectors are quasi-random. Independent ones leave gaps, and the error is five times as large.
     """
     network = Siren(3, 1, width=width, depth=1, omega_0=1.0, generator=generator)
     seed = int(torch.randint(2**31, (), generator=generator))
-    u = torch.quasirandom.SobolEngine(4, scramble=True, seed=seed).draw(width)
+    u = sobol(width, 4, seed=seed)
     size, angle = _BANDWIDTH / sigma * u[:, 0].sqrt(), 2 * math.pi * u[:, 1]
     signed = torch.where(u[:, 2] < 0.5, size, -size)
     first = cast(nn.Linear, network.layers[0])
@@ -144,9 +145,9 @@ def wave_field(width: int, sigma: float, generator: torch.Generator) -> Field:
 
 
 def constraints(domain: Box, sigma: float, *, num_points: int) -> list[Constraint]:
-    """The equation inside; the pulse, at rest, at the beginning; nothing yet at the sides.
+    """The equation inside, the pulse at rest at the start, and zero at the sides.
 
-    All in units of the pulse: lengths and times count in its spreads.
+    Lengths and times are measured in spreads of the pulse.
     """
 
     def pulse(x: Tensor) -> Tensor:

@@ -1,12 +1,18 @@
-"""Shapes: meshes and clouds of points, the distance to them, and what a field says of one.
+"""Shapes: meshes and point clouds, distances to them, and the meaning of a shape field's value.
 
-The types are `Mesh` and `PointCloud` in the user's units, `Frame`, which takes these to [-1, 1] and
-back, and `Quantity`, what a field's value means. Nothing from `field` or above may be imported.
+The types are `Mesh` and `PointCloud` in the user's units, `ImplicitKind`, the meaning of a field's
+value, and `ShapeLayout`, which a field file keeps. Nothing from `fields` or above may be imported.
 """
 
 from .distance import MeshDistance as MeshDistance
 from .files import SUFFIXES as SUFFIXES
 from .files import read_shape as read_shape
+from .implicit_kind import ImplicitKind as ImplicitKind
+from .implicit_kind import Occupancy as Occupancy
+from .implicit_kind import SignedDistance as SignedDistance
+from .implicit_kind import TruncatedDistance as TruncatedDistance
+from .implicit_kind import UnsignedDistance as UnsignedDistance
+from .implicit_kind import implicit_kind as implicit_kind
 from .layout import ShapeLayout as ShapeLayout
 from .measures import PointQuality as PointQuality
 from .measures import SurfaceQuality as SurfaceQuality
@@ -20,7 +26,6 @@ from .normals import estimate_normals as estimate_normals
 from .normals import repair_normals as repair_normals
 from .point_distance import PointDistance as PointDistance
 from .points import PointCloud as PointCloud
-from .quantity import Quantity as Quantity
 from .sampling import sample_surface as sample_surface
 from .topology import euler_number as euler_number
 from .topology import is_closed as is_closed

@@ -1,4 +1,4 @@
-"""What a file of a shape says, before it is judged."""
+"""The contents of a shape's file before they are checked."""
 
 import warnings
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from jaxtyping import Float, Int
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """Vertices, triangles between them, and directions, as they were read.
+    """Vertices, triangles and normals as they were read.
 
     Args:
-        vertices: Of any values; NaN has not been looked for yet.
-        faces: Numbers of vertices, not yet known to exist; none where the file has points alone.
-        normals: One for each vertex, of any length, where the file has them.
-        num_polygons: How many faces the file itself has, of any number of corners.
+        vertices: Positions, possibly not finite.
+        faces: Indices of vertices, possibly out of range; none if the file has points alone.
+        normals: One normal of any length per vertex, if the file has them.
+        num_polygons: Number of faces in the file, of any number of corners.
     """
 
     vertices: Float[np.ndarray, "v 3"]
@@ -25,11 +25,11 @@ class Contents:
 
 
 def triangles(counts: Int[np.ndarray, " p"], corners: Int[np.ndarray, " c"]) -> np.ndarray:
-    """Cut polygons into fans of triangles about their first corners, which suits convex ones.
+    """Cut polygons into fans of triangles around their first corners, which suits convex polygons.
 
     Args:
-        counts: How many corners each polygon has; below three it gives no triangle.
-        corners: Numbers of vertices, polygon after polygon.
+        counts: Number of corners of each polygon; fewer than three make no triangle.
+        corners: Indices of vertices, polygon after polygon.
     """
     num_triangles = np.maximum(counts - 2, 0)
     first = np.repeat(np.cumsum(counts) - counts, num_triangles)
@@ -40,13 +40,13 @@ def triangles(counts: Int[np.ndarray, " p"], corners: Int[np.ndarray, " c"]) -> 
 
 
 def numbers(text: str) -> Float[np.ndarray, " n"]:
-    """All numbers of a text, with spaces or ends of lines between.
+    """All numbers of a text, separated by spaces or line ends.
 
     Raises:
-        ValueError: If there is anything else.
+        ValueError: If the text contains anything else.
     """
     with warnings.catch_warnings():
-        # NumPy stops at what is no number, and only warns of it.
+        # NumPy stops at anything but a number, with no more than a warning.
         warnings.simplefilter("error", DeprecationWarning)
         try:
             return np.fromstring(text, dtype=np.float64, sep=" ") if text.strip() else np.empty(0)
@@ -55,11 +55,11 @@ def numbers(text: str) -> Float[np.ndarray, " n"]:
 
 
 def whole(values: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """The same as integers.
+    """Convert whole numbers to integers.
 
     Raises:
-        ValueError: If one is not.
+        ValueError: If a number is not whole.
     """
     if not (np.abs(values) < 2**53).all() or (values != np.rint(values)).any():
-        raise ValueError("expected whole numbers of vertices, got others")
+        raise ValueError("expected indices of vertices to be whole numbers, got others")
     return values.astype(np.int64)

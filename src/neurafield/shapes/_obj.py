@@ -1,7 +1,7 @@
 """Wavefront OBJ: vertices, faces of any number of corners, and normals of points.
 
-Read here, since trimesh takes vertex 0, which does not exist, for the first one, counts relative
-numbers from the end of the file, and takes vertices apart where textures have seams.
+This reader is ours, because trimesh accepts index 0, which does not exist, counts relative indices
+from the end of the file, and splits vertices at seams of textures.
 """
 
 import numpy as np
@@ -10,10 +10,10 @@ from ._contents import Contents, triangles
 
 
 def read_obj(data: bytes) -> Contents:
-    """Materials, textures, groups, curves and the normals of faces are passed over.
+    """Read an OBJ file; materials, textures, groups, curves and normals of faces are ignored.
 
     Raises:
-        ValueError: If a line of a vertex or a face cannot be understood.
+        ValueError: If the line of a vertex or a face cannot be parsed.
     """
     vertices: list[list[float]] = []
     normals: list[list[float]] = []
@@ -29,7 +29,7 @@ def read_obj(data: bytes) -> Contents:
             named = [int(word.split(b"/", 1)[0]) for word in words]
             if 0 in named:
                 raise ValueError("a face names vertex 0; the first one is 1")
-            # Below zero: counted back from the latest vertex.
+            # A negative index counts back from the latest vertex.
             corners += [n - 1 if n > 0 else len(vertices) + n for n in named]
             counts.append(len(named))
     if len(vertices) == 0:

@@ -1,7 +1,7 @@
 """OFF: vertices, and faces of any number of corners.
 
-Read here, since trimesh refuses faces of more than four corners and takes what a file leaves out
-for its end.
+This reader is ours, because trimesh refuses faces of more than four corners and accepts truncated
+files.
 """
 
 import re
@@ -10,15 +10,15 @@ import numpy as np
 
 from ._contents import Contents, numbers, triangles, whole
 
-# Marks of normals, colours and textures at vertices; with 4 or n the places are no triples.
+# Prefixes for normals, colours and textures at vertices; with 4 or n, points have other dimensions.
 _NAME = re.compile(r"\s*(ST)?(C)?(N)?OFF\b(?!\s*BINARY)")
 
 
 def read_off(data: bytes) -> Contents:
-    """Normals, colours and textures at vertices, and colours of faces, are passed over.
+    """Read an OFF file; normals, colours and textures are ignored.
 
     Raises:
-        ValueError: If it is no OFF file in text, or declares more than it holds.
+        ValueError: If it is no OFF file in text, or declares more than it contains.
     """
     text = re.sub(r"#[^\n]*", "", data.decode("utf-8-sig"))
     name = _NAME.match(text)

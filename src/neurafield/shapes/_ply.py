@@ -1,7 +1,7 @@
 """PLY: vertices with or without normals, and faces of any number of corners.
 
-Read here, since trimesh refuses binary files whose faces have different numbers of corners, and
-takes what an ASCII file leaves out for the end of it.
+This reader is ours, because trimesh refuses binary files whose faces have different numbers of
+corners, and accepts truncated ASCII files.
 """
 
 import re
@@ -31,7 +31,7 @@ class _Property:
     name: str
     type: np.dtype
     count: np.dtype | None = None
-    """Of the number before a list; None for a single value."""
+    """Type of the length before a list; None for a single value."""
 
 
 @dataclass
@@ -41,15 +41,15 @@ class _Element:
     properties: list[_Property] = field(default_factory=list)
 
 
-# Of single values an array of [length], of lists a pair: how many each, and all of them in a row.
+# An array [length] of single values; for lists a pair: the lengths, and all items in a row.
 _Columns = dict[str, np.ndarray | tuple[np.ndarray, np.ndarray]]
 
 
 def read_ply(data: bytes) -> Contents:
-    """Colours, textures and elements of other names are passed over.
+    """Read a PLY file; colours, textures and elements of other names are ignored.
 
     Raises:
-        ValueError: If it is no PLY file, or declares more than it holds.
+        ValueError: If it is no PLY file, or declares more than it contains.
     """
     end = _HEADER_END.search(data[:_MOST_HEADER])
     if not data.startswith(b"ply") or end is None:
@@ -57,7 +57,7 @@ def read_ply(data: bytes) -> Contents:
     order, elements = _header(data[: end.start()].decode("ascii", "replace"))
     body, at = data[end.end() :], 0
     if order == "=":
-        # From here on as a binary file in which everything is a 64-bit float.
+        # From here on it is treated as a binary file of 64-bit floats.
         body = numbers(body.decode("ascii")).tobytes()
     found: dict[str, _Columns] = {}
     for element in elements:
@@ -118,7 +118,7 @@ def _type(name: str, order: str) -> np.dtype:
 
 
 def _read(body: bytes, at: int, element: _Element) -> tuple[_Columns, int]:
-    """The columns of an element that begins at a byte, and the byte where it ends."""
+    """Columns of the element that starts at a byte, and the byte after it."""
     properties, length = element.properties, element.length
     if not properties or not length:
         return {}, at
@@ -138,13 +138,13 @@ def _read(body: bytes, at: int, element: _Element) -> tuple[_Columns, int]:
 
 
 def _count(name: str) -> str:
-    return f"{name} count"  # A name in the header has no space, so this one is free.
+    return f"{name} count"  # Names in the header have no spaces, so this one is unused.
 
 
 def _first_row(
     body: bytes, at: int, properties: list[_Property]
 ) -> tuple[dict[str, int], np.dtype]:
-    """How long its lists are, and how all rows lie if theirs are as long."""
+    """Lengths of the lists in the first row, and the layout of all rows if theirs are equal."""
     sizes: dict[str, int] = {}
     fields: list[tuple] = []
     for p in properties:
@@ -160,7 +160,7 @@ def _first_row(
 
 
 def _read_rows(body: bytes, at: int, element: _Element) -> tuple[_Columns, int]:
-    """The same where lists differ in length, a row at a time."""
+    """Like `_read`, row by row, for lists of different lengths."""
     counts: dict[str, list[int]] = {p.name: [] for p in element.properties}
     values: dict[str, list[np.ndarray]] = {p.name: [] for p in element.properties}
     for _ in range(element.length):

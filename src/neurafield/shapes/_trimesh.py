@@ -1,4 +1,4 @@
-"""STL and GLB, read by trimesh, which is kept from everything outside the file."""
+"""STL and GLB, read by trimesh without access to anything outside the file."""
 
 import io
 import json
@@ -24,7 +24,7 @@ _GLB_PACKED = ("draco", "meshopt", "quantization")
 
 
 class _Nothing:
-    """A resolver for trimesh that has no file, so that no file may lead to another one."""
+    """A resolver for trimesh that opens nothing, so that no file refers to another one."""
 
     def __getitem__(self, name: str) -> NoReturn:
         raise ValueError(f"it needs the file {name}; save it with everything in one")
@@ -39,16 +39,16 @@ class _Nothing:
 
 
 def read_by_trimesh(path: Path, data: bytes, kind: str) -> Contents:
-    """All meshes of a file, where its scene places them, joined to one.
+    """Read all meshes of a file, transformed by its scene and joined to one.
 
     Args:
-        path: Of the file, for messages and for its size.
-        data: What is in it.
-        kind: stl or glb.
+        path: Path of the file, for messages and its size.
+        data: Contents of the file.
+        kind: Format, "stl" or "glb".
 
     Raises:
         SignalError: If trimesh is not installed, or the scene repeats its meshes too often.
-        Exception: Of any type, if the file is damaged.
+        Exception: If the file is damaged, an exception of any type.
     """
     trimesh = import_extra("trimesh", "mesh", path)
     _CHECKS[kind](path, data)
@@ -66,7 +66,7 @@ def read_by_trimesh(path: Path, data: bytes, kind: str) -> Contents:
     check_claim(path, _BYTES_A_FACE * num_faces)
     vertices, faces, begin = [np.empty((0, 3))], [np.empty((0, 3), dtype=np.int64)], 0
     for mesh, matrix in placed:
-        with np.errstate(all="ignore"):  # What is not finite is told of later.
+        with np.errstate(all="ignore"):  # Values that are not finite are refused later.
             vertices.append(np.asarray(mesh.vertices) @ matrix[:3, :3].T + matrix[:3, 3])
             turned = np.linalg.det(matrix[:3, :3]) < 0
         faces.append(np.asarray(mesh.faces)[:, :: -1 if turned else 1] + begin)
@@ -84,10 +84,10 @@ def _placed(scene: Any) -> Iterator[tuple[Any, np.ndarray]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What trimesh would only warn of fails, and it logs nothing."""
+    """Turn warnings of trimesh into errors, and silence its log."""
     logger = logging.getLogger("trimesh")
     before = logger.level
-    logger.setLevel(logging.CRITICAL)  # Of the loggers below it too.
+    logger.setLevel(logging.CRITICAL)  # The loggers below it follow.
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -119,7 +119,7 @@ def _check_glb(path: Path, data: bytes) -> None:
     for accessor in _accessors(tree):
         one = _GLB_BYTES[accessor["componentType"]] * _GLB_VALUES[accessor["type"]]
         claimed += one * int(accessor["count"])
-        # Without a view, trimesh would take as many zeros.
+        # Without a view, trimesh would read zeros.
         if "bufferView" not in accessor or not 0 <= one * int(accessor["count"]) <= 8 * len(data):
             raise ValueError(f"it declares {accessor['count']:,} numbers that it does not hold")
     check_claim(path, claimed)

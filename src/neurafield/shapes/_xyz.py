@@ -1,4 +1,4 @@
-"""XYZ: a point a line, with or without its normal."""
+"""XYZ: one point per line, with or without its normal."""
 
 import io
 
@@ -8,18 +8,18 @@ from ._contents import Contents
 
 _MOST_COLOURS = 255
 _ROUNDED = 0.05
-"""How far a normal's length can be from 1 in a file."""
+"""Largest deviation of a normal's length from 1 in a file."""
 
 
 def read_xyz(data: bytes) -> Contents:
-    """Columns x, y, z, then anything; normals are looked for in columns 4 to 6, then 7 to 9.
+    """Read columns x, y, z; normals are expected in columns 4 to 6, else 7 to 9.
 
-    Columns are apart by spaces, tabs, commas or semicolons; `#` and `//` begin a comment; a first
-    line of words names the columns. Three columns of whole numbers from 0 to 255, some above 1, are
-    colours, not normals; so are numbers from 0 to 1 that are not of unit length by three.
+    Columns are separated by spaces, tabs, commas or semicolons; `#` and `//` start a comment; a
+    first line of words names the columns. Three columns of whole numbers from 0 to 255, some above
+    1, are colours and not normals. So are triples of numbers from 0 to 1 without unit length.
 
     Raises:
-        ValueError: If a line has another number of columns than the first, or words.
+        ValueError: If a line has another number of columns than the first, or contains words.
     """
     text = data.decode("utf-8-sig").replace(",", " ").replace(";", " ")
     first = next((line for line in text.splitlines() if line.strip()), "")

@@ -1,4 +1,4 @@
-"""The distance to a triangle mesh."""
+"""Signed and unsigned distance to a triangle mesh."""
 
 import math
 
@@ -13,27 +13,27 @@ from .mesh import Mesh
 
 
 class MeshDistance:
-    r"""How far points are from a triangle mesh, and on which side.
+    r"""Signed distance to a triangle mesh.
 
     $d(x) = s(x) \min_t |x - t|$ over the triangles $t$, with $s = -1$ where the winding number
-    $w(x) > 1/2$, else 1. So it is right for meshes that intersect themselves, and sensible for
-    open ones: a hole is closed by the surface on which half of what is seen, by solid angle, is
-    the mesh from within. An open sheet has hardly an inside; take `unsigned` there.
+    $w(x) > 1/2$, else 1. The sign is right for meshes that intersect themselves, and plausible for
+    open ones: a hole is closed by the surface from which the mesh fills half of the solid angle. An
+    open sheet has hardly an inside; use `unsigned` for it.
 
-    Where the mesh is inside out, so that its volume is negative wherever in its box one measures
-    it from, the sides are exchanged, and `winding` is turned back too; then the inside is negative
-    as well. A part that is inside out beside others which are not counts as empty, or as a cavity.
+    If the mesh is inside out, so that its volume is negative from every point of its box, the sides
+    are exchanged, and `winding` changes its sign. The inside is then negative as well. If only some
+    parts are inside out, these count as empty or as cavities.
 
-    Use when a mesh is to be sampled at many points. Fails when parts of a mesh are turned
-    differently: make them agree first.
+    Use when a mesh is sampled at many points. Fails when parts of a mesh are oriented differently:
+    make them consistent first.
 
     Args:
-        vertices: Places; any finite ones, since they are centred and scaled in 64 bits.
-        faces: Three numbers of vertices each; seen from outside they go round counterclockwise.
-            Triangles without area count by their sides; twice the same one counts twice in the
-            winding number.
-        accuracy: How many radii away, 1 or more, a group of triangles counts by its moments in
-            the winding number.
+        vertices: Positions, of any finite size: they are centred and scaled in 64 bits.
+        faces: Indices of three vertices each, counterclockwise as seen from outside. Triangles
+            without area count by their edges; a repeated triangle counts twice in the winding
+            number.
+        accuracy: Distance, in radii of a group of triangles, from which the group enters the
+            winding number by its moments; at least 1.
 
     Raises:
         ValueError: If there is no triangle, the accuracy is below 1, or `Mesh` refuses the rest.
@@ -69,45 +69,46 @@ class MeshDistance:
 
     @property
     def is_turned(self) -> bool:
-        """Whether the mesh is inside out, so that its sides are exchanged."""
+        """True if the mesh is inside out, so that its sides are exchanged."""
         return self._turn < 0
 
     @classmethod
     def of(cls, mesh: Mesh, frame: Frame | None = None, *, accuracy: float = 2.0) -> "MeshDistance":
-        """In the user's units, or in those of a frame."""
+        """The distance in the user's units, or in those of a frame."""
         vertices = mesh.vertices if frame is None else frame.to_unit(mesh.vertices)
         return cls(vertices, mesh.faces, accuracy=accuracy)
 
     def signed(self, x: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
-        """Negative inside. NaN where a coordinate is not finite. No gradient flows.
+        """Signed distance, negative inside; NaN where a coordinate is not finite. No gradients.
 
         Args:
-            x: Points, in the vertices' units; float32 or float64, and so is what comes back.
+            x: Points in the vertices' units, float32 or float64. The distances have the same type.
         """
         distance = self.unsigned(x)
         return torch.where(self.winding(x) > 0.5, -distance, distance)
 
     def unsigned(self, x: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
-        """Zero or more; NaN where a coordinate is not finite."""
+        """Distance without a sign; NaN where a coordinate is not finite."""
         at = self._unit(x)
         points, _ = closest_points(self._triangles, at)
         return self._given((at - points).norm(dim=1) * self._scale, x)
 
     def winding(self, x: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
-        """About 1 inside, 0 outside, between them near the holes of an open mesh."""
+        """Winding number: about 1 inside, 0 outside, and between near the holes of an open mesh."""
         turns = winding_numbers(self._triangles, self._unit(x), accuracy=self.accuracy)
         return self._given(self._turn * turns, x)
 
     def closest(
         self, x: Float[Tensor, "*n 3"]
     ) -> tuple[Float[Tensor, "*n 3"], Int64[Tensor, "*n"]]:
-        """The nearest point of the mesh and the number of its face.
+        """Nearest point of the mesh, and the index of its face.
 
-        Of several that are equally near, one. NaN and -1 where a coordinate is not finite.
+        Of several points at equal distances, one is returned. The results are NaN and -1 where a
+        coordinate is not finite.
         """
         points, numbers = closest_points(self._triangles, self._unit(x))
-        places = self._given(points * self._scale + self._centre, x).reshape(x.shape)
-        return places, numbers.reshape(x.shape[:-1]).to(x.device)
+        nearest = self._given(points * self._scale + self._centre, x).reshape(x.shape)
+        return nearest, numbers.reshape(x.shape[:-1]).to(x.device)
 
     def _unit(self, x: Tensor) -> Tensor:
         check_last_axis(self, x, 3)
@@ -121,9 +122,10 @@ class MeshDistance:
 
 
 def _inside_out(corners: Tensor) -> bool:
-    """Whether the volume is negative from wherever in [-1, 1]^3 it is measured.
+    """True if the enclosed volume is negative from every point in [-1, 1]^3.
 
-    Of a closed mesh it does not depend on that; of an open one, by its missing faces.
+    The volume of a closed mesh does not depend on that point; that of an open mesh does, by its
+    missing faces.
     """
     a, b, c = corners.unbind(1)
     vectors = torch.linalg.cross(b - a, c - a)

@@ -1,4 +1,4 @@
-"""Shapes from files: whatever is wrong with one becomes one sentence with its name."""
+"""Reading shapes from files, with one-sentence errors that name the file."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ from .normals import repair_normals
 from .points import PointCloud
 
 SUFFIXES = (".obj", ".ply", ".stl", ".off", ".glb", ".xyz")
-"""Of the files that are read."""
+"""Suffixes of the files that can be read."""
 
 _OWN: dict[str, Callable[[bytes], Contents]] = {
     ".obj": read_obj,
@@ -29,32 +29,32 @@ _OWN: dict[str, Callable[[bytes], Contents]] = {
     ".xyz": read_xyz,
 }
 _LARGEST = 1e100
-"""Of a coordinate: areas are its square."""
+"""Largest coordinate: areas are its square."""
 
 _LEAST_AREA = 1e-14
-"""Of a triangle, as a fraction of its longest edge's square."""
+"""Smallest area of a triangle, as a fraction of the square of its longest edge."""
 
 _LEAST_POINTS = 4
 
 
 def read_shape(path: str | Path) -> Mesh | PointCloud:
-    """Read a mesh, or points where the file has no faces.
+    """Read a mesh, or points if the file has no faces.
 
-    - Polygons become fans of triangles; meshes of one file are joined where its scene places them.
-    - Vertices that no face uses are dropped, and so are faces without area and those between
-      vertices of an earlier face. The order of all others stays. The triangles of an STL file,
-      which cannot share vertices, are joined where these are equal to the last digit.
-    - Directions of points get unit length; a zero, NaN or infinite one becomes the mean of its
-      neighbours'. Where the file has none, `normals` is None: see `estimate_normals`.
-    - No other file is opened: materials and textures say nothing of a shape.
+    - Polygons become fans of triangles. All meshes in a file are joined, each with its transform.
+    - Unused vertices, faces without area, and faces between the vertices of an earlier face are
+      dropped. The order of all others stays. The triangles of an STL file, which cannot share
+      vertices, are joined where vertices are exactly equal.
+    - Normals of points get unit length; one that is zero, NaN or infinite becomes the mean of its
+      neighbours'. If the file has none, `normals` is None: see `estimate_normals`.
+    - No other file is opened, such as materials or textures.
 
     Args:
-        path: OBJ, PLY (ASCII or binary), STL, OFF or GLB; points also as XYZ.
+        path: OBJ, PLY (ASCII or binary), STL, OFF or GLB file; points also as XYZ.
 
     Raises:
-        SignalError: If the file is missing or damaged, of another kind, holds NaN or infinity,
-            names vertices that do not exist, has no triangle of any area, or has fewer than four
-            points or all at one place.
+        SignalError: If the file is missing, damaged or of another kind, contains NaN or infinity,
+            refers to vertices that do not exist, has no triangle with an area, or has fewer than
+            four points or only equal ones.
     """
     path = Path(path)
     check_readable(path)
@@ -67,7 +67,7 @@ def read_shape(path: str | Path) -> Mesh | PointCloud:
         found = read(data) if read else read_by_trimesh(path, data, suffix[1:])
     except SignalError:
         raise
-    except Exception as error:  # Each reader raises almost anything on damaged files.
+    except Exception as error:  # Readers raise exceptions of any type for a damaged file.
         raise SignalError(
             f"{path}: cannot be read as a shape ({one_line(error)}). Is it complete?"
         ) from error
@@ -89,7 +89,7 @@ def _mesh(path: Path, found: Contents) -> Mesh:
         vertices, faces = _joined(vertices, faces)
     faces = _distinct(faces)
     vertices, faces = _used(vertices, faces)
-    _check_places(path, vertices)
+    _check_points(path, vertices)
     faces = faces[_have_area(vertices[faces])]
     if not len(faces):
         raise SignalError(
@@ -105,14 +105,14 @@ def _cloud(path: Path, found: Contents) -> PointCloud:
         raise SignalError(
             f"{path}: expected a mesh or at least {_LEAST_POINTS} points, got {len(points)} points."
         )
-    _check_places(path, points)
+    _check_points(path, points)
     if (points == points[0]).all():
-        raise SignalError(f"{path}: expected points at several places, got all at one place.")
+        raise SignalError(f"{path}: expected distinct points, got equal ones alone.")
     cloud = PointCloud(torch.from_numpy(points))
     if found.normals is None:
         return cloud
     normals = np.where(np.isfinite(found.normals).all(axis=1, keepdims=True), found.normals, 0)
-    # Files with three columns of zeros know as little as those with none.
+    # Normals that are all zero count as none.
     return (
         repair_normals(replace(cloud, normals=torch.from_numpy(normals)))
         if normals.any()
@@ -120,39 +120,39 @@ def _cloud(path: Path, found: Contents) -> PointCloud:
     )
 
 
-def _check_places(path: Path, places: np.ndarray) -> None:
+def _check_points(path: Path, points: np.ndarray) -> None:
     with np.errstate(invalid="ignore"):
-        good = (np.abs(places) <= _LARGEST).all(axis=1)
+        good = (np.abs(points) <= _LARGEST).all(axis=1)
     if not good.all():
         raise SignalError(
             f"{path}: expected finite coordinates, got {int((~good).sum()):,} vertices with NaN, "
-            f"infinity or more than {_LARGEST:g}, the first {places[~good][0].tolist()}. Remove "
+            f"infinity or more than {_LARGEST:g}, the first {points[~good][0].tolist()}. Remove "
             "them where the file was made."
         )
 
 
 def _have_area(corners: np.ndarray) -> np.ndarray:
-    """Whether triangles are more than lines, to the rounding of 64 bits."""
+    """True for triangles with an area, up to the rounding of 64 bits."""
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 1]
     longest = np.maximum((a**2).sum(1), np.maximum((b**2).sum(1), ((a + b) ** 2).sum(1)))
     return np.linalg.norm(np.cross(a, b), axis=1) > _LEAST_AREA * longest
 
 
 def _distinct(faces: np.ndarray) -> np.ndarray:
-    """Without those between vertices of an earlier one, in any order."""
+    """Faces without those between the vertices of an earlier one, in any order."""
     _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
     return faces[np.sort(first)]
 
 
 def _used(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Without the vertices that no face uses; NaN among these does no harm."""
+    """Vertices that a face uses, and the faces; unused vertices may be NaN."""
     used = np.zeros(len(vertices), dtype=bool)
     used[faces] = True
     return np.ascontiguousarray(vertices[used]), (np.cumsum(used) - 1)[faces]
 
 
 def _joined(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """With one vertex for all that are equal, in the order in which these come first."""
+    """Vertices with equal ones joined, in the order of their first occurrence, and the faces."""
     _, first, place = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)

@@ -1,4 +1,4 @@
-"""What is kept beside a field of a shape, so that its surface can be made again."""
+"""The layout of a shape: what a field file keeps beside the field to extract its surface."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,25 +10,29 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import SignalError
+from ..geometry.extent import Extent
 from ..geometry.frame import Frame
-from .quantity import Quantity
+from .implicit_kind import ImplicitKind, SignedDistance, implicit_kind
+
+RESOLUTION = 128
+"""Samples per axis of a shape's extent: a field of a shape is sized like that of such a volume."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShapeLayout:
-    """A shape without its surface: the meaning of a field's coordinates and of its value.
+    """The meaning of the coordinates and of the value of a shape's field.
 
     Args:
-        frame: From [-1, 1] to the user's units.
-        quantity: What the value means.
-        times: When a moving shape's fourth coordinate, -1 to 1, begins and ends; None for a shape
-            that stands still.
+        frame: Map from [-1, 1]^3 to the user's units.
+        quantity: Kind of implicit representation, the meaning of the value.
+        times: First and last time of a moving shape, at -1 and 1 of the fourth coordinate; None
+            for a shape that does not move.
 
     Raises:
         ValueError: If a time is not finite.
 
     Example:
-        >>> layout = ShapeLayout(frame=Frame(scale=2.0), quantity=Quantity("udf"))
+        >>> layout = ShapeLayout(frame=Frame(scale=2.0), quantity=UnsignedDistance())
         >>> ShapeLayout.from_spec(layout.spec()) == layout
         True
     """
@@ -37,7 +41,7 @@ class ShapeLayout:
     channels: ClassVar[int] = 1
 
     frame: Frame = field(default_factory=Frame)
-    quantity: Quantity = field(default_factory=Quantity)
+    quantity: ImplicitKind = field(default_factory=SignedDistance)
     times: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -46,20 +50,28 @@ class ShapeLayout:
 
     @property
     def in_dim(self) -> int:
-        """Three coordinates, or four with time."""
+        """Number of coordinates: three, or four with time."""
         return 3 if self.times is None else 4
+
+    @property
+    def extent(self) -> Extent:
+        """Extent by which architectures are sized."""
+        return Extent((RESOLUTION,) * self.in_dim, self.channels, self.kind)
 
     def at(
         self, field: Callable[[Tensor], Tensor], time: float
     ) -> Callable[[Float[Tensor, "*n 3"]], Float[Tensor, "*n 1"]]:
-        """A moving shape's field at one time, as a function of places alone.
+        """The field of a moving shape at one time, as a function of points in space.
+
+        Args:
+            field: Field over space and time.
+            time: Time, between the first and the last.
 
         Raises:
-            ValueError: If the shape stands still, or the time is before its first or after its
-                last.
+            ValueError: If the shape does not move, or the time is out of range.
         """
         if self.times is None:
-            raise ValueError(f"at: expected no time for a shape that stands still, got {time:g}.")
+            raise ValueError(f"at: expected no time for a shape that does not move, got {time:g}.")
         begin, end = self.times
         if not min(begin, end) <= time <= max(begin, end):
             raise ValueError(f"at: expected a time from {begin:g} to {end:g}, got {time:g}.")
@@ -67,28 +79,27 @@ class ShapeLayout:
         return lambda x: field(torch.cat([x, torch.full_like(x[..., :1], part)], dim=-1))
 
     def spec(self) -> dict[str, Any]:
-        """As JSON values, for a field file."""
+        """JSON values for a field file."""
         return {
             "kind": self.kind,
             "frame": self.frame.spec(),
-            "quantity": self.quantity.name,
-            "truncation": self.quantity.truncation,
+            **self.quantity.spec(),
             "times": self.times and list(self.times),
         }
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> "ShapeLayout":
-        """Build it again.
+        """Build a layout from the values in a field file.
 
         Raises:
-            SignalError: If the values are not those of a layout: anyone may have written the file.
+            SignalError: If the values describe no layout; a file may come from anywhere.
         """
         try:
             values = dict(spec)
             if values.pop("kind") != cls.kind:
                 raise ValueError(f"expected kind {cls.kind}")
             frame, times = values.pop("frame"), values.pop("times")
-            quantity = Quantity(values.pop("quantity"), values.pop("truncation"))
+            quantity = implicit_kind(values.pop("quantity"), values.pop("truncation"))
             if values:
                 raise ValueError(f"unknown: {', '.join(map(str, values))}")
             begin_end = None

@@ -1,4 +1,4 @@
-"""How near two surfaces are to each other, and how much of their insides they share."""
+"""Distances between surfaces, and the overlap of their insides."""
 
 import math
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from .points import PointCloud
 from .sampling import sample_surface
 
 NUM_POINTS = 100_000
-"""On each surface, and in the box for the volumes."""
+"""Default number of points on each surface, and in the box for volumes."""
 
 FSCORE_DISTANCE = 0.01
-"""Of the F-score, as a fraction of the largest edge of the reference's box."""
+"""Default distance of the F-score, as a fraction of the longest edge of the reference's box."""
 
 _PADDING = 0.05
 _UNSURE = (0.25, 0.75)
@@ -29,16 +29,16 @@ Inside = Callable[[Float[Tensor, "n 3"]], Bool[Tensor, " n"]]
 
 @dataclass(frozen=True)
 class SurfaceQuality:
-    """How near a surface is to a reference; distances are fractions of the reference's size.
+    """Distances of a surface from a reference, as fractions of the reference's size.
 
     Args:
         accuracy: Mean distance from the surface to the reference.
         completeness: Mean distance from the reference to the surface.
-        chamfer: The mean of these two, Chamfer-L1.
+        chamfer: Chamfer-L1, the mean of accuracy and completeness.
         normal_consistency: Mean |cosine| between normals at nearest points, in [0, 1].
-        precision: Part of the surface that is within the F-score's distance of the reference.
-        recall: Part of the reference that is within it of the surface.
-        fscore: Harmonic mean of these two, in [0, 1].
+        precision: Share of the surface that is within the F-score's distance of the reference.
+        recall: Share of the reference that is within the F-score's distance of the surface.
+        fscore: Harmonic mean of precision and recall, in [0, 1].
     """
 
     accuracy: float
@@ -61,19 +61,19 @@ def compare_surfaces(
     r"""Measure a surface against a reference.
 
     $\text{Chamfer-L1}(A, B) = \frac{1}{2 s} \left( \frac{1}{|A|} \int_A \min_{q \in B} \|p - q\|\,
-    dp + \frac{1}{|B|} \int_B \min_{q \in A} \|p - q\|\, dp \right)$ where s is the largest edge of
-    the reference's box. The integrals are means over points drawn evenly on one surface, the
-    minima exact ones over all points of the other one's triangles.
+    dp + \frac{1}{|B|} \int_B \min_{q \in A} \|p - q\|\, dp \right)$ where s is the longest edge of
+    the reference's box. The integrals are means over points drawn uniformly on one surface; the
+    minima are exact, over all points of the other surface's triangles.
 
     Args:
-        surface: What is judged, in the reference's units.
-        reference: The truth.
-        num_points: Drawn on each.
-        fscore_distance: Within which a point counts as found, as a fraction of s.
-        generator: Of the points.
+        surface: Surface to measure, in the reference's units.
+        reference: True surface.
+        num_points: Number of points drawn on each surface.
+        fscore_distance: Largest distance at which a point counts as found, as a fraction of s.
+        generator: Source of the points.
 
     Raises:
-        ValueError: If a mesh has no area, or the reference no extent.
+        ValueError: If a mesh has no area, or all points of the reference coincide.
 
     Example:
         >>> corner = Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]]))
@@ -83,10 +83,10 @@ def compare_surfaces(
 
     Reference:
         Mescheder et al., Occupancy Networks, CVPR 2019, section 4 and supplement: Chamfer-L1,
-        accuracy, completeness and normal consistency. They take a tenth of the box's edge for the
-        unit, so that their Chamfer-L1 is ten times ours, and the nearest of 100,000 sampled
-        points for the nearest one, which adds about half the distance between samples: some
-        0.002 of the box's edge even between equal surfaces.
+        accuracy, completeness and normal consistency. Their unit is a tenth of the box's edge, so
+        their Chamfer-L1 is ten times ours. They take the nearest of 100,000 sampled points instead
+        of the nearest point, which adds about half the distance between samples: about 0.002 of
+        the box's edge even between equal surfaces.
         Tatarchenko et al., What Do Single-view 3D Reconstruction Networks Learn?, CVPR 2019,
         section 5: the F-score, at 1 % of the volume's side.
     """
@@ -110,7 +110,7 @@ def compare_surfaces(
 def _gaps(
     begin: Mesh, end: Mesh, num_points: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
-    """From points of one mesh to the nearest of another: distances, and cosines of normals."""
+    """Distances from points of one mesh to another, and cosines of the normals there."""
     cloud = sample_surface(begin, num_points, generator)
     nearest, normals = _nearest(end, cloud.points)
     assert cloud.normals is not None
@@ -120,7 +120,7 @@ def _gaps(
 def _nearest(
     mesh: Mesh, points: Float[Tensor, "n 3"]
 ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
-    """The nearest points of a mesh, and the normals there."""
+    """Nearest points of a mesh, and the normals there."""
     nearest, numbers = MeshDistance.of(mesh).closest(points)
     vectors = mesh.face_vectors[numbers]
     return nearest, vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-300)
@@ -128,13 +128,13 @@ def _nearest(
 
 @dataclass(frozen=True)
 class PointQuality:
-    """How near a surface is to points of the truth; distances are fractions of the points' size.
+    """Distances of a surface from points on the true surface, as fractions of the points' size.
 
     Args:
         completeness: Mean distance from the points to the surface.
-        normal_consistency: Mean |cosine| between normals at nearest points, in [0, 1]; None where
-            the points have none.
-        recall: Part of the points that is within the F-score's distance of the surface.
+        normal_consistency: Mean |cosine| between normals at nearest points, in [0, 1]; None if
+            the points have no normals.
+        recall: Share of the points that are within the F-score's distance of the surface.
     """
 
     completeness: float
@@ -145,19 +145,19 @@ class PointQuality:
 def compare_to_points(
     surface: Mesh, points: PointCloud, *, fscore_distance: float = FSCORE_DISTANCE
 ) -> PointQuality:
-    """Measure a surface against points, of which nobody knows what is between them.
+    """Measure a surface against points on the true surface.
 
-    So this is the half of `compare_surfaces` that tells whether something is missing; what the
-    surface has too much is not seen.
+    Nothing is known between the points. So this is the half of `compare_surfaces` that shows
+    missing parts; spurious parts of the surface do not count.
 
     Args:
-        surface: What is judged, in the points' units.
-        points: Of the truth.
-        fscore_distance: Within which a point counts as found, as a fraction of the largest edge of
-            the points' box.
+        surface: Surface to measure, in the points' units.
+        points: Points on the true surface.
+        fscore_distance: Largest distance at which a point counts as found, as a fraction of the
+            longest edge of the points' box.
 
     Raises:
-        ValueError: If the mesh has no triangle, or the points no extent.
+        ValueError: If the mesh has no triangle, or all points coincide.
 
     Example:
         >>> corner = Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]]))
@@ -185,17 +185,17 @@ def volumetric_iou(
     num_points: int = NUM_POINTS,
     generator: torch.Generator,
 ) -> float:
-    r"""How much two solids share: $|A \cap B| / |A \cup B|$, over points drawn evenly in a box.
+    r"""Intersection over union of two solids: $|A \cap B| / |A \cup B|$, in a box.
 
-    1 for equal solids, 0 for apart ones, NaN if neither has a point inside.
+    It is 1 for equal solids, 0 for disjoint ones, and NaN if neither contains a point.
 
     Args:
-        inside: Whether each point is in A.
-        reference: Whether each point is in B.
-        box: Its lowest and its highest corner; what is outside does not count.
-        num_points: Drawn. With N of them inside the union, the value is off by about
-            sqrt(iou (1 - iou) / N).
-        generator: Of the points.
+        inside: Function from points to booleans, True in A.
+        reference: Function from points to booleans, True in B.
+        box: Lowest and highest corner of the box; parts outside do not count.
+        num_points: Number of points drawn uniformly in the box. With N of them in the union, the
+            standard error is about sqrt(iou (1 - iou) / N).
+        generator: Source of the points.
 
     Example:
         >>> low, high = torch.zeros(3).double(), torch.ones(3).double()
@@ -216,16 +216,21 @@ def volumetric_iou(
 
 
 def inside_of(mesh: Mesh) -> Inside:
-    """Whether points are inside a mesh, by its winding number."""
+    """A function from points to booleans: True inside the mesh, by its winding number."""
     distance = MeshDistance.of(mesh)
     return lambda x: distance.winding(x) > 0.5
 
 
 def has_inside(mesh: Mesh, *, generator: torch.Generator) -> bool:
-    """Whether a mesh parts its box in two.
+    """True if a mesh separates an inside from an outside.
 
-    It does if it is closed, so that each edge is met as often in one direction as in the other, or
-    if for all but 1 % of points its winding number is near 0 or 1: a scan with small holes.
+    It does if it is closed, so that each edge is traversed equally often in both directions. It
+    also does if its winding number is near 0 or 1 at all but 1 % of points, as for a scan with
+    small holes.
+
+    Args:
+        mesh: Mesh in any units.
+        generator: Source of the points.
     """
     if _is_balanced(mesh):
         return True
@@ -237,8 +242,8 @@ def has_inside(mesh: Mesh, *, generator: torch.Generator) -> bool:
 
 
 def _is_balanced(mesh: Mesh) -> bool:
-    """Closed, though edges may be shared by more than two triangles."""
-    # By places: files often have a vertex of its own for each side of a seam.
+    """True if each edge is traversed equally often in both directions."""
+    # Compare positions, because files often repeat the vertices along a seam.
     place = torch.unique(mesh.vertices, dim=0, return_inverse=True)[1][mesh.faces]
     begins, ends = place.reshape(-1), place.roll(-1, 1).reshape(-1)
     low, high = torch.minimum(begins, ends), torch.maximum(begins, ends)
@@ -249,22 +254,22 @@ def _is_balanced(mesh: Mesh) -> bool:
 
 
 def padded_box(*meshes: Mesh) -> tuple[Float[Tensor, " 3"], Float[Tensor, " 3"]]:
-    """Around all vertices, and a twentieth of its largest edge more on each side."""
+    """The box around all vertices, with a margin of a twentieth of its longest edge."""
     vertices = torch.cat([mesh.vertices for mesh in meshes])
     low, high = vertices.amin(0), vertices.amax(0)
     margin = _PADDING * (high - low).max()
     return low - margin, high + margin
 
 
-def largest_edge(places: Float[Tensor, "n 3"]) -> float:
-    """Of the box around places.
+def largest_edge(points: Float[Tensor, "n 3"]) -> float:
+    """Longest edge of the box around points.
 
     Raises:
-        ValueError: If they have no extent.
+        ValueError: If there are no points, or all of them coincide.
     """
-    if not len(places):
-        raise ArgumentError("measures: expected a shape of some extent, got no places.")
-    size = float((places.amax(0) - places.amin(0)).max())
+    if not len(points):
+        raise ArgumentError("measures: expected a shape of some extent, got no points.")
+    size = float((points.amax(0) - points.amin(0)).max())
     if not size > 0:
-        raise ArgumentError("measures: expected a shape of some extent, got one place.")
+        raise ArgumentError("measures: expected a shape of some extent, got one point.")
     return size

@@ -9,16 +9,18 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Triangles between vertices.
+    """A triangle mesh.
 
     Args:
-        vertices: Places, in the user's units; 64-bit, since survey coordinates need the digits.
-        faces: Three numbers of vertices each; seen from outside they go round counterclockwise.
-        normals: Of unit length, one at each vertex, if they are known better than from the faces.
+        vertices: Positions in the user's units; 64-bit, because survey coordinates need the digits.
+        faces: Indices of three vertices each, counterclockwise as seen from outside.
+        normals: Normals of unit length at the vertices, if they are more exact than those of the
+            faces.
 
     Raises:
-        TypeError: If a tensor is of another type.
-        ValueError: If a shape is another, a vertex is not finite, or a number is of no vertex.
+        TypeError: If a tensor has another type.
+        ValueError: If a tensor has another shape, a vertex is not finite, or an index is out of
+            range.
 
     Example:
         >>> corner = Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]]))
@@ -42,7 +44,7 @@ class Mesh:
                 )
         if self.normals is not None and self.normals.shape != self.vertices.shape:
             raise ValueError(
-                f"Mesh: expected a normal a vertex, got {tuple(self.normals.shape)} for "
+                f"Mesh: expected one normal per vertex, got {tuple(self.normals.shape)} for "
                 f"{tuple(self.vertices.shape)}."
             )
         if not self.vertices.isfinite().all():
@@ -57,16 +59,16 @@ class Mesh:
 
     @property
     def corners(self) -> Float[Tensor, "f 3 3"]:
-        """The three places of each triangle."""
+        """Positions of the three vertices of each triangle."""
         return self.vertices[self.faces]
 
     @property
     def face_vectors(self) -> Float[Tensor, "f 3"]:
-        """Outward, as long as the triangle's area."""
+        """Outward vectors across the triangles; their length is the area."""
         a, b, c = self.corners.unbind(1)
         return torch.linalg.cross(b - a, c - a) / 2
 
     @property
     def areas(self) -> Float[Tensor, " f"]:
-        """Of each triangle."""
+        """Area of each triangle."""
         return self.face_vectors.norm(dim=1)

@@ -1,4 +1,4 @@
-"""Normals of a cloud of points: estimated, turned outward, repaired."""
+"""Normals of point clouds: estimated, oriented outward, repaired."""
 
 from typing import Any
 
@@ -12,29 +12,29 @@ from .points import PointCloud
 
 _LEAST_POINTS = 4
 _ZERO = 1e-12
-"""Below this, of a direction of about unit length, nothing is known of it."""
+"""Length below which the mean of unit normals counts as zero."""
 
 
 def estimate_normals(cloud: PointCloud, neighbours: int = 12) -> PointCloud:
-    r"""Normals from planes through each point's neighbours, turned to one side of the surface.
+    r"""Estimate normals from planes through each point's neighbours, consistently oriented.
 
     The normal of a point is the direction in which it and its nearest neighbours spread least. Its
-    sign is spread from a first point along the tree of neighbours that keeps
-    $\sum 1 - |n_i \cdot n_j|$ least, so that neighbours point the same way. Each part of the cloud
-    is begun anew, and at last turned so that the volume that it encloses,
+    sign is propagated from a first point along the spanning tree of neighbours that minimises
+    $\sum 1 - |n_i \cdot n_j|$, so that neighbours point the same way. Each connected part starts
+    anew. It is then oriented so that the volume that it encloses,
     $\sum a_i\, (p_i - \bar p) \cdot n_i / 3$, is positive, where $a_i$ is the area of a point.
 
-    *Use when* a scan comes without normals, and is dense against its detail. *Fails when* two
-    sheets are nearer than the points of one, at sharp edges (rounded over the neighbours), and for
-    parts that are far from closed, whose outside is a guess; a hollow's wall is turned outward
-    as if it were a part of its own.
+    *Use when* a scan has no normals and its points are dense compared with its detail. *Fails when*
+    two sheets are nearer to each other than the points of one, at sharp edges (which are rounded
+    over the neighbours), and for parts that are far from closed, whose outside is a guess. The wall
+    of a cavity is oriented outward, as if it were a part of its own.
 
     Args:
-        cloud: Points; its own normals are not looked at. Equal points count as one.
-        neighbours: Of each point, itself aside, at least 3.
+        cloud: Points; existing normals are ignored. Equal points count as one.
+        neighbours: Number of neighbours of each point, itself excluded; at least 3.
 
     Raises:
-        ValueError: If there are fewer than four different points, or fewer neighbours than three.
+        ValueError: If there are fewer than four distinct points, or fewer than three neighbours.
 
     Example:
         >>> around = torch.nn.functional.normalize(torch.randn(500, 3).double())
@@ -44,8 +44,8 @@ def estimate_normals(cloud: PointCloud, neighbours: int = 12) -> PointCloud:
 
     Reference:
         Hoppe et al., Surface Reconstruction from Unorganized Points, SIGGRAPH 1992, sections 3.2
-        and 3.3. We take the tree over nearest neighbours alone, without their Euclidean one, turn
-        a part by its volume rather than by its highest point, and weigh the volume by area.
+        and 3.3. We take the tree over nearest neighbours alone, without their Euclidean one,
+        orient a part by its volume instead of its highest point, and weight the volume by area.
     """
     if neighbours < 3:
         raise ArgumentError(f"estimate_normals: expected 3 neighbours or more, got {neighbours}.")
@@ -53,7 +53,7 @@ def estimate_normals(cloud: PointCloud, neighbours: int = 12) -> PointCloud:
     points, place = np.unique(given, axis=0, return_inverse=True)
     if len(points) < _LEAST_POINTS:
         raise ArgumentError(
-            f"estimate_normals: expected {_LEAST_POINTS} different points or more, got "
+            f"estimate_normals: expected {_LEAST_POINTS} distinct points or more, got "
             f"{len(points)} among {len(given)}. Give normals with them, or more points."
         )
     points = points - points.mean(axis=0)
@@ -66,13 +66,14 @@ def estimate_normals(cloud: PointCloud, neighbours: int = 12) -> PointCloud:
 
 
 def repair_normals(cloud: PointCloud, neighbours: int = 8) -> PointCloud:
-    """Normals of unit length; one of length zero becomes the mean of its neighbours' that are not.
+    """Scale normals to unit length, and replace those of length zero.
 
-    Where these cancel, it becomes the nearest one.
+    A normal of length zero becomes the mean of the nearest known normals. If these cancel, it
+    becomes the nearest one.
 
     Args:
-        cloud: With normals of any length.
-        neighbours: How many of the points whose normal is known a mean is taken of.
+        cloud: Points with normals of any length.
+        neighbours: Number of nearest points with a known normal in a mean.
 
     Raises:
         ValueError: If the cloud has no normals, or all have length zero.
@@ -85,12 +86,12 @@ def repair_normals(cloud: PointCloud, neighbours: int = 8) -> PointCloud:
     """
     if cloud.normals is None:
         raise ValueError("repair_normals: expected a cloud with normals, got none.")
-    # By the largest entry first, so that no square overflows or vanishes.
+    # Divide by the largest entry first, so that no square overflows or underflows.
     normals = _unit(cloud.normals.numpy())
     known = np.abs(normals).max(axis=1) > 0
     if not known.any():
         raise ArgumentError(
-            "repair_normals: expected some normals of length above zero, got none. Leave them "
+            "repair_normals: expected a normal of length above zero, got none. Leave them "
             "out, so that they are estimated."
         )
     if not known.all():
@@ -123,22 +124,22 @@ def _nearest(points: Float[np.ndarray, "n 3"], count: int) -> tuple[np.ndarray, 
 def _least_spread(points: np.ndarray, near: np.ndarray) -> np.ndarray:
     patches = np.concatenate([points[:, None], points[near]], axis=1)
     patches = patches - patches.mean(axis=1, keepdims=True)
-    # The eigenvectors come with their values from the least to the largest.
+    # Eigenvectors are in ascending order of eigenvalues.
     return np.linalg.eigh(patches.mT @ patches)[1][:, :, 0]
 
 
 def _orient(points: np.ndarray, normals: np.ndarray, near: np.ndarray, areas: np.ndarray) -> None:
-    """Turn normals in place."""
+    """Orient normals consistently, in place."""
     sparse = import_extra("scipy.sparse", "mesh", "normals of points")
     graphs = import_extra("scipy.sparse.csgraph", "mesh", "normals of points")
     num_points = len(points)
     begins, ends = np.repeat(np.arange(num_points), near.shape[1]), near.reshape(-1)
     apart = 1 - np.abs(np.einsum("nd,nd->n", normals[begins], normals[ends])).clip(max=1)
-    # A weight of zero would be no edge.
+    # A sparse entry of zero would be no edge.
     graph = sparse.csr_matrix((apart + _ZERO, (begins, ends)), (num_points, num_points))
     tree = graphs.minimum_spanning_tree(graph).tocoo()
     _, part = graphs.connected_components(tree, directed=False)
-    # A root from which an edge leads into each part, so that one walk meets all points.
+    # A root with an edge into each part, so that one traversal reaches all points.
     entries = np.unique(part, return_index=True)[1]
     begins = np.concatenate([tree.row, np.full(len(entries), num_points)])
     ends = np.concatenate([tree.col, entries])
@@ -153,7 +154,7 @@ def _orient(points: np.ndarray, normals: np.ndarray, near: np.ndarray, areas: np
 
 
 def _signs(normals: np.ndarray, children: np.ndarray, parents: np.ndarray) -> np.ndarray:
-    """1 or -1 for each, so that children agree with their parents, which come before them."""
+    """Signs, 1 or -1, such that children agree with their parents, which come first."""
     rooted = np.append(normals, np.zeros((1, 3)), axis=0)
     agree = np.einsum("nd,nd->n", rooted[children], rooted[parents]) >= 0
     signs = [1] * len(rooted)

@@ -1,4 +1,4 @@
-"""Clouds of points on a surface."""
+"""Point clouds on a surface."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class PointCloud:
-    """Points on a surface, with or without the direction outward.
+    """Points on a surface, with or without normals.
 
     Args:
-        points: Places, in the user's units; 64-bit.
-        normals: Outward, of unit length; None where nothing is known of them.
+        points: Positions in the user's units; 64-bit.
+        normals: Outward normals of unit length; None if they are unknown.
 
     Raises:
-        TypeError: If a tensor is of another type.
-        ValueError: If a shape is another, or a number is not finite.
+        TypeError: If a tensor has another type.
+        ValueError: If a tensor has another shape, or a value is not finite.
 
     Example:
         >>> PointCloud(torch.zeros(5, 3, dtype=torch.float64)).normals is None

@@ -7,18 +7,18 @@ from .points import PointCloud
 
 
 def sample_surface(mesh: Mesh, num_points: int, generator: torch.Generator) -> PointCloud:
-    """Points spread evenly by area, each with the normal of its triangle.
+    """Draw points uniformly by area, each with the normal of its triangle.
 
-    A triangle is drawn with a chance in proportion to its area; within it, the point is
-    `(1 - sqrt(u)) a + sqrt(u) (1 - v) b + sqrt(u) v c` for u and v even in [0, 1].
+    A triangle is drawn with probability in proportion to its area. Within it, the point is
+    `(1 - sqrt(u)) a + sqrt(u) (1 - v) b + sqrt(u) v c` for u and v uniform in [0, 1].
 
     Args:
-        mesh: In any units.
-        num_points: How many.
-        generator: On the processor; the same state gives the same points.
+        mesh: Mesh in any units.
+        num_points: Number of points.
+        generator: Generator on the CPU; the same state gives the same points.
 
     Raises:
-        ValueError: If the mesh has no area, so that there is nothing to stand on.
+        ValueError: If the mesh has no area.
 
     Example:
         >>> corner = Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]]))
@@ -35,7 +35,7 @@ def sample_surface(mesh: Mesh, num_points: int, generator: torch.Generator) -> P
     if not len(ends) or not 0 < float(ends[-1]) < float("inf"):
         raise ValueError("sample_surface: expected a mesh of some area, got none.")
     draws = torch.rand(num_points, 3, generator=generator, dtype=torch.float64)
-    # The right side: a draw of 0 then never lands on a triangle without area.
+    # With right=True, a draw of 0 never selects a triangle without area.
     chosen = torch.searchsorted(ends, draws[:, 0] * ends[-1], right=True).clamp(max=len(ends) - 1)
     root, v = draws[:, 1].sqrt(), draws[:, 2]
     weights = torch.stack([1 - root, root * (1 - v), root * v], dim=1)

@@ -1,4 +1,4 @@
-"""How a mesh's triangles hang together."""
+"""Topology of a mesh: Euler number, and closed or not."""
 
 import numpy as np
 from jaxtyping import Int64
@@ -7,7 +7,9 @@ from .mesh import Mesh
 
 
 def euler_number(mesh: Mesh) -> int:
-    """Vertices in use - edges + triangles: 2 for each closed body, less 2 for each of its handles.
+    """Euler number: used vertices - edges + triangles.
+
+    A closed surface has 2, less 2 for each handle; parts add up.
 
     Example:
         >>> euler_number(Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]])))
@@ -21,7 +23,9 @@ def euler_number(mesh: Mesh) -> int:
 
 
 def is_closed(mesh: Mesh) -> bool:
-    """Whether there are triangles, and each side is shared by two that go round alike.
+    """True if each edge is shared by exactly two triangles of consistent orientation.
+
+    A mesh without triangles is not closed.
 
     Example:
         >>> is_closed(Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]])))
@@ -34,6 +38,6 @@ def is_closed(mesh: Mesh) -> bool:
 
 
 def _sides(mesh: Mesh) -> tuple[Int64[np.ndarray, " e"], Int64[np.ndarray, " e"]]:
-    """From where to where each triangle's three sides go."""
+    """First and last vertex of each triangle's three directed edges."""
     faces = mesh.faces.numpy()
     return faces.ravel(), np.roll(faces, -1, axis=1).ravel()

@@ -1,4 +1,4 @@
-"""Meshes to files, all or nothing."""
+"""Writing meshes to files, atomically."""
 
 import io
 from collections.abc import Callable
@@ -17,17 +17,17 @@ _STL = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("colour", "<
 def write_mesh(mesh: Mesh, path: str | Path) -> None:
     """Write a mesh; the suffix chooses the format.
 
-    PLY (binary) and OBJ keep 64-bit vertices and the normals at vertices; OFF keeps 64-bit vertices
-    and no normals; GLB keeps 32-bit vertices and normals; STL keeps 32-bit vertices, for each
-    triangle its own, and the triangles' normals.
+    PLY (binary) and OBJ store 64-bit vertices and the normals at vertices; OFF stores 64-bit
+    vertices and no normals; GLB stores 32-bit vertices and normals; STL stores 32-bit vertices,
+    separately for each triangle, and the triangles' normals.
 
     Args:
-        mesh: In the user's units.
-        path: A .ply, .obj, .stl, .off or .glb, which is replaced if it exists.
+        mesh: Mesh in the user's units.
+        path: Output file .ply, .obj, .stl, .off or .glb; it is replaced if it exists.
 
     Raises:
         SignalError: If the suffix is another, or the mesh has no faces.
-        OSError: If it cannot be written; nothing is left behind then.
+        OSError: If the file cannot be written; no partial file is left then.
     """
     path = Path(path)
     check_suffix(path)
@@ -37,17 +37,17 @@ def write_mesh(mesh: Mesh, path: str | Path) -> None:
 
 
 def check_suffix(path: Path) -> None:
-    """Require a suffix that `write_mesh` knows, before a mesh is made.
+    """Require a suffix that `write_mesh` supports, before a mesh is computed.
 
     Raises:
-        SignalError: If it is another.
+        SignalError: If the suffix is another.
     """
     if path.suffix.lower() not in _ENCODERS:
         raise SignalError(f"{path}: expected one of {', '.join(_ENCODERS)}, got {path.suffix!r}.")
 
 
 def rounding(mesh: Mesh, path: Path) -> float:
-    """How far `write_mesh` moves a vertex at most, in the user's units: 0 in formats of 64 bits."""
+    """Largest change of a vertex by `write_mesh`, in the user's units: 0 in formats of 64 bits."""
     if path.suffix.lower() not in (".stl", ".glb"):
         return 0.0
     return float((mesh.vertices - mesh.vertices.float().double()).abs().max())
@@ -74,7 +74,7 @@ def _ply(mesh: Mesh, path: Path) -> bytes:
 
 def _obj(mesh: Mesh, path: Path) -> bytes:
     lines = _rows("v ", mesh.vertices.numpy())
-    # As the format has it, a normal of its own number for each corner.
+    # The format gives each corner the index of a normal.
     corner = "{0}" if mesh.normals is None else "{0}//{0}"
     if mesh.normals is not None:
         lines += _rows("vn ", mesh.normals.numpy())
@@ -120,4 +120,4 @@ _ENCODERS: dict[str, Callable[[Mesh, Path], bytes]] = {
 }
 
 SUFFIXES = tuple(_ENCODERS)
-"""Of the meshes that are written."""
+"""Suffixes of the meshes that can be written."""

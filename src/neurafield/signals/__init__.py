@@ -1,8 +1,8 @@
-"""Signals: what was observed, read from files, drawn in batches, written back to files.
+"""Signals: observations that are read from files, drawn in batches, and written back to files.
 
-The one type is `AbstractSignal`: it draws `(query, target)` pairs. `AbstractGridSignal` is the
-kind on regular grids, and its layout is all of it but the values. A field is only ever called
-here; nothing from `field`, `maps`, `fit` or above may be imported.
+The one type is `AbstractSignal`, which draws `(query, target)` pairs. `AbstractGridSignal` has
+samples on a regular grid, described by its layout. Nothing from `maps`, `fit` or above may be
+imported here.
 """
 
 from ._base import AbstractGridSignal as AbstractGridSignal
@@ -21,6 +21,10 @@ from .image import Image as Image
 from .image import ImageLayout as ImageLayout
 from .kinds import layout_from_spec as layout_from_spec
 from .kinds import load as load
+from .near_surface import NearSurface as NearSurface
+from .near_surface import near_blend as near_blend
+from .near_surface import near_shape as near_shape
+from .recording import Recording as Recording
 from .samples import Samples as Samples
 from .sampling import draw_indices as draw_indices
 from .video import Video as Video

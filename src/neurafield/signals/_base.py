@@ -1,4 +1,4 @@
-"""The types of a signal: anything that draws batches, and samples on a regular grid."""
+"""The types of a signal, and the evaluation of a field on a layout's grid."""
 
 import dataclasses
 import hashlib
@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from .._blocks import BLOCK, in_blocks
 from ..errors import SignalError
 from ..geometry import Grid
 from ._layout import AbstractLayout
@@ -22,7 +23,7 @@ LayoutT = TypeVar("LayoutT", bound=AbstractLayout)
 
 
 class AbstractSignal(ABC):
-    """What was observed. It draws pairs of queries and targets."""
+    """Observations, from which batches of queries and targets are drawn."""
 
     in_dim: int
     out_dim: int
@@ -33,26 +34,29 @@ class AbstractSignal(ABC):
 
         Args:
             size: Number of samples; None for all of them, in order.
-            seed: Of the whole run.
-            step: Which batch of the run.
-            stream: Which constraint of the problem.
+            seed: Seed of the run.
+            step: Number of the batch.
+            stream: Index of the constraint in the problem.
 
         Returns:
-            What a map takes, and what its prediction is compared with. Both are cut along
-            their first axis into micro-batches.
+            The query that a map takes, and the target of its prediction. Both are cut along their
+            first axis into micro-batches.
         """
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hash of everything observed: two signals with equal ones fit alike."""
+        """A hash of all observations: signals with equal fingerprints give equal fits."""
 
 
 class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
-    """Samples on a regular grid, kept as they are in the file and normalised when drawn.
+    """Samples on a regular grid, stored as in the file and normalised when drawn.
 
     Args:
         data: File values of shape `(*layout.shape, layout.channels)`.
-        layout: What they mean.
+        layout: Grid and meaning of the values.
+
+    Raises:
+        SignalError: If the data has another shape.
     """
 
     def __init__(self, data: Shaped[np.ndarray, "..."], layout: LayoutT) -> None:
@@ -61,7 +65,7 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
             raise SignalError(
                 f"{type(self).__name__}: expected data of shape {expected}, got {data.shape}."
             )
-        # Batches are drawn from a flat view, which a strided array would be copied for each time.
+        # Batches are drawn from a flat view; for a strided array each view would be a copy.
         self.data = data if data.flags.c_contiguous else np.ascontiguousarray(data)
         self.layout = layout
         self.in_dim = layout.in_dim
@@ -69,7 +73,7 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
 
     @property
     def num_samples(self) -> int:
-        """Samples in the whole signal."""
+        """Number of samples in the whole signal."""
         return self.layout.grid.num_samples
 
     def batch(
@@ -85,16 +89,16 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
     def save(
         self, values: Float[Tensor, "..."] | Iterable[Float[Tensor, "..."]], path: str | Path
     ) -> None:
-        """Write normalised values as a file of this kind, with this signal's traits.
+        """Write normalised values as a file of this kind, with this signal's metadata.
 
         Args:
-            values: Shape `(*shape, out_dim)`, or parts of that along the first axis in order.
-                Another shape is a rendering at another size; give `layout` one of its size
-                (`signal.layout.resized`) and call `write` to say which part it shows.
-            path: Where to; its suffix chooses the format.
+            values: Values of shape `(*shape, out_dim)`, or parts of them along the first axis in
+                order. Another size along the resizable axes is a rendering of the whole signal;
+                for a part, use `signal.layout.resized` and its `write`.
+            path: Output file; the suffix chooses the format.
 
         Raises:
-            SignalError: If the suffix cannot hold this signal, or the shape is not its own.
+            SignalError: If the format cannot hold this signal, or the shape does not fit.
             OSError: If the file cannot be written.
         """
         path = Path(path)
@@ -116,14 +120,14 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
         layout.write(path, (layout.denormalise(slab) for slab in values))
 
     def slabs(self, max_samples: int = 2**20) -> Iterator[Float[Tensor, "..."]]:
-        """Normalised values in parts along the first axis, at most `max_samples` each."""
+        """Normalised values in parts of at most `max_samples` samples along the first axis."""
         for start, stop in slab_ranges(self.layout, max_samples):
             yield self.layout.normalise(self.data[start:stop])
 
     def slices(self, rows: range) -> "AbstractGridSignal[Any]":
-        """Some of the slices along the first axis: frames of a clip, slices of a volume.
+        """A signal with some of the slices along the first axis: frames, or slices of a volume.
 
-        For measuring and showing: traits that depend on the first axis stay those of the whole.
+        It serves measures and pictures; metadata of the first axis stays that of the whole.
         """
         grid = self.layout.grid
         first = grid.first[0] + rows.start * grid.spacing[0]
@@ -143,7 +147,7 @@ class AbstractGridSignal(AbstractSignal, Generic[LayoutT]):
 
 
 def slab_ranges(layout: AbstractLayout, max_samples: int) -> Iterator[tuple[int, int]]:
-    """Cut the first axis so that a part holds at most `max_samples` samples, and at least a row."""
+    """Cut the first axis into parts of at most `max_samples` samples, but at least one row."""
     rows = layout.shape[0]
     step = max(1, max_samples * rows // layout.grid.num_samples)
     for start in range(0, rows, step):
@@ -155,27 +159,28 @@ def render(
     layout: AbstractLayout,
     *,
     max_samples: int = 2**18,
-    block: int = 8192,
+    block: int = BLOCK,
 ) -> Iterator[Float[Tensor, "..."]]:
     """Evaluate a field on a layout's grid, part by part along the first axis.
 
     Args:
-        field: From coordinates to normalised values.
-        layout: Where to evaluate.
-        max_samples: Samples held at a time; at least one row is.
+        field: Field from coordinates to normalised values.
+        layout: Layout of the rendering.
+        max_samples: Samples per part, but at least one row.
         block: Points per call of the field. 8,192 keeps the activations of a network of width
-            256 near the cache, which is twice as fast as a million points at once.
+            256 in the cache, which is twice as fast as a million points at once.
 
     Yields:
         Values of shape `(n, *layout.shape[1:], channels)`.
     """
     row_size = layout.grid.num_samples // layout.shape[0]
     reference = next(field.parameters(), None)
+
+    def at_samples(block: range) -> Tensor:
+        coords = layout.grid.coords(np.arange(block.start, block.stop))
+        return field(coords if reference is None else coords.to(reference))
+
     for start, stop in slab_ranges(layout, max_samples):
-        parts = []
-        with torch.inference_mode():
-            for first in range(start * row_size, stop * row_size, block):
-                last = min(first + block, stop * row_size)
-                coords = layout.grid.coords(np.arange(first, last))
-                parts.append(field(coords if reference is None else coords.to(reference)))
-        yield torch.cat(parts).reshape(stop - start, *layout.shape[1:], layout.channels)
+        samples = range(start * row_size, stop * row_size)
+        values = in_blocks(at_samples, samples, size=block)
+        yield values.reshape(stop - start, *layout.shape[1:], layout.channels)

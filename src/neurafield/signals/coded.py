@@ -1,4 +1,4 @@
-"""Observations of one thing among several that a field holds."""
+"""A signal with a fixed latent code appended to its coordinates."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ from ._base import AbstractSignal
 
 
 class Coded(AbstractSignal):
-    """A signal whose points get a code as their last coordinates, the same for all of them.
+    """A signal with a fixed latent code appended to its coordinates.
 
-    One field then holds several shapes: a constraint each, with a code each;
-    `composition.FixedInputs` reads the field at one of the codes, or between them.
+    One field can then represent several shapes, with one constraint and one code per shape.
+    `composition.FixedInputs` evaluates the field at one of the codes, or between them.
 
     Args:
-        signal: What was observed, at points.
-        code: The coordinates to append, in [-1, 1].
+        signal: Signal whose queries are points.
+        code: Coordinates to append, in [-1, 1].
 
     Raises:
         SignalError: If the code is empty or not finite.
@@ -38,7 +38,7 @@ class Coded(AbstractSignal):
     def __init__(self, signal: AbstractSignal, code: Sequence[float]) -> None:
         self.signal, self.code = signal, tuple(float(number) for number in code)
         if not self.code or not all(map(math.isfinite, self.code)):
-            raise SignalError(f"Coded: expected finite numbers for a code, got {code}.")
+            raise SignalError(f"Coded: expected finite values for a code, got {code}.")
         self.in_dim, self.out_dim = signal.in_dim + len(self.code), signal.out_dim
 
     def batch(
@@ -48,5 +48,5 @@ class Coded(AbstractSignal):
         return torch.cat([x, x.new_tensor(self.code).expand(len(x), -1)], dim=1), target
 
     def fingerprint(self) -> str:
-        told = json.dumps([self.signal.fingerprint(), self.code])
-        return hashlib.sha256(told.encode()).hexdigest()
+        text = json.dumps([self.signal.fingerprint(), self.code])
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Distances to a shape, at places on its surface, near it and away from it."""
+"""Distances to a shape at points on its surface, near it and away from it."""
 
 import functools
 import hashlib
@@ -14,29 +14,30 @@ from ._base import AbstractSignal
 from .samples import Samples
 
 WIDTHS = (0.003, 0.015, 0.06)
-"""Standard deviations of the places near the surface, in coordinates; a third of them each."""
-NUM_PLACES = 2**19
-_ON, _AWAY = 2, 1  # Eighths of all places; the rest is near the surface.
+"""Standard deviations of the points near the surface, in coordinates; a third of them each."""
+NUM_POINTS = 2**19
+_ON, _AWAY = 2, 1  # Eighths of all points; the rest is near the surface.
 
 
 class DistanceSamples(AbstractSignal):
-    """What a field of a shape is to give at places in [-1, 1]^3.
+    """Target values of a shape's field at points in [-1, 1]^3.
 
-    A quarter of them is on the surface, five eighths are near it, an eighth is anywhere in the
-    box. For occupancy, which jumps on the surface, there are none on it. They are drawn once,
-    always the same for a shape, and batches from them.
+    A quarter of the points lie on the surface, five eighths near it, an eighth anywhere in the box.
+    For occupancy, which jumps on the surface, none lie on it. The set of points is drawn once and
+    is always the same for a shape; batches are drawn from it.
 
     Args:
-        shape: In the user's units: a mesh, or points with normals; for `udf` points alone will do.
-        layout: The frame, and the quantity that is wanted.
-        num_places: How many places.
+        shape: Mesh, or points with normals, in the user's units. Unsigned distances need no
+            normals.
+        layout: Layout of the field: its frame, and the kind of its values.
+        num_points: Number of points in the set.
 
     Raises:
-        ValueError: If a mesh has no area, points have no normals, or the number is out of range.
+        ValueError: If a mesh has no area, points lack normals, or the number is out of range.
 
     Example:
         >>> corner = Mesh(torch.eye(3, dtype=torch.float64), torch.tensor([[0, 1, 2]]))
-        >>> x, distance = DistanceSamples(corner, ShapeLayout(), num_places=80).batch(
+        >>> x, distance = DistanceSamples(corner, ShapeLayout(), num_points=80).batch(
         ...     7, seed=0, step=0
         ... )
         >>> x.shape, distance.shape
@@ -44,27 +45,27 @@ class DistanceSamples(AbstractSignal):
 
     Reference:
         Müller et al., Instant Neural Graphics Primitives, SIGGRAPH 2022, section 5.2 and their
-        code: half of the places on the surface, three eighths near it with logistic noise of one
-        width, an eighth anywhere. Ours are normal, of three widths.
+        code: half of the points on the surface, three eighths near it with logistic noise of one
+        width, an eighth anywhere. Ours have normal noise of three widths.
     """
 
     in_dim, out_dim = 3, 1
 
     def __init__(
-        self, shape: Mesh | PointCloud, layout: ShapeLayout, *, num_places: int = NUM_PLACES
+        self, shape: Mesh | PointCloud, layout: ShapeLayout, *, num_points: int = NUM_POINTS
     ) -> None:
-        check_count(self, num_places=num_places, low=8, high=2**28)
+        check_count(self, num_points=num_points, low=8, high=2**28)
         unoriented = isinstance(shape, PointCloud) and shape.normals is None
-        if unoriented and layout.quantity.name != "udf":
+        if unoriented and layout.quantity.needs_normals:
             raise ValueError(
                 f"DistanceSamples: expected normals for {layout.quantity.name}, got points alone. "
-                "Estimate them first, by shapes.estimate_normals, or ask for udf."
+                "Estimate them first with shapes.estimate_normals, or use shapes.UnsignedDistance."
             )
-        self.shape, self.layout, self.num_places = shape, layout, num_places
+        self.shape, self.layout, self.num_points = shape, layout, num_points
 
     @functools.cached_property
     def distance(self) -> MeshDistance | PointDistance:
-        """To the shape, in coordinates."""
+        """Distance to the shape, in coordinates."""
         if isinstance(self.shape, Mesh):
             return MeshDistance.of(self.shape, self.layout.frame)
         return PointDistance.of(self.shape, self.layout.frame)
@@ -75,17 +76,17 @@ class DistanceSamples(AbstractSignal):
         return self._pool.batch(size, seed=seed, step=step, stream=stream)
 
     def fingerprint(self) -> str:
-        spec = json.dumps([self.layout.spec(), self.num_places])
+        spec = json.dumps([self.layout.spec(), self.num_points])
         return hashlib.sha256(f"{spec} {shape_fingerprint(self.shape)}".encode()).hexdigest()
 
     @functools.cached_property
     def _pool(self) -> Samples:
         generator = torch.Generator().manual_seed(0)
-        on = 0 if self.layout.quantity.name == "occupancy" else _ON * self.num_places // 8
-        away = _AWAY * self.num_places // 8
+        on = _ON * self.num_points // 8 if self.layout.quantity.sampled_on_surface else 0
+        away = _AWAY * self.num_points // 8
         x = torch.cat(
             [
-                self.near(self.num_places - on - away, generator),
+                self.near(self.num_points - on - away, generator),
                 torch.rand(away, 3, generator=generator, dtype=torch.float64) * 2 - 1,
             ]
         )
@@ -94,20 +95,19 @@ class DistanceSamples(AbstractSignal):
         return Samples(torch.cat([x, surface]).float(), targets.float())
 
     def near(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 3"]:
-        """Places near the surface, a third of them at each of the widths."""
-        places = self._surface(count, generator)
-        widths = places.new_tensor(WIDTHS)
+        """Points near the surface, a third of them at each of the widths."""
+        points = self._surface(count, generator)
+        widths = points.new_tensor(WIDTHS)
         if isinstance(self.distance, PointDistance):
-            # Between the points, not at them alone.
+            # Wide enough to reach the middle between given points.
             widths = widths.clamp(min=self.distance.spacing)
         noise = torch.randn(count, 3, generator=generator, dtype=torch.float64)
-        return (places + widths[torch.arange(count) % len(WIDTHS), None] * noise).clamp(-1, 1)
+        return (points + widths[torch.arange(count) % len(WIDTHS), None] * noise).clamp(-1, 1)
 
     def targets(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 1"]:
-        """What the field is to give at places."""
-        quantity = self.layout.quantity
-        found = self.distance.unsigned(x) if quantity.name == "udf" else self.distance.signed(x)
-        return quantity.of_distance(found)[:, None]
+        """Target values of the field at points."""
+        kind = self.layout.quantity
+        return kind.target(kind.distance(self.distance, x))[:, None]
 
     def _surface(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 3"]:
         if isinstance(self.shape, Mesh):
@@ -119,7 +119,7 @@ class DistanceSamples(AbstractSignal):
 
 
 def shape_fingerprint(shape: Mesh | PointCloud) -> str:
-    """A hash of everything in a mesh or in points."""
+    """A hash of everything in a mesh or a point cloud."""
     parts: tuple[Tensor | None, ...] = (
         (shape.vertices, shape.faces) if isinstance(shape, Mesh) else (shape.points, shape.normals)
     )

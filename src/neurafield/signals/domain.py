@@ -1,12 +1,10 @@
-"""Where a differential equation holds: points inside a domain, on its boundary, on a slice."""
+"""Collocation points of differential equations: inside a domain, on its boundary, on a slice."""
 
 import hashlib
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
-import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,18 +12,19 @@ from .._checks import check_count
 from .._fingerprint import function_fingerprint
 from ..domains import AbstractDomain, Uniform
 from ._base import AbstractSignal
+from .sampling import quasi_random, uniform
 
 Target = float | Sequence[float] | Callable[[Float[Tensor, "n dim"]], Float[Tensor, "n out_dim"]]
-"""What is wanted at points: one number or one a channel everywhere, or a function of the points."""
+"""Target at points: one number, one number per channel, or a function of the points."""
 
 _PROBES = 1024
 
 
 class AbstractCollocation(AbstractSignal):
-    """Points of a domain, drawn afresh, and what is wanted there.
+    """Points of a domain, drawn anew for each batch, with targets.
 
-    Batch `k` depends on the seed, `k` and the stream alone. Points come in float64, and the loop
-    turns them into the field's type.
+    Batch `k` depends on the seed, `k` and the stream alone. Points are float64; the loop converts
+    them to the field's type.
     """
 
     domain: AbstractDomain
@@ -35,11 +34,11 @@ class AbstractCollocation(AbstractSignal):
 
     @abstractmethod
     def points(self, count: int, uniform: Uniform) -> Float[Tensor, "count dim"]:
-        """Points, made from those of a unit cube."""
+        """Points of the domain, made from points of a unit cube."""
 
     @abstractmethod
     def description(self) -> str:
-        """What tells the points of two such signals apart."""
+        """A text that differs for signals with different points."""
 
     def batch(
         self, size: int | None, *, seed: int, step: int, stream: int = 0
@@ -50,16 +49,17 @@ class AbstractCollocation(AbstractSignal):
                     f"{type(self).__name__}: expected a number of points, got none. Give the "
                     "constraint a batch_size, or this signal num_points for a fixed set."
                 )
-            x = self.points(self.num_points, quasi_random(seed, stream))
+            x = self.points(self.num_points, quasi_random(seed=seed, stream=stream))
         else:
-            x = self.points(size, random(seed, step // self.resample_every, stream))
+            turn = step // self.resample_every
+            x = self.points(size, uniform(seed=seed, step=turn, stream=stream))
         return x, self.target_at(x)
 
     def target_at(self, x: Float[Tensor, "n dim"]) -> Float[Tensor, "n out_dim"]:
-        """What is wanted at points.
+        """Targets at points.
 
         Raises:
-            ValueError: If the target function gives another shape.
+            ValueError: If the target function returns another shape.
         """
         if not callable(self.target):
             return x.new_tensor(self.target).expand(len(x), self.out_dim)
@@ -73,10 +73,10 @@ class AbstractCollocation(AbstractSignal):
         return values.to(x)
 
     def fingerprint(self) -> str:
-        """A hash of the points and of the targets; of a function, its code and many values."""
+        """A hash of the points and the targets; a function contributes its code and many values."""
         digest = hashlib.sha256(self.description().encode())
         digest.update(f"{self.num_points} {self.resample_every} {self.out_dim}".encode())
-        x = self.points(_PROBES, quasi_random(0, 0))
+        x = self.points(_PROBES, quasi_random(seed=0))
         digest.update(x.numpy().tobytes())
         digest.update(self.target_at(x).contiguous().numpy().tobytes())
         digest.update(function_fingerprint(self.target).encode())
@@ -90,7 +90,7 @@ class AbstractCollocation(AbstractSignal):
         num_points: int | None,
         resample_every: int,
     ) -> None:
-        """Keep the arguments, checked; what a domain lacks is found here, not in the loop."""
+        """Check and keep the arguments, so that errors occur here and not in the loop."""
         check_count(self, out_dim=out_dim, resample_every=resample_every, high=2**32)
         if num_points is not None:
             check_count(self, num_points=num_points, high=2**32)
@@ -106,23 +106,22 @@ class AbstractCollocation(AbstractSignal):
         self.domain, self.target = domain, target
         self.num_points, self.resample_every = num_points, resample_every
         self.in_dim, self.out_dim = domain.dim, out_dim
-        self.target_at(self.points(2, quasi_random(0, 0)))
+        self.target_at(self.points(2, quasi_random(seed=0)))
 
 
 class Interior(AbstractCollocation):
-    """Points inside a domain, where the residual of an equation shall have a value.
+    """Points inside a domain, where the residual of an equation should have a value.
 
     Args:
-        domain: Where to draw.
-        target: What the constraint's map shall give there.
+        domain: Domain of the points.
+        target: Target of the map's prediction at the points.
         out_dim: Channels of the target.
-        num_points: Size of the fixed quasi-random set that a constraint without `batch_size`
-            takes: for optimizers that compare one step's loss with the last one's.
-        resample_every: Steps that share a random batch.
+        num_points: Size of the fixed quasi-random set, which a constraint without `batch_size`
+            takes; optimizers that compare losses of several steps need it.
+        resample_every: Number of steps that share a random batch.
 
     Raises:
-        ValueError: If the domain has no interior, or the target another shape or a number that is
-            not finite.
+        ValueError: If the domain has no interior, or the target has another shape or is not finite.
 
     Example:
         >>> square = Interior(Box.cube(2), lambda x: x[:, :1] + x[:, 1:])
@@ -152,19 +151,20 @@ class Interior(AbstractCollocation):
 class Boundary(AbstractCollocation):
     """Points on the boundary of a domain, or on a part of it.
 
-    A condition on the slope across the boundary finds the normals by `domain.normal(x)`.
+    Conditions on the normal derivative get the normals from `domain.normal(x)`.
 
     Args:
-        domain: Whose boundary.
-        target: What the constraint's map shall give there.
-        where: Keeps points `x` of shape `(n, dim)` where it is true; None for all.
+        domain: Domain of the boundary.
+        target: Target of the map's prediction at the points.
+        where: Function from points `(n, dim)` to booleans that are True for points to keep; None
+            keeps all.
         out_dim: Channels of the target.
-        num_points: As in `Interior`.
-        resample_every: As in `Interior`.
+        num_points: Size of the fixed quasi-random set, as in `Interior`.
+        resample_every: Number of steps that share a random batch.
 
     Raises:
-        ValueError: If there is no such part, `where` gives no booleans, or the target is none as in
-            `Interior`.
+        ValueError: If `where` keeps no point or returns no booleans, or the target has another
+            shape or is not finite.
 
     Example:
         >>> ends = Boundary(Box((0.0, -1.0), (1.0, 1.0)), where=lambda x: x[:, 1].abs() == 1)
@@ -193,19 +193,19 @@ class Boundary(AbstractCollocation):
 
 
 class Slice(AbstractCollocation):
-    """Points of a domain where one coordinate has a value: the beginning of time, for one.
+    """Points of a domain where one coordinate has a fixed value, such as the initial time.
 
     Args:
-        domain: Where to draw.
-        axis: Which coordinate.
-        at: Its value.
-        target: What the constraint's map shall give there.
+        domain: Domain of the points.
+        axis: Axis of the fixed coordinate.
+        at: Value of the fixed coordinate.
+        target: Target of the map's prediction at the points.
         out_dim: Channels of the target.
-        num_points: As in `Interior`.
-        resample_every: As in `Interior`.
+        num_points: Size of the fixed quasi-random set, as in `Interior`.
+        resample_every: Number of steps that share a random batch.
 
     Raises:
-        ValueError: If there is no such part, or the target has another shape.
+        ValueError: If the slice is empty, or the target has another shape.
 
     Example:
         >>> start = Slice(Box((0.0, -1.0), (1.0, 1.0)), axis=0, at=0.0, target=lambda x: x[:, 1:])
@@ -233,25 +233,3 @@ class Slice(AbstractCollocation):
 
     def description(self) -> str:
         return f"slice of {self.domain} at {self.axis}, {self.at!r}"
-
-
-def random(seed: int, step: int, stream: int) -> Uniform:
-    """Independent points, by the counter-based generator that draws samples."""
-    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, stream, step]))
-    return lambda n, k: torch.from_numpy(generator.random((n, k)))
-
-
-def quasi_random(seed: int, stream: int) -> Uniform:
-    """Points that leave no gaps: a scrambled Sobol sequence, gone on with at each call."""
-    engines: dict[int, torch.quasirandom.SobolEngine] = {}
-
-    def draw(n: int, k: int) -> Tensor:
-        if k == 0:
-            return torch.zeros(n, 0, dtype=torch.float64)
-        if k not in engines:
-            # Scrambled by numbers of this seed, so that two sets do not share their points.
-            scramble = int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])
-            engines[k] = torch.quasirandom.SobolEngine(k, scramble=True, seed=scramble)
-        return engines[k].draw(n, dtype=torch.float64)
-
-    return draw

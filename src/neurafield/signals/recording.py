@@ -1,4 +1,4 @@
-"""What receivers around a medium recorded."""
+"""Waves recorded by receivers around a medium."""
 
 import importlib
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jaxtyping import Complex, Float
 from ..errors import SignalError
 
 INNER = 0.5
-"""Half the side of the square in which sources and receivers are."""
+"""Half the side of the square that contains all sources and receivers."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,17 @@ class Recording:
     """Waves of several sources at several receivers.
 
     Args:
-        sources: Places `(s, 2)` in |x|, |y| < 0.5.
-        receivers: Places `(r, 2)`, likewise.
-        values: What was recorded, complex, `(r, s)`, in the conventions of `_waves`.
+        sources: Positions `(s, 2)` in |x|, |y| < 0.5.
+        receivers: Positions `(r, 2)` in |x|, |y| < 0.5.
+        values: Complex values `(r, s)`; waves leave a source as e^(-ikr), see `maps.helmholtz`.
 
     Raises:
-        SignalError: If shapes do not fit, or a place or a value is out of range.
+        SignalError: If shapes do not fit, or a position or a value is out of range.
+
+    Example:
+        >>> at = np.array([[0.4, 0.0]])
+        >>> Recording(sources=at, receivers=-at, values=np.array([[1j]])).values.shape
+        (1, 1)
     """
 
     sources: Float[np.ndarray, "_ _"]
@@ -37,18 +42,18 @@ class Recording:
                 f"Recording: expected values of shape {expected}, a row for each receiver and a "
                 f"column for each source, got {self.values.shape}."
             )
-        for name, places in (("sources", self.sources), ("receivers", self.receivers)):
-            if places.shape[1:] != (2,) or not bool((np.abs(places) < INNER).all()):
+        for name, positions in (("sources", self.sources), ("receivers", self.receivers)):
+            if positions.shape[1:] != (2,) or not bool((np.abs(positions) < INNER).all()):
                 raise SignalError(f"Recording: expected {name} of two coordinates below 0.5.")
         if not np.isfinite(self.values).all() or not self.values.any():
             raise SignalError("Recording: expected finite values, not all zero.")
 
     @classmethod
     def load(cls, path: Path) -> "Recording":
-        """Read a file with `source`, `receivers` and `rec_val`: `.npz`, or `.mat` with SciPy.
+        """Read `source`, `receivers` and `rec_val` from a `.npz` file, or from `.mat` with SciPy.
 
         Raises:
-            SignalError: If it cannot be read or lacks one of them.
+            SignalError: If the file cannot be read, or lacks one of the arrays.
         """
         try:
             read = importlib.import_module("scipy.io").loadmat if path.suffix == ".mat" else np.load
@@ -62,9 +67,9 @@ class Recording:
         except NotImplementedError as error:
             raise SignalError(
                 f"{path}: expected a .mat file up to version 7, got version 7.3. Save it in MATLAB "
-                "by save(name, '-v7')."
+                "with save(name, '-v7')."
             ) from error
-        # What a damaged file makes its readers raise is not theirs to promise.
+        # Readers raise exceptions of any type for a damaged file.
         except Exception as error:
             raise SignalError(
                 f"{path}: expected a file with source, receivers and rec_val ({error})."

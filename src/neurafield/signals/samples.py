@@ -1,4 +1,4 @@
-"""Observations at given points."""
+"""Signals of observations at given points."""
 
 import hashlib
 
@@ -13,14 +13,14 @@ from .sampling import draw_indices
 
 
 class Samples(AbstractSignal):
-    """Points, and what was observed at each: values, derivatives, anything a map predicts.
+    """Observations at given points: values, derivatives, or anything else that a map predicts.
 
     Args:
-        coords: The points, `(n, in_dim)`.
-        targets: What was observed, `(n, out_dim)` or `(n, out_dim, ...)`.
+        coords: Points `(n, in_dim)`.
+        targets: Observations `(n, out_dim)` or `(n, out_dim, ...)`.
 
     Raises:
-        SignalError: If there is nothing, shapes are others, or something is not finite.
+        SignalError: If there are no points, the shapes do not fit, or a value is not finite.
 
     Example:
         >>> slopes = Samples(torch.rand(7, 2), torch.zeros(7, 3, 2))

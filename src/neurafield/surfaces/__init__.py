@@ -1,7 +1,6 @@
-"""Surfaces of fields: where a field that is negative inside is zero.
+"""Surfaces of fields: zero level sets of fields that are negative inside.
 
-Fields are called here and nothing else is known of them, so nothing from `field` or above may be
-imported.
+A field is used here only as a function, so nothing from `fields` or above may be imported.
 """
 
 from .distance_grid import DistanceGrid as DistanceGrid
@@ -10,6 +9,8 @@ from .drawing import RenderSurface as RenderSurface
 from .drawing import draw as draw
 from .meshing import NoSurfaceError as NoSurfaceError
 from .meshing import extract as extract
+from .region import Region as Region
+from .region import roundness as roundness
 from .sphere_tracing import Hits as Hits
 from .sphere_tracing import attached_depth as attached_depth
 from .sphere_tracing import trace as trace

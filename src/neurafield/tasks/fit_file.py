@@ -6,7 +6,6 @@ from pathlib import Path
 from ..errors import ArgumentError
 from ..fit import Callback
 from ..shapes.files import SUFFIXES
-from ..shapes.quantity import Name
 from ._base import AbstractTask, Advance
 from .result import FitResult
 from .settings import Settings
@@ -21,7 +20,7 @@ def fit_file(
     arch: str | None = None,
     params: int | None = None,
     levels: bool | None = None,
-    quantity: Name | None = None,
+    quantity: str | None = None,
     truncation: float | None = None,
     seed: int | None = None,
     lr: float | None = None,

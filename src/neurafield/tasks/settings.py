@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ..errors import FieldFileError
 from ..fit import read_settings
-from ..shapes.quantity import Name
 
 FIXED = ("arch", "params", "levels", "quantity", "truncation", "seed")
 """Settings that cannot change when a run is resumed."""
@@ -37,7 +36,7 @@ class Settings:
     arch: str | None = None
     params: int | None = None
     levels: bool | None = None
-    quantity: Name | None = None
+    quantity: str | None = None
     truncation: float | None = None
     seed: int | None = None
     lr: float | None = None

@@ -15,10 +15,11 @@ from ..geometry import Frame
 from ..shapes import (
     Mesh,
     PointCloud,
-    Quantity,
     ShapeLayout,
+    TruncatedDistance,
     estimate_normals,
     has_inside,
+    implicit_kind,
     read_shape,
 )
 from ..signals.distances import shape_fingerprint
@@ -61,7 +62,8 @@ class ShapeTask(AbstractTask):
                 "steps or time."
             )
         quantity = settings.quantity or "sdf"
-        if settings.truncation is not None and quantity != "tsdf":
+        kind = implicit_kind(quantity)
+        if settings.truncation is not None and not isinstance(kind, TruncatedDistance):
             raise ArgumentError(
                 f"{self.path}: expected quantity tsdf for a truncation, got {quantity}. Leave "
                 "one of them out."
@@ -69,7 +71,7 @@ class ShapeTask(AbstractTask):
         return dataclasses.replace(settings, quantity=quantity)
 
     def notices(self, settings: Settings) -> list[str]:
-        if settings.quantity == "udf" or not self._is_open:
+        if not self.layout(settings).quantity.has_inside or not self._is_open:
             return []
         return [
             f"{self.path}: the mesh is open. {settings.quantity} needs an inside, so the field "
@@ -85,8 +87,8 @@ class ShapeTask(AbstractTask):
     def layout(self, settings: Settings) -> ShapeLayout:
         """The meaning of the field's coordinates and value, for the field file."""
         assert settings.quantity is not None
-        truncation = settings.truncation or Quantity.truncation
-        return ShapeLayout(frame=self.frame, quantity=Quantity(settings.quantity, truncation))
+        kind = implicit_kind(settings.quantity, settings.truncation)
+        return ShapeLayout(frame=self.frame, quantity=kind)
 
     def spec(self, settings: Settings) -> dict[str, Any]:
         return self.layout(settings).spec()
@@ -113,9 +115,9 @@ class ShapeTask(AbstractTask):
 
     def _oriented(self, settings: Settings) -> Mesh | PointCloud:
         shape = self.shape
-        if isinstance(shape, Mesh) or shape.normals is not None or settings.quantity == "udf":
+        if isinstance(shape, Mesh) or shape.normals is not None:
             return shape
-        return self._estimated
+        return self._estimated if self.layout(settings).quantity.needs_normals else shape
 
     @functools.cached_property
     def _estimated(self) -> PointCloud:

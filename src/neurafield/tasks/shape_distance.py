@@ -6,15 +6,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .._blocks import in_blocks
 from ..fit import Constraint, losses
 from ..shapes import Mesh, PointCloud, ShapeLayout, volumetric_iou
 from ..signals import DistanceSamples
-from ..signals.distances import NUM_PLACES
+from ..signals.distances import NUM_POINTS
 
 _MEASURED = 100_000
 """Number of points near the surface for the surface error."""
 _MEASURED_INSIDE = 2**18
-"""Number of points in all of [-1, 1]^3 for IoU, since parts that float may be anywhere."""
+"""Number of points in all of [-1, 1]^3 for the IoU, because spurious parts may be anywhere."""
 
 
 def distance_constraint(
@@ -22,26 +23,25 @@ def distance_constraint(
     layout: ShapeLayout,
     *,
     batch_size: int | None = None,
-    num_places: int = NUM_PLACES,
+    num_points: int = NUM_POINTS,
 ) -> Constraint:
-    r"""Constraint that a field is the distance to a shape, on it, near it and away from it.
+    r"""Constraint that a field matches a shape at points on its surface, near it and away from it.
 
-    The loss of distances is $|f - d| / (|d| + 0.01)$, so that small distances near the surface
-    become exact. Occupancy has cross-entropy, truncated distances $|f - d|$.
+    The loss is chosen by the kind: $|f - d| / (|d| + 0.01)$ for distances, so that they are most
+    exact near the surface; cross-entropy for occupancy; $|f - d|$ for truncated distances.
 
     Args:
         shape: Mesh or points in the user's units; see `DistanceSamples`.
-        layout: Frame and quantity of the field.
+        layout: Layout of the field: its frame, and the kind of its values.
         batch_size: Points per step; None for all.
-        num_places: Number of points that are drawn in all.
+        num_points: Number of points in the whole set.
 
     Raises:
         ValueError: If a mesh has no area, or points lack the normals that the quantity needs.
     """
-    loss = {"occupancy": losses.binary_cross_entropy, "tsdf": losses.l1}
     return Constraint(
-        signal=DistanceSamples(shape, layout, num_places=num_places),
-        loss=loss.get(layout.quantity.name, losses.relative_l1),
+        signal=DistanceSamples(shape, layout, num_points=num_points),
+        loss=layout.quantity.loss(losses),
         batch_size=batch_size,
         name=layout.quantity.name,
     )
@@ -57,24 +57,21 @@ def accuracy(
         (not for occupancy); `iou`, intersection over union of the insides in [-1, 1]^3 (not for
         unsigned distances, nor where nothing is inside).
     """
-    samples, quantity = DistanceSamples(shape, layout), layout.quantity
+    samples, kind = DistanceSamples(shape, layout), layout.quantity
     generator = torch.Generator().manual_seed(1)
     figures = {}
 
     def values(x: Tensor) -> Tensor:
-        with torch.no_grad():
-            return torch.cat([field(part) for part in x.float().split(8192)]).double()
+        return in_blocks(field, x.float()).double()
 
-    if quantity.name != "occupancy":
+    if kind.scale is not None:
         x = samples.near(_MEASURED, generator)
         error = (values(x) - samples.targets(x)).abs().mean()
-        figures["surface_error"] = float(error) * (
-            quantity.truncation if quantity.name == "tsdf" else 1
-        )
-    if quantity.name != "udf":
+        figures["surface_error"] = float(error) * kind.scale
+    if kind.has_inside:
         corner = torch.ones(3, dtype=torch.float64)
         iou = volumetric_iou(
-            lambda x: quantity.implicit(values)(x)[:, 0] <= 0,
+            lambda x: kind.implicit(values)(x)[:, 0] <= 0,
             lambda x: samples.distance.signed(x) <= 0,
             (-corner, corner),
             num_points=_MEASURED_INSIDE,

@@ -47,7 +47,7 @@ class SignalTask(AbstractTask):
 
     def plan(self, settings: Settings) -> architectures.Plan:
         return architectures.plan(
-            self.signal.layout,
+            self.signal.layout.extent,
             settings.arch,
             num_parameters=settings.params,
             seed=settings.seed or 0,

@@ -124,7 +124,9 @@ def _plans(
 ) -> list[architectures.Plan]:
     """Plans of the first seed, all of one size."""
     budget = arguments.params or (
-        architectures.plan(signal.layout, arguments.archs[0], signal=signal).field.num_parameters
+        architectures.plan(
+            signal.layout.extent, arguments.archs[0], signal=signal
+        ).field.num_parameters
     )
     seed = arguments.seeds[0]
     return [plan_of_size(signal, arch, budget, seed=seed) for arch in arguments.archs]

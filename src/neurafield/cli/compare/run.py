@@ -96,13 +96,13 @@ def _plans(
     arguments: argparse.Namespace, signal: signals.AbstractGridSignal[Any]
 ) -> tuple[int, list[architectures.Plan], dict[str, str]]:
     """The budget, a plan per name, and the names of `all` that cannot meet the budget."""
-    layout, everything = signal.layout, arguments.archs == ["all"]
+    extent, everything = signal.layout.extent, arguments.archs == ["all"]
     if "all" in arguments.archs and not everything:
         raise ArgumentError("--archs: expected either all or names, got both.")
-    names = architectures.serving(layout) if everything else arguments.archs
+    names = architectures.serving(extent) if everything else arguments.archs
     budget = arguments.params or (
         architectures.plan(
-            layout, None if everything else names[0], signal=signal
+            extent, None if everything else names[0], signal=signal
         ).field.num_parameters
     )
     plans, left_out = [], {}

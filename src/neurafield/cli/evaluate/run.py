@@ -75,7 +75,7 @@ def _of_shape(arguments: argparse.Namespace, file: FieldFile) -> dict[str, Any]:
     reference = _read_truth(arguments)
     implicit = layout.quantity.implicit(file.field)
     resolution = arguments.resolution or RESOLUTION
-    unsigned = layout.quantity.name == "udf"
+    unsigned = not layout.quantity.has_inside
     # A shell, two cells away on both sides, whose vertices are projected onto the surface below.
     level = 4 / resolution if unsigned else 0.0
     try:

@@ -15,7 +15,7 @@ from ..._files import check_can_write
 from ...errors import ArgumentError
 from ...field_file import FieldFile
 from ...geometry import Camera, Grid
-from ...shapes import Quantity, ShapeLayout
+from ...shapes import ShapeLayout
 from ...shapes.writing import SUFFIXES as MESHES
 from ...surfaces import RenderSurface, draw
 from ..shared.command import DONE
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, file: FieldFile) -> int:
             check_can_write(output, force=arguments.force)
     surface_at = _surfaces(arguments, file, layout)
     camera_at = _cameras(
-        arguments, max(surface_at(turn).clearance.radius for turn in (0.0, 0.5, 1.0))
+        arguments, max(surface_at(turn).distance_grid.radius for turn in (0.0, 0.5, 1.0))
     )
     samples = arguments.samples or 2
     covered = []
@@ -171,16 +171,12 @@ def _surfaces(
 def _surface(
     field: Callable[[torch.Tensor], torch.Tensor], layout: ShapeLayout, level: float | None
 ) -> RenderSurface:
-    quantity: Quantity = layout.quantity
-    rises = {"sdf": 1.0, "udf": 1.0, "tsdf": 1 / quantity.truncation}
-    level = surface_level(layout, level)
-    # Occupancy is positive inside; its sign is turned, and so is that of its level.
-    level = -level if quantity.name == "occupancy" else level
+    kind = layout.quantity
     return RenderSurface.of(
-        quantity.implicit(field),
-        level=level,
-        rise=rises.get(quantity.name),
-        reach=min(REACH, quantity.truncation) if quantity.name == "tsdf" else REACH,
+        kind.implicit(field),
+        level=kind.sign * surface_level(layout, level),
+        rise=kind.slope,
+        reach=min(REACH, kind.reach),
     )
 
 

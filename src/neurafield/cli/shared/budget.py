@@ -18,7 +18,9 @@ def plan_of_size(
     Raises:
         ArgumentError: If the architecture comes no closer than the tolerance.
     """
-    plan = architectures.plan(signal.layout, arch, num_parameters=budget, seed=seed, signal=signal)
+    plan = architectures.plan(
+        signal.layout.extent, arch, num_parameters=budget, seed=seed, signal=signal
+    )
     size = plan.field.num_parameters
     if abs(size / budget - 1) > TOLERANCE:
         raise ArgumentError(

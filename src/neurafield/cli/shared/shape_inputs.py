@@ -8,7 +8,7 @@ from torch import Tensor
 from ...composition import AbstractComposition
 from ...errors import ArgumentError, FieldFileError, SignalError
 from ...field_file import FieldFile
-from ...shapes import ShapeLayout
+from ...shapes import ShapeLayout, SignedDistance
 from .inputs import check_dimensions
 
 UDF_LEVEL = 0.01
@@ -51,7 +51,7 @@ def distance_layout(path: Path, file: FieldFile) -> ShapeLayout:
         ArgumentError: If it has another quantity, or moves.
     """
     layout = shape_layout(path, file)
-    if layout.quantity.name != "sdf":
+    if not isinstance(layout.quantity, SignedDistance):
         raise ArgumentError(
             f"{path}: expected a field of signed distances, got {layout.quantity.name}. Fit it "
             "with --quantity sdf."
@@ -68,7 +68,7 @@ def surface_level(layout: ShapeLayout, requested: float | None) -> float:
     """The value of the field on the surface: the requested one, or the default."""
     if requested is not None:
         return requested
-    return UDF_LEVEL if layout.quantity.name == "udf" else 0.0
+    return 0.0 if layout.quantity.has_inside else UDF_LEVEL
 
 
 def static_field(

@@ -111,7 +111,8 @@ def solve_helmholtz(arguments: argparse.Namespace, common: dict[str, Any]) -> "S
 
 def solve_inversion(arguments: argparse.Namespace, common: dict[str, Any]) -> "Solution":
     """The medium from a recording."""
-    from ...problems import Recording, inversion
+    from ...problems import inversion
+    from ...signals import Recording
 
     return inversion(
         Recording.load(arguments.input),

@@ -1,4 +1,4 @@
-"""Architectures of features at places that need not make a regular grid."""
+"""Architectures of features on unstructured grids: octrees, points and triangle meshes."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ from ..encodings import (
 )
 from ..errors import ArgumentError
 from ..fields.field import Field
-from ..signals import AbstractGridSignal, AbstractLayout
+from ..geometry import Extent
+from ..signals import AbstractGridSignal
 from ._base import Architecture
 from .grid_size import WIDTHS, GridSize, default_parameters
 from .grids import dense, grid, small_network, with_tables
@@ -34,8 +35,8 @@ class SparseSize:
     """Sizes of a sparse grid and of the network on top.
 
     Args:
-        octree: Where vertices are.
-        features: Channels at each.
+        octree: Cells whose vertices have features.
+        features: Channels at each vertex.
         width: Units in each hidden layer.
     """
 
@@ -44,35 +45,35 @@ class SparseSize:
     width: int
 
 
-def _nglod(layout: AbstractLayout, size: SparseSize, generator: torch.Generator | None) -> Field:
+def _nglod(extent: Extent, size: SparseSize, generator: torch.Generator | None) -> Field:
     encoding = SparseGrid.from_octree(size.octree, features=size.features, generator=generator)
-    return Field(small_network(size.features, layout, size.width, generator), encoding=encoding)
+    return Field(small_network(size.features, extent, size.width, generator), encoding=encoding)
 
 
 def _sparse_size(
-    layout: AbstractLayout, num_parameters: int | None, signal: AbstractGridSignal[Any] | None
+    extent: Extent, num_parameters: int | None, signal: AbstractGridSignal[Any] | None
 ) -> SparseSize:
-    """Fine cells where the signal has detail, until the parameters are used up."""
-    wanted = num_parameters or default_parameters(layout)
-    longest = max(layout.shape)
-    base = [max(1, round(_COARSEST * count / longest)) for count in layout.shape]
-    # Down to a cell a sample: in a smaller one there is nothing to tell detail by. All axes are
-    # halved together, so a strip of one row gets fewer levels than its length alone would allow.
+    """Refine cells where the signal has detail, until the parameters are used up."""
+    wanted = num_parameters or default_parameters(extent)
+    longest = max(extent.shape)
+    base = [max(1, round(_COARSEST * count / longest)) for count in extent.shape]
+    # Down to a cell per sample, because smaller cells contain no samples to measure detail with.
+    # All axes are halved together, so a strip of one row gets fewer levels than its length allows.
     num_levels = max(1, (longest // _COARSEST).bit_length())
-    while num_levels > 1 and math.prod(base) << layout.in_dim * (num_levels - 1) > (
-        layout.grid.num_samples << layout.in_dim
+    while num_levels > 1 and math.prod(base) << extent.in_dim * (num_levels - 1) > (
+        extent.num_samples << extent.in_dim
     ):
         num_levels -= 1
-    values = _thinned(layout, signal)
+    values = _thinned(extent, signal)
     for features in _FEATURES:
-        width = next((w for w in WIDTHS if 2 * _head(layout, features, w) <= wanted), WIDTHS[-1])
-        rows = (wanted - _head(layout, features, width)) // features
+        width = next((w for w in WIDTHS if 2 * _head(extent, features, w) <= wanted), WIDTHS[-1])
+        rows = (wanted - _head(extent, features, width)) // features
         if rows < math.prod(side + 1 for side in base):
             break
         octree = Octree.from_detail(
             values, base_resolution=base, num_levels=num_levels, max_vertices=rows
         )
-        # A signal of few samples, or of little detail, needs more features to use them up.
+        # A signal with few samples or little detail needs more features to use the parameters up.
         if sum(octree.num_vertices) >= _FULL * rows:
             return SparseSize(octree, features, width)
     raise ArgumentError(
@@ -81,31 +82,27 @@ def _sparse_size(
     )
 
 
-def _thinned(
-    layout: AbstractLayout, signal: AbstractGridSignal[Any] | None
-) -> Float[np.ndarray, "..."]:
-    """Values to tell detail by, every other sample of a large signal; noise for an unknown one."""
+def _thinned(extent: Extent, signal: AbstractGridSignal[Any] | None) -> Float[np.ndarray, "..."]:
+    """Values to measure detail with: a part of the samples of a large signal, or noise."""
     step = 1
-    while layout.grid.num_samples > _MOST_SAMPLES * step**layout.in_dim:
+    while extent.num_samples > _MOST_SAMPLES * step**extent.in_dim:
         step += 1
     if signal is None:
-        shape = [-(-count // step) for count in layout.shape]
+        shape = [-(-count // step) for count in extent.shape]
         return np.random.default_rng(0).random((*shape, 1), dtype=np.float32)
-    every = (slice(None, None, step),) * layout.in_dim
-    return layout.normalise(signal.data[every]).numpy()
+    every = (slice(None, None, step),) * extent.in_dim
+    return signal.layout.normalise(signal.data[every]).numpy()
 
 
-def _head(layout: AbstractLayout, features: int, width: int) -> int:
+def _head(extent: Extent, features: int, width: int) -> int:
     with torch.device("meta"):
-        network = small_network(features, layout, width, None)
+        network = small_network(features, extent, width, None)
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def _points(
-    layout: AbstractLayout, size: GridSize, generator: torch.Generator | None
-) -> PointFeatures:
+def _points(extent: Extent, size: GridSize, generator: torch.Generator | None) -> PointFeatures:
     return PointFeatures(
-        layout.in_dim,
+        extent.in_dim,
         num_points=_NEIGHBOURS + size.fineness,
         features=size.features,
         num_neighbours=_NEIGHBOURS,
@@ -113,14 +110,12 @@ def _points(
     )
 
 
-def _mesh(
-    layout: AbstractLayout, size: GridSize, generator: torch.Generator | None
-) -> MeshFeatures:
-    vertices, triangles = triangulated_box(size.resolution(layout))
+def _mesh(extent: Extent, size: GridSize, generator: torch.Generator | None) -> MeshFeatures:
+    vertices, triangles = triangulated_box(size.resolution(extent))
     return MeshFeatures.from_mesh(vertices, triangles, features=size.features, generator=generator)
 
 
-SCATTERED: dict[str, Architecture] = {
+UNSTRUCTURED: dict[str, Architecture] = {
     "nglod": with_tables(
         "grids of several levels, added up, with cells where the signal has detail",
         _nglod,
@@ -128,7 +123,7 @@ SCATTERED: dict[str, Architecture] = {
         trains_levels=True,
     ),
     "points": grid(
-        "features at scattered points, the nearest eight averaged",
+        "features at unstructured points, the nearest eight averaged",
         _points,
         features=(4,),
         batch_size=1024,
@@ -137,7 +132,7 @@ SCATTERED: dict[str, Architecture] = {
     "mesh": grid(
         "features at the vertices of triangles, interpolated",
         _mesh,
-        # As many vertices, which are quicker to count.
+        # The number of vertices is the same, and faster to count.
         counted_as=dense,
         dims=(2,),
         features=(4, 8),
@@ -145,4 +140,4 @@ SCATTERED: dict[str, Architecture] = {
         lr=3e-2,
     ),
 }
-"""With features at places of their own."""
+"""Architectures with trainable features on unstructured grids."""
