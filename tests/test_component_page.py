@@ -14,7 +14,7 @@ from neurafield.encodings import Octree, Positional
 
 from .cases import ENCODING_CASES, Case
 
-COMPONENTS = [cls for _, room, base in ROOMS for cls in registry(room, base).values()]
+COMPONENTS = [cls for _, package, base in ROOMS for cls in registry(package, base).values()]
 MAX_LINES = 250
 
 
@@ -125,8 +125,10 @@ def long_files(folder: Path, most: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("room", [room for _, room, _ in ROOMS], ids=lambda room: room.__name__)
-def test_no_component_is_long(room: Any) -> None:
-    folder = Path(room.__file__).parent
+@pytest.mark.parametrize(
+    "package", [package for _, package, _ in ROOMS], ids=lambda package: package.__name__
+)
+def test_no_component_is_long(package: Any) -> None:
+    folder = Path(package.__file__).parent
     assert long_files(folder, MAX_LINES) == []
     assert long_files(folder, 60), "the check can fail"
