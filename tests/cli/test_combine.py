@@ -12,7 +12,7 @@ from neurafield.cli import combine as command
 from neurafield.cli.main import main
 from neurafield.composition import Sphere, Torus
 from neurafield.geometry import Frame
-from neurafield.shapes import ShapeLayout
+from neurafield.shapes import ShapeLayout, implicit_kind
 
 FRAMES = {"a": Frame((10.0, 0.0, 0.0), 5.0), "b": Frame((13.0, 1.0, 0.0), 2.0)}
 
