@@ -284,24 +284,26 @@ def test_torch_export_accepts_it(case: Case) -> None:
 # ---- completeness
 
 
-def public(room: ModuleType, base: type) -> set[type]:
+def public(package: ModuleType, base: type) -> set[type]:
     return {
         cls
-        for cls in vars(room).values()
+        for cls in vars(package).values()
         if inspect.isclass(cls) and issubclass(cls, base) and not inspect.isabstract(cls)
     }
 
 
 @pytest.mark.parametrize(
-    ("room", "base", "cases"),
+    ("package", "base", "cases"),
     [
         (encodings, encodings.AbstractEncoding, ENCODING_CASES),
         (networks, networks.AbstractNetwork, NETWORK_CASES),
     ],
     ids=["encodings", "networks"],
 )
-def test_every_public_component_has_a_case(room: ModuleType, base: type, cases: list[Case]) -> None:
-    assert public(room, base) == {type(case.build()) for case in cases}
+def test_every_public_component_has_a_case(
+    package: ModuleType, base: type, cases: list[Case]
+) -> None:
+    assert public(package, base) == {type(case.build()) for case in cases}
 
 
 def test_a_missing_case_is_noticed() -> None:

@@ -324,7 +324,7 @@ HOSTILE_HEADERS = {
     "file path": {"network": network("../../etc/passwd")},
     "dunder": {"network": network("__class__")},
     "an abstract class": {"network": network("AbstractNetwork")},
-    "a component of another room": {"network": {"type": "Positional", "hyperparams": {}}},
+    "a component of another subpackage": {"network": {"type": "Positional", "hyperparams": {}}},
     "a list for a name": {"network": network(["Siren"])},
     "unknown argument": {"network": network(system="rm")},
     "huge width": {"network": network(width=10**12)},

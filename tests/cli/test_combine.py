@@ -110,7 +110,7 @@ def test_what_is_no_signed_distance_is_refused(
     assert "signed distances, got occupancy" in refused(tmp_path, capsys, one, other)
     moving = ShapeLayout(times=(0.0, 1.0)).spec()
     neurafield.save(Path(other), Sphere(radius=0.5, in_dim=4), signal=moving)
-    assert "stands still" in refused(tmp_path, capsys, one, other)
+    assert "static shape" in refused(tmp_path, capsys, one, other)
     neurafield.save(Path(other), Field(networks.Linear(3, 1)))
     assert "field of a shape" in refused(tmp_path, capsys, one, other)
     (tmp_path / "c.field").write_bytes(b"mine")

@@ -93,13 +93,13 @@ def test_a_field_at_a_time() -> None:
 
 
 def test_a_diverged_flow_is_a_status(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = near_surface.Near.batch
+    real = near_surface.NearSurface.batch
 
     def poisoned(self, *arguments, **options):
         query, target = real(self, *arguments, **options)
         return query, target * math.nan
 
-    monkeypatch.setattr(near_surface.Near, "batch", poisoned)
+    monkeypatch.setattr(near_surface.NearSurface, "batch", poisoned)
     outcome = run("solve", "mean-curvature", "a.obj", "--width", 4, "--points", 30, "--steps", 90)
     check_refused(outcome, "mean-curvature: ", "not finite", "Nothing was written", code=3)
     assert not list(Path().glob("*.field"))

@@ -27,13 +27,13 @@ class Ball(AbstractField):
     def __init__(self, radius: float = 0.5) -> None:
         super().__init__()
         self.radius = radius
-        self.asked = 0
+        self.evaluated = 0
 
     def hyperparams(self) -> dict[str, Any]:
         raise TypeError("Ball: cannot be described.")
 
     def forward(self, x: Tensor) -> Tensor:
-        self.asked += x[..., 0].numel()
+        self.evaluated += x[..., 0].numel()
         return x.norm(dim=-1, keepdim=True) - self.radius
 
 
@@ -175,9 +175,9 @@ def test_a_query_visits_only_the_fields_whose_box_contains_it(
     parts, x = crowd(200), points(1000) / 1.5
     _, held, _ = by_hand(parts, x)
     for part in parts:
-        part.field.asked = 0
+        part.field.evaluated = 0
     looked = counted(monkeypatch, Scene(parts, Sum()), x)
-    assert [part.field.asked for part in parts] == held.sum(1).tolist()
+    assert [part.field.evaluated for part in parts] == held.sum(1).tolist()
     assert held.sum() > 20
     assert looked < 0.25 * len(parts) * len(x)
 

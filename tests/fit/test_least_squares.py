@@ -136,7 +136,7 @@ def test_nonlinear_problems_are_refused() -> None:
         least_squares(siren, problem, steps=20)
     # A refused field is unchanged.
     assert all(map(torch.equal, before, siren.parameters()))
-    # In its last layer alone the problem is linear.
+    # The problem is linear in the last layer only.
     siren.layers[0].requires_grad_(False)
     least_squares(siren, problem, steps=20)
 

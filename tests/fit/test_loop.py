@@ -413,7 +413,7 @@ def test_the_third_roll_back_ends_the_run_and_names_the_term(tmp_path: Path) -> 
     stopper = Recorder()
     run(reference, callbacks=[stopper], should_stop=lambda: len(stopper.seen) == 5)
     assert state_bytes(field) == state_bytes(reference), "the last good checkpoint"
-    # A run that is resumed with good data counts its roll-backs anew.
+    # A run that is resumed with good data counts its roll-backs from zero.
     again = run(siren(9), problem=poisoned(lambda _: False), path=path, resume=True)
     assert (again.status, again.rollbacks) == ("steps", 0)
 

@@ -26,7 +26,7 @@ def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
     from neurafield.signals import distances
 
     monkeypatch.setattr(shape_distance, "_MEASURED", 500)
-    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_places": 4000})
+    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_points": 4000})
 
 
 def picture(folder: Path) -> Path:

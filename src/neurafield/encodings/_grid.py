@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis, owner_name
 from ..derivatives import Jet, rules
+from ..errors import ArgumentError
 from ..kernels.grid import (
     FEATURES,
     INTERPOLATIONS,
@@ -129,7 +130,7 @@ def plain(resolution: int | Sequence[int]) -> int | list[int]:
 def check_rows(owner: object, levels: Levels) -> None:
     """Require a table that could fit into some memory."""
     if levels.num_rows > MAX_ROWS:
-        raise ValueError(
+        raise ArgumentError(
             f"{owner_name(owner)}: expected at most {MAX_ROWS} rows, got {levels.num_rows}. "
             "Use fewer cells."
         )

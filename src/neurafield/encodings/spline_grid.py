@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
 from ..derivatives import Jet, rules
+from ..errors import ArgumentError
 from ._base import AbstractEncoding
 from ._grid import MAX_ROWS, plain, resolution_per_axis
 
@@ -84,7 +85,7 @@ class SplineGrid(AbstractEncoding):
         self.cells = resolution_per_axis(self, in_dim, "resolution", resolution)
         num_rows = prod(self.shape)
         if num_rows > MAX_ROWS:
-            raise ValueError(
+            raise ArgumentError(
                 f"SplineGrid: expected at most {MAX_ROWS} coefficients, got {num_rows}. Use fewer "
                 "cells."
             )
