@@ -1,1 +1,1 @@
-"""Benchmarks: measured side by side in one run, results in `benchmarks/results/` as JSON."""
+"""Benchmarks: side-by-side measurements, with results as JSON in `benchmarks/results/`."""

@@ -1,22 +1,21 @@
-"""What an activation's hidden layers can tell apart, before and after training.
+"""Sensitivity and rank of hidden layers with each activation, before and after training.
 
-For each activation at its defaults, and ReLU behind random Fourier features: an untrained network
-of three hidden layers of 128 units on two coordinates. Printed of its first and last hidden layer,
-on a grid of 32 x 32 points and as a mean over seeds:
+The network is untrained, with three hidden layers of 128 units on two coordinates, for each
+activation at its defaults, and for ReLU with random Fourier features. Printed for its first and
+last hidden layer, on a grid of 32 x 32 points, as a mean over seeds:
 
-- `speed`, a local Lipschitz constant: the median over the points of the largest singular value of
-  the layer's Jacobian, over the spread of its features (the root mean square distance from their
-  mean). 20 means that a step of 1/20 of a unit of coordinate changes the features by as much as
-  they differ anywhere.
-- `rank`, the stable rank of the features without their mean: the sum of the squares of the
-  singular values over the largest one's.
+- `speed`, a local Lipschitz constant: the median over points of the largest singular value of the
+  layer's Jacobian, divided by the spread of its features (the root mean square distance from their
+  mean). 20 means that a step of 1/20 in coordinates changes the features by their full spread.
+- `rank`, the stable rank of the centred features: the sum of the squared singular values divided by
+  the largest squared one.
 
     python -m benchmarks.activations
     python -m benchmarks.activations PICTURE
 
-With a picture, the network is also fitted to its middle 128 x 128 pixels, at the learning rate of
-the architecture of that name: 300 steps of 4,096 random pixels, one in eight left out. PSNR is of
-the pixels that were in, and of those left out.
+With a picture, the network is also fitted to its central 128 x 128 pixels, at the learning rate of
+the architecture of that name: 300 steps of 4,096 random pixels, with one in eight held out. PSNR is
+reported on training and held-out pixels.
 """
 
 import math
@@ -55,14 +54,14 @@ NAMES = {
     "finer": "FinerSine",
     "fourier": "ReLU",
 }
-"""Architectures, whose learning rates are taken, and their activations."""
+"""Architectures, which give the learning rates, and their activations."""
 WIDTH, DEPTH, SIDE, SEEDS = 128, 3, 32, 5
 SIGMA = 3.0
 PIXELS, STEPS, BATCH = 128, 300, 4096
 
 
 def field(name: str, seed: int, activation: AbstractActivation | None = None) -> Field:
-    """The network that is looked at."""
+    """The network to measure."""
     generator = torch.Generator().manual_seed(seed)
     encoding = None
     if name == "fourier":
@@ -112,7 +111,7 @@ def figures(name: str, depth: int) -> tuple[float, float]:
 
 
 def fitted(field: Field, pixels: Float[Tensor, "n n 3"], lr: float) -> tuple[float, float]:
-    """PSNR of the pixels that it was fitted to, and of those left out."""
+    """PSNR on training and on held-out pixels."""
     x = cells(PIXELS)
     left_out = torch.zeros(PIXELS, PIXELS, dtype=torch.bool)
     left_out[1::4, 1::4] = left_out[3::4, 3::4] = True
@@ -134,12 +133,12 @@ def fitted(field: Field, pixels: Float[Tensor, "n n 3"], lr: float) -> tuple[flo
 
 
 def psnr(errors: Tensor) -> float:
-    """Of squared errors of values in [-1, 1], in dB."""
+    """PSNR in dB, from squared errors of values in [-1, 1]."""
     return 10 * math.log10(4 / float(errors.mean()))
 
 
 def middle(path: Path) -> Float[Tensor, "n n 3"]:
-    """The middle of a picture, in [-1, 1]."""
+    """Centre of a picture, in [-1, 1]."""
     image = np.asarray(Image.open(path).convert("RGB"), np.float32)
     top, left = ((size - PIXELS) // 2 for size in image.shape[:2])
     return torch.from_numpy(image[top : top + PIXELS, left : left + PIXELS] / 127.5 - 1)

@@ -1,7 +1,7 @@
-"""How good the default field is between the samples that it was fitted to.
+"""Quality of the default field between its training samples.
 
-Pictures are scaled down by two, fitted with the defaults, drawn at their old size and compared with
-the original, beside what interpolating the small picture gives.
+Pictures are scaled down by two, fitted with the defaults, rendered at the original size and
+compared with the original, beside interpolations of the small picture.
 
 python -m benchmarks.between_samples PICTURE...
 """
@@ -20,12 +20,12 @@ from .harness import write_result
 
 
 def main() -> None:
-    """A row a picture."""
+    """Print one row per picture."""
     write_result("between_samples", {Path(p).stem: compared(Path(p)) for p in sys.argv[1:]})
 
 
 def compared(path: Path) -> dict[str, float]:
-    """PSNR of the original from the field, bilinear and bicubic interpolation, and of the fit."""
+    """PSNR of the field and of bilinear and bicubic interpolation, and of the fit."""
     full = np.asarray(Image.open(path).convert("RGB"))
     rows, columns = full.shape[0] // 2, full.shape[1] // 2
     full = full[: 2 * rows, : 2 * columns]
@@ -56,7 +56,7 @@ def compared(path: Path) -> dict[str, float]:
 
 
 def psnr(picture: Shaped[np.ndarray, "..."], truth: Shaped[np.ndarray, "..."]) -> float:
-    """Of 8-bit values, in dB."""
+    """PSNR of 8-bit values, in dB."""
     mse = np.square(picture.astype(np.float64) - truth).mean()
     return round(metrics.psnr(float(mse), peak=255.0), 2)
 

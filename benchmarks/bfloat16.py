@@ -1,8 +1,8 @@
-"""What bfloat16 costs in quality, and, where the processor has it, gains in speed.
+"""Quality and speed of bfloat16 compared with float32.
 
-A SIREN is fitted to the camera photograph at 128 x 128 in both precisions, from the same
-parameters and batches. Without AVX512-BF16 the kernel does the same roundings in float32
-arithmetic: the qualities are then those of bfloat16, the times say nothing.
+A SIREN is fitted to the camera photograph at 128 x 128 in both precisions, from the same parameters
+and batches. Without AVX512-BF16 the kernel emulates the roundings in float32: quality is then that
+of bfloat16, but times are meaningless.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ from .harness import write_result
 
 
 def main() -> None:
-    """A row a seed and precision."""
+    """Measure one row per seed and precision."""
     emulated = not library.native().has_bfloat16()
     if emulated:
         setattr(library.native(), "has_bfloat16", lambda: True)  # noqa: B010

@@ -1,7 +1,7 @@
-"""Rate and quality of hardened codebook grids: bits a vertex against PSNR on a crop of a picture.
+"""Rate and quality of hardened codebook grids: bits per vertex against PSNR on a crop of a picture.
 
-The same grids and network at each width; what is compared is the size of the field's file. Beside
-them, the same grids of plain features: what the codebook saves.
+Grids and network are the same at each width; the file sizes are compared. The same grids with plain
+features show what the codebook saves.
 
 python -m benchmarks.codebook_rate PICTURE
 """
@@ -33,21 +33,21 @@ CODEBOOK_LR, GRID_LR = 3e-2, 1e-2
 
 
 def main() -> None:
-    """A row a width."""
+    """Measure one row per number of bits."""
     path = Path(sys.argv[1])
     full = np.asarray(Image.open(path).convert("RGB"))
     top, left = ((side - SIDE) // 2 for side in full.shape[:2])
     signal = signals.Image.from_array(full[top : top + SIDE, left : left + SIDE].copy())
     rows = {f"{bits} bits": codebook(signal, bits) for bits in (2, 4, 6, 8)}
     generator = torch.Generator().manual_seed(0)
-    # No level overflows: dense grids of the same sizes.
+    # No level overflows, so these are dense grids of the same sizes.
     plain = HashGrid(2, log2_table_size=20, generator=generator, **SIZES)
     rows["plain features"] = row(fitted(signal, plain, GRID_LR, generator), signal)
     write_result("codebook_rate", {"picture": {"name": path.name, "side": SIDE}, **rows})
 
 
 def codebook(signal: signals.Image, bits: int) -> dict[str, Any]:
-    """Fit with soft choices, harden, measure what is left."""
+    """Fit with soft choices, harden, and measure."""
     generator = torch.Generator().manual_seed(0)
     grid = CodebookGrid(2, bits=bits, generator=generator, **SIZES)
     field = fitted(signal, grid, CODEBOOK_LR, generator)
@@ -57,7 +57,7 @@ def codebook(signal: signals.Image, bits: int) -> dict[str, Any]:
 def fitted(
     signal: signals.Image, grid: AbstractEncoding, lr: float, generator: torch.Generator
 ) -> Field:
-    """A field of the grid and a small network."""
+    """Fitted field of the grid and a small network."""
     network = MLP(grid.out_dim, signal.layout.channels, width=32, depth=2, generator=generator)
     field = Field(network, encoding=grid)
     fit(field, Constraint(signal=signal, batch_size=BATCH), steps=STEPS, lr=lr)
@@ -65,7 +65,7 @@ def fitted(
 
 
 def row(field: Field, signal: signals.Image) -> dict[str, Any]:
-    """Quality, and the whole file in bits a pixel."""
+    """Quality, and the size of the file in bits per pixel."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rate.field"
         field_file.save(path, field)

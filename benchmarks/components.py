@@ -1,8 +1,8 @@
-"""Every component: compiled kernels against eager torch, memory, and time per query.
+"""Every component: compiled kernels compared with eager torch, memory, and time per query.
 
 A step is forward and backward through autograd. Eager torch is our own reference of the same
-kernels, in turns with them in one process. Components that call no kernel are eager torch: of these
-the step is timed alone.
+kernels, alternating with them in one process. Components without a kernel are eager torch; for
+these only the step is timed.
 
 python -m benchmarks.components [--json FILE] [--only PART_OF_A_NAME] [--cpu-time]
 """
@@ -29,14 +29,14 @@ from .harness import alternate, on_reference
 POINTS = 65_536
 NETWORK_POINTS = 16_384
 WANTED = 10.0
-"""How many times faster than its reference a compiled grid is to be."""
+"""Required speed-up of a compiled grid over its reference."""
 
 Build = Callable[[], AbstractComponent]
 Clock = Callable[[], float]
 
 
 def sparse_grid(in_dim: int) -> SparseGrid:
-    """The cells around a circle, or a sphere: 8 to 256 of them along an axis, or 8 to 128."""
+    """Cells around a circle (8 to 256 per axis) or a sphere (8 to 128)."""
     points = nn.functional.normalize(torch.randn(50_000, in_dim), dim=1) * 0.7
     levels = 6 if in_dim == 2 else 5
     tree = Octree.from_points(points, base_resolution=8, num_levels=levels)
@@ -53,7 +53,7 @@ GRIDS: dict[str, Build] = {
     "indexed 2-D": lambda: sparse_grid(2),
     "indexed 3-D": lambda: sparse_grid(3),
 }
-"""Each kind of level that there is a kernel for."""
+"""Every kind of level that kernels support."""
 
 ENCODINGS: dict[str, Build] = {
     "Composite": lambda: encodings.Composite(
@@ -106,7 +106,7 @@ NETWORKS: dict[str, Build] = {
 
 
 def step(component: nn.Module, x: Tensor) -> Callable[[], object]:
-    """Forward and backward; for `x` too if it asks for that."""
+    """Forward and backward, also with respect to `x` if it requires a gradient."""
     upstream = torch.randn_like(component(x))
 
     def run() -> None:
@@ -120,7 +120,7 @@ def step(component: nn.Module, x: Tensor) -> Callable[[], object]:
 
 
 def calls_a_kernel(run: Callable[[], object]) -> bool:
-    """Whether anything of it is compiled."""
+    """Tests whether a function calls a compiled kernel."""
     versions: list[str] = []
     choose = dispatch.choose
 
@@ -135,7 +135,7 @@ def calls_a_kernel(run: Callable[[], object]) -> bool:
 
 
 def timed(run: Callable[[], object], clock: Clock, rounds: int) -> dict[str, float]:
-    """Medians in milliseconds, and how many times longer eager torch takes."""
+    """Medians in milliseconds, and the ratio of eager torch."""
     contenders = {"ours": run}
     if calls_a_kernel(run):
         contenders["eager"] = on_reference(run)
@@ -145,7 +145,7 @@ def timed(run: Callable[[], object], clock: Clock, rounds: int) -> dict[str, flo
 
 
 def grid(build: Build, in_dim: int, clock: Clock) -> dict[str, dict[str, float]]:
-    """Gradients for the table alone, then for the coordinates too."""
+    """Gradients for the table only, then also for the coordinates."""
     component, x = build(), torch.rand(POINTS, in_dim) * 2 - 1
     return {
         "table": timed(step(component, x), clock, 7),
@@ -154,11 +154,11 @@ def grid(build: Build, in_dim: int, clock: Clock) -> dict[str, dict[str, float]]
 
 
 def component(build: Build, points: int, clock: Clock) -> dict[str, float]:
-    """A step, memory, and a query on its own."""
+    """A step, its memory, and a query."""
     module = build()
     x = torch.rand(points, module.in_dim) * 2 - 1
     if not any(True for _ in module.parameters()):
-        x.requires_grad_()  # So that there is something to go back to.
+        x.requires_grad_()  # So that there is something to differentiate.
     figures = timed(step(module, x), clock, 5)
 
     def query() -> None:
@@ -174,10 +174,10 @@ def component(build: Build, points: int, clock: Clock) -> dict[str, float]:
 
 
 def check_complete() -> None:
-    """Every public component is in the lists.
+    """Require every public component in the lists.
 
     Raises:
-        RuntimeError: If one is not.
+        RuntimeError: If one is missing.
     """
     for room, base, builds in (
         (encodings, encodings.AbstractEncoding, ENCODINGS),
@@ -189,11 +189,11 @@ def check_complete() -> None:
 
 
 def main() -> None:
-    """A table of grids, one of components, and what misses its target."""
+    """Print tables of grids and of components, and those below their targets."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--json", type=Path, help="output file of the figures")
     parser.add_argument("--only", default="", help="part of the names to measure")
-    parser.add_argument("--cpu-time", action="store_true", help="for machines that are busy")
+    parser.add_argument("--cpu-time", action="store_true", help="for busy machines")
     options = parser.parse_args()
     clock: Clock = time.process_time if options.cpu_time else time.perf_counter
     torch.manual_seed(0)
@@ -223,7 +223,7 @@ def main() -> None:
 
 
 def columns(row: dict[str, float]) -> str:
-    """The times; dashes where nothing is compiled."""
+    """The times; dashes where no kernel is compiled."""
     return "".join(
         f"{row.get(key, '-'):>{width}}"
         for key, width in (("ours_ms", 10), ("eager_ms", 10), ("ratio", 8))
@@ -231,7 +231,7 @@ def columns(row: dict[str, float]) -> str:
 
 
 def below_target(report: dict[str, Any]) -> list[str]:
-    """Grids that are not as many times faster as they should be, components slower than torch."""
+    """Grids below their required speed-up, and components slower than torch."""
     grids = [name for name, row in report["grids"].items() if row["ratio"] < WANTED]
     return grids + [name for name, row in report["components"].items() if row.get("ratio", 1) < 1]
 

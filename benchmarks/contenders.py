@@ -1,8 +1,8 @@
-"""Both sides of the comparisons: our fit by default, and what we measure ourselves against.
+"""Contenders of the benchmarks: our default fit, and the implementations to compare with.
 
-The published SIREN recipe is in plain eager torch, written from the paper's formulas without
-anything of the library: linear layers, sin(30 x), the published initialisation, and the whole
-picture in every step.
+The published SIREN recipe is in plain eager torch, written from the paper's formulas without the
+library: linear layers, sin(30 x), the published initialisation, and the whole picture in every
+step.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from neurafield.signals import AbstractGridSignal
 
 
 def fit_by_default(signal: AbstractGridSignal[Any], target_psnr: float, seed: int) -> float:
-    """Milliseconds that `fit` takes to a quality as the command line sets it up."""
+    """Milliseconds that `fit`, with the settings of the command line, takes to reach a quality."""
     plan = architectures.plan(signal.layout.extent, seed=seed)
     begun = time.perf_counter()
     result = fit(
@@ -73,7 +73,7 @@ class EagerMLP(nn.Sequential):
 
 
 def eager_hash_grid(encoding: HashGrid, x: Tensor) -> Tensor:
-    """What people write in plain torch, in float32, on the levels and the table of an encoding."""
+    """A hash grid in plain torch, in float32, on the levels and the table of an encoding."""
     primes = (1, 2654435761, 805459861, 3674653429)
     dim = x.shape[-1]
     corners = torch.tensor(list(itertools.product((0, 1), repeat=dim)))
@@ -82,7 +82,7 @@ def eager_hash_grid(encoding: HashGrid, x: Tensor) -> Tensor:
         cells = torch.tensor(level.cells)
         position = (x + 1) / 2 * cells
         cell = position.floor().long().clamp(max=cells - 1)
-        place = position - cell
+        offset = position - cell
         vertices = cell[:, None, :] + corners
         if level.kind == "hashed":
             index = vertices[..., -1] * primes[0]
@@ -94,7 +94,7 @@ def eager_hash_grid(encoding: HashGrid, x: Tensor) -> Tensor:
             for axis in range(1, dim):
                 index = index * (level.cells[axis] + 1) + vertices[..., axis]
         found = nn.functional.embedding(index + level.offset, encoding.table)
-        sides = torch.where(corners.bool(), place[:, None, :], 1 - place[:, None, :])
+        sides = torch.where(corners.bool(), offset[:, None, :], 1 - offset[:, None, :])
         outputs.append((found * sides.prod(-1, keepdim=True)).sum(1))
     return torch.cat(outputs, -1)
 
@@ -107,7 +107,7 @@ def siren_pytorch(width: int = 256) -> nn.Module:
 def full_batch_step(
     network: nn.Module, coords: Tensor, target: Tensor, lr: float = 1e-4
 ) -> Callable[[], float]:
-    """A function that makes one Adam step on all points and returns the loss before it."""
+    """Returns a function that makes one Adam step on all points and returns the loss before it."""
     optimizer = torch.optim.Adam(network.parameters(), lr=lr)
 
     def step() -> float:

@@ -1,10 +1,10 @@
-"""Steps that train on a SIREN's derivatives, against nested autograd, in turns in one run.
+"""Training steps on derivatives of a SIREN, compared with nested autograd in one run.
 
 A step is forward, mean squared error of the Laplacian or the gradient, and backward to the
-parameters. Nested autograd is what people write: the gradient of a sum with `create_graph=True`,
-and for the Laplacian the gradient of each of its columns again, on a plain module.
+parameters. Nested autograd is the usual way: the gradient of a sum with `create_graph=True`, and
+for the Laplacian again the gradient of each of its columns, on a plain module.
 
-With OMP_NUM_THREADS=1 the times are the processor's, which a busy machine disturbs less.
+With OMP_NUM_THREADS=1 times are CPU times, which a busy machine disturbs less.
 """
 
 import itertools
@@ -33,13 +33,13 @@ Derivative = Callable[[nn.Module, Tensor], Tensor]
 
 
 def nested_gradient(network: nn.Module, x: Tensor) -> Tensor:
-    """Reverse mode whose graph is kept."""
+    """Gradient by reverse mode that keeps its graph."""
     x.requires_grad_()
     return torch.autograd.grad(network(x).sum(), x, create_graph=True)[0]
 
 
 def nested_laplacian(network: nn.Module, x: Tensor) -> Tensor:
-    """Reverse mode over reverse mode, a coordinate at a time."""
+    """Laplacian by reverse over reverse mode, one coordinate at a time."""
     slopes = nested_gradient(network, x)
     seconds = [
         torch.autograd.grad(slope.sum(), x, create_graph=True)[0][:, axis]
@@ -64,12 +64,12 @@ def compiled_laplacian(network: nn.Module, x: Tensor) -> Tensor:
 
 
 def step(network: nn.Module, dim: int, derivative: Derivative) -> Callable[[], object]:
-    """Forward, loss and backward on points of its own."""
+    """Forward, loss and backward on separate points."""
     x, target = torch.rand(POINTS, dim) * 2 - 1, torch.rand(POINTS, 1)
 
     def run() -> None:
         network.zero_grad()
-        points = x.detach()  # Asks for no gradient before its derivative does.
+        points = x.detach()  # Requires no gradient until the derivative does.
         (derivative(network, points) - target).square().mean().backward()
 
     return run
@@ -93,7 +93,7 @@ def contenders(dim: int, order: str) -> dict[str, Callable[[], object]]:
 
 
 def memory_of(contender: str) -> None:
-    """Print by how many MB the 3-D Laplacian's steps raise this process's peak; Linux only."""
+    """Print the increase of peak memory by steps on the 3-D Laplacian, in MB; Linux only."""
     run = contenders(3, "laplacian")[contender]
     before = _status("VmRSS")
     for _ in range(STEPS_FOR_MEMORY):
@@ -109,7 +109,7 @@ def _status(name: str) -> int:
 
 
 def memory() -> dict[str, dict[str, float]]:
-    """Peak beyond the start, each in a process of its own."""
+    """Peak memory above the start, each in a separate process."""
     figures = {}
     for name in ("neurafield", "nested autograd", "our eager reference"):
         command = [sys.executable, "-m", "benchmarks.derivatives", name]
@@ -121,7 +121,7 @@ def memory() -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    """All of them; one JSON."""
+    """Run all measurements, and write one JSON file."""
     os.environ.pop(dispatch.VARIABLE, None)
     torch.manual_seed(0)
     if len(sys.argv) > 1:

@@ -1,6 +1,6 @@
-"""Side-by-side timing: contenders take turns in one run, and ratios of medians are what counts.
+"""Side-by-side timing: contenders alternate in one run, and ratios of medians are compared.
 
-Whatever else the machine does in a run then falls on all of them alike.
+Other load on the machine then affects all of them alike.
 """
 
 import json
@@ -24,17 +24,17 @@ def alternate(
     warm_up: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, dict[str, float]]:
-    """Time functions in turns.
+    """Time functions alternately.
 
     Args:
-        contenders: By name; the first is the one that the others are compared with.
-        rounds: Timed turns of each.
-        warm_up: Turns before them that are not timed.
-        clock: In seconds; `time.process_time` counts those of the processor.
+        contenders: Functions by name; the first is the baseline.
+        rounds: Timed calls of each.
+        warm_up: Calls before them that are not timed.
+        clock: Clock in seconds; `time.process_time` measures CPU time.
 
     Returns:
-        For each: the median, smallest and largest time in milliseconds, and `ratio`, how many
-        times longer its median is than the first one's.
+        Median, smallest and largest time of each in milliseconds, and `ratio`, its median divided
+        by that of the first.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(warm_up + rounds):
@@ -47,7 +47,7 @@ def alternate(
 
 
 def compare(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """Medians, ranges and ratios to the first, of times in milliseconds."""
+    """Medians, ranges and ratios to the first, for times in milliseconds."""
     medians = {name: statistics.median(values) for name, values in times.items()}
     first = next(iter(medians.values()))
     return {
@@ -63,7 +63,7 @@ def compare(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
 
 
 def on_reference(run: Callable[[], object]) -> Callable[[], object]:
-    """The same with the compiled kernels switched off."""
+    """The same function with the compiled kernels disabled."""
 
     def reference() -> None:
         os.environ[dispatch.VARIABLE] = "reference"
@@ -76,7 +76,9 @@ def on_reference(run: Callable[[], object]) -> Callable[[], object]:
 
 
 def write_result(name: str, figures: dict[str, Any]) -> None:
-    """Write `results/NAME.json` with the hardware named, and print a line a contender."""
+    """Write `results/NAME.json` with a description of the hardware, and print one line per
+    contender.
+    """
     RESULTS.mkdir(exist_ok=True)
     report = {"benchmark": name, "figures": figures, "machine": system.describe()}
     (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")

@@ -1,7 +1,7 @@
-"""The kernels against torch, torch.compile, JAX and a bare matrix product, in turns in one run.
+"""Kernels compared with torch, torch.compile, JAX and a bare matrix product, in one run.
 
-A step is forward, mean squared error and backward through autograd, by the public modules. The
-optimizer is left out, since it is the same for all.
+A step is forward, mean squared error and backward through autograd, with the public modules. The
+optimizer is excluded, since it is the same for all.
 """
 
 import os
@@ -25,7 +25,7 @@ BARE = 2048
 
 
 def training_step(network: nn.Module, x: Tensor, target: Tensor) -> Callable[[], object]:
-    """Forward and backward; gradients for the parameters, and for `x` if it asks for them."""
+    """Forward and backward; gradients for the parameters, and for `x` if it requires them."""
 
     def step() -> None:
         network.zero_grad()
@@ -36,7 +36,7 @@ def training_step(network: nn.Module, x: Tensor, target: Tensor) -> Callable[[],
 
 
 def bare_product() -> Callable[[], object]:
-    """A float32 product of square matrices, by torch's own library."""
+    """A float32 product of square matrices by torch."""
     a, b = torch.rand(BARE, BARE), torch.rand(BARE, BARE)
     out = torch.empty(BARE, BARE)
     return lambda: torch.mm(a, b, out=out)
@@ -82,7 +82,7 @@ def siren() -> dict[str, dict[str, float]]:
 
 
 def add_speed(figures: dict[str, dict[str, float]], operations: int) -> None:
-    """GFLOP/s of each, and of the bare product, which has its own number of operations."""
+    """Adds GFLOP/s of each contender and of the bare product, which has its own operation count."""
     for name, row in figures.items():
         count = 2 * BARE**3 if "bare" in name else operations
         row["gflops"] = round(count / row["median_ms"] / 1e6, 1)
@@ -91,7 +91,7 @@ def add_speed(figures: dict[str, dict[str, float]], operations: int) -> None:
 
 
 def mlp() -> dict[str, dict[str, float]]:
-    """MLP 32-64x2-3 with ReLU: a training step, gradients for its inputs too."""
+    """MLP 32-64x2-3 with ReLU: a training step, with gradients for its inputs."""
     x = (torch.rand(POINTS, 32) * 2 - 1).requires_grad_()
     target = torch.rand(POINTS, 3)
     ours = MLP(32, 3, width=64, depth=3)
@@ -133,7 +133,7 @@ def grid(in_dim: int) -> dict[str, dict[str, float]]:
 
 
 def inference_siren() -> dict[str, dict[str, float]]:
-    """SIREN 2-256x3-1: values alone."""
+    """SIREN 2-256x3-1: values only."""
     x = torch.rand(POINTS, 2) * 2 - 1
     return alternate(
         {"neurafield": values(Siren(2, 1), x), "eager torch": values(EagerSiren(), x)}, warm_up=2
@@ -141,7 +141,7 @@ def inference_siren() -> dict[str, dict[str, float]]:
 
 
 def inference_hash() -> dict[str, dict[str, float]]:
-    """Hash grid and MLP 32-64x2-3: values alone."""
+    """Hash grid and MLP 32-64x2-3: values only."""
     x = torch.rand(POINTS, 2) * 2 - 1
     encoding = HashGrid(2, num_levels=16, features=2, log2_table_size=15)
     network, eager = MLP(32, 3, width=64, depth=2), EagerMLP(32, 3, hidden=1)
@@ -167,7 +167,7 @@ def values(function: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], obje
 
 
 def main() -> None:
-    """All of them; one JSON."""
+    """Run all measurements, and write one JSON file."""
     os.environ.pop(dispatch.VARIABLE, None)
     torch.manual_seed(0)
     measures = {

@@ -1,7 +1,7 @@
-"""Signed distances to meshes beside libigl's, on one thread, by time of the processor.
+"""Signed distances to meshes compared with libigl, on one thread, in CPU time.
 
-Half of the points lie anywhere in [-1, 1]^3, half close to the surface. libigl makes its trees anew
-in each call; what that takes, as seen with a single point, is taken off in `without_making`.
+Half of the points lie anywhere in [-1, 1]^3, half close to the surface. libigl rebuilds its trees
+in each call; `without_making` subtracts that time, measured with a single point.
 
 python -m benchmarks.mesh_distance MESH...
 """
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ["IGL_NUM_THREADS"] = "1"  # Read when it first starts threads.
+os.environ["IGL_NUM_THREADS"] = "1"  # Read when libigl first starts threads.
 
 import igl
 import torch
@@ -28,7 +28,7 @@ POINTS = 100_000
 
 
 def main() -> None:
-    """A row a mesh and contender."""
+    """Measure one row per mesh and contender."""
     torch.set_num_threads(1)
     figures = {}
     for path in sys.argv[1:]:
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def timed(mesh: Mesh) -> dict[str, dict[str, float]]:
-    """Each contender's time for all points, and points a second with the trees made before."""
+    """Time of each contender for all points, and points per second with existing trees."""
     x, one = points(mesh), mesh.vertices[:1]
     kept = MeshDistance(mesh.vertices, mesh.faces)
     rows = alternate(
@@ -66,7 +66,7 @@ def timed(mesh: Mesh) -> dict[str, dict[str, float]]:
 
 
 def points(mesh: Mesh) -> Float[Tensor, "n 3"]:
-    """Half anywhere, half close to the surface."""
+    """Points, half of them anywhere, half close to the surface."""
     g = torch.Generator().manual_seed(0)
     anywhere = 2 * torch.rand(POINTS // 2, 3, generator=g, dtype=torch.float64) - 1
     picked = mesh.corners[torch.randint(len(mesh.faces), (POINTS // 2,), generator=g)].mean(1)
@@ -75,7 +75,7 @@ def points(mesh: Mesh) -> Float[Tensor, "n 3"]:
 
 
 def libigl(mesh: Mesh, x: Float[Tensor, "n 3"]) -> Any:
-    """Its signed distance with the same kind of sign; it makes its trees anew in each call."""
+    """Signed distance by libigl with the same kind of sign; it rebuilds its trees in each call."""
     sign = igl.SignedDistanceType.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
     return igl.signed_distance(x.numpy(), mesh.vertices.numpy(), mesh.faces.numpy(), sign)
 

@@ -1,9 +1,9 @@
-"""Meshes of a field: seconds, evaluations and memory, beside the whole grid.
+"""Meshes of a field: seconds, evaluations and memory, compared with the full grid.
 
 `python -m benchmarks.meshing F.field [RESOLUTION ...]`; without a field, a torus in closed form.
-Each mesh is made in a process of its own, whose largest memory is taken. The whole grid is asked
-and meshed by scikit-image where it is small enough; how far both surfaces are apart is the largest
-distance from a vertex of either one to the triangles of the other, in cells.
+Each mesh is made in a separate process, whose peak memory is recorded. If it is small enough, the
+full grid is evaluated and meshed by scikit-image. The difference of the two surfaces is the largest
+distance from a vertex of one to the triangles of the other, in cells.
 """
 
 import json
@@ -35,7 +35,7 @@ def torus(x: Tensor) -> Tensor:
 
 
 class Counted:
-    """A field that counts the points at which it is asked."""
+    """A field that counts the points at which it is evaluated."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self.function, self.points = function, 0
@@ -46,7 +46,7 @@ class Counted:
 
 
 def open_field(name: str) -> Callable[[Tensor], Tensor]:
-    """A file's field, negative inside; or the torus."""
+    """The field of a file, negative inside, or the torus."""
     if name == "torus":
         return torus
     file = load(name)
@@ -72,7 +72,7 @@ def sparse(name: str, resolution: int) -> dict[str, object]:
 
 
 def dense(name: str, resolution: int) -> dict[str, object]:
-    """All grid points, then scikit-image's marching cubes, which takes values for linear."""
+    """All grid points, then scikit-image's marching cubes, which interpolates linearly."""
     field = open_field(name)
     wall, own = time.perf_counter(), time.process_time()
     axis = torch.linspace(-1, 1, resolution + 1)
@@ -80,8 +80,8 @@ def dense(name: str, resolution: int) -> dict[str, object]:
     with torch.inference_mode():
         for row, x in enumerate(axis):
             y, z = torch.meshgrid(axis, axis, indexing="ij")
-            places = torch.stack([torch.full_like(y, float(x)), y, z], -1).reshape(-1, 3)
-            parts = [field(part) for part in places.split(16_384)]
+            points = torch.stack([torch.full_like(y, float(x)), y, z], -1).reshape(-1, 3)
+            parts = [field(part) for part in points.split(16_384)]
             values[row] = torch.cat(parts).reshape(y.shape).numpy()
     vertices, faces, *_ = skimage.measure.marching_cubes(values, 0.0)
     figures = {
@@ -91,32 +91,32 @@ def dense(name: str, resolution: int) -> dict[str, object]:
         "memory_gb": memory(),
     }
     cell = 2 / resolution
-    places = torch.from_numpy(vertices.astype(np.float64)) * cell - 1
-    whole = Mesh(places, torch.from_numpy(faces.astype(np.int64)))
+    points = torch.from_numpy(vertices.astype(np.float64)) * cell - 1
+    whole = Mesh(points, torch.from_numpy(faces.astype(np.int64)))
     return {**figures, "apart_cells": round(apart(extract(field, resolution), whole) / cell, 3)}
 
 
 def memory() -> float:
-    """The largest this process has had, in GB."""
+    """Peak memory of this process, in GB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
 
 
 def apart(one: Mesh, other: Mesh) -> float:
-    """The largest distance from a vertex of either mesh to the other's triangles."""
+    """Largest distance from a vertex of either mesh to the triangles of the other."""
     there = MeshDistance.of(other).unsigned(one.vertices.double())
     back = MeshDistance.of(one).unsigned(other.vertices.double())
     return float(max(there.max(), back.max()))
 
 
 def in_child(way: str, name: str, resolution: int) -> dict[str, object]:
-    """Run one of the two by itself."""
+    """Run one of the two in a separate process."""
     command = [sys.executable, "-m", "benchmarks.meshing", "--child", way, name, str(resolution)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def main(arguments: list[str]) -> None:
-    """Run and write."""
+    """Run all, and write the results."""
     if arguments[:1] == ["--child"]:
         way, name, given = arguments[1:]
         print(json.dumps((sparse if way == "sparse" else dense)(name, int(given))))

@@ -1,10 +1,10 @@
-"""Time to a relative error of 1 % on equations, ours and DeepXDE's in turns in one run.
+"""Time to a relative error of 1 % on equations, compared with DeepXDE in one run.
 
-DeepXDE has the settings of its own examples (`Poisson_Lshape.py`, for the square too, and
-`Burgers.py`: points, network, Adam, then L-BFGS), torch as its backend, its default of float32 for
-Poisson, and for Burgers float64 as its documentation advises where L-BFGS stops early in float32,
-as it does there. L-BFGS is looked at every 50 iterations instead of every
-1,000, so that it is not charged for the rest. Errors are taken on the same points, and not timed.
+DeepXDE uses the settings of its examples (`Poisson_Lshape.py`, also for the square, and
+`Burgers.py`: points, network, Adam, then L-BFGS) with torch as its backend. It runs in float32, its
+default, for Poisson, and in float64 for Burgers, as its documentation advises where L-BFGS stops
+early in float32. L-BFGS is checked every 50 iterations instead of every 1,000, so that no surplus
+iterations are timed. Errors are measured on the same points, and not timed.
 
     python -m benchmarks.pde [square|poisson|burgers] [rounds] [seconds at most]
 """
@@ -39,7 +39,7 @@ L_SHAPE = Box.cube(2) - Box((0.0, 0.0), (1.0, 1.0))
 
 
 class Watch:
-    """Takes the error now and then, on a clock that stands still meanwhile."""
+    """Measures the error at intervals, with the clock stopped meanwhile."""
 
     def __init__(self, points: np.ndarray, truth: np.ndarray, most: float) -> None:
         self.points, self.truth, self.most = points, truth, most
@@ -47,7 +47,7 @@ class Watch:
         self._begun, self._paused = time.perf_counter(), 0.0
 
     def look(self, predict: Callable[[np.ndarray], np.ndarray]) -> bool:
-        """Whether to go on."""
+        """Measures the error; returns True to continue."""
         now = time.perf_counter()
         difference = np.linalg.norm(predict(self.points) - self.truth)
         error = float(difference / np.linalg.norm(self.truth))
@@ -56,12 +56,12 @@ class Watch:
         return error > TARGET and self.curve[-1][0] < self.most
 
     def reached(self) -> float | None:
-        """Seconds to the target."""
+        """Seconds until the target was reached."""
         return next((seconds for seconds, error in self.curve if error <= TARGET), None)
 
 
 def poisson_reference(n: int = 64) -> tuple[np.ndarray, np.ndarray]:
-    """Five-point differences for a Laplacian of -1 on the L."""
+    """Solution by five-point differences for a Laplacian of -1 on the L."""
     axis = np.linspace(-1, 1, 2 * n + 1)
     inside = np.zeros((2 * n + 1, 2 * n + 1), dtype=bool)
     inside[1:-1, 1:-1] = True
@@ -86,7 +86,7 @@ def square_reference() -> tuple[np.ndarray, np.ndarray]:
 
 
 def burgers_reference() -> tuple[np.ndarray, np.ndarray]:
-    """The closed form of Cole and Hopf on 100 x 256 points (t, x)."""
+    """Closed form (Cole-Hopf) on 100 x 256 points (t, x)."""
     t, x = np.meshgrid(np.linspace(0, 0.99, 100), np.linspace(-1, 1, 256), indexing="ij")
     points = np.stack([t.ravel(), x.ravel()], axis=1)
     nodes, weights = np.polynomial.hermite.hermgauss(100)
@@ -107,7 +107,7 @@ def predictor(field: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class Corner(nn.Module):
-    """A small network of x, y and what is singular in the inward corner of the L."""
+    """A small network of x, y and the singular function of the inward corner of the L."""
 
     in_dim, out_dim = 2, 1
 
@@ -116,14 +116,14 @@ class Corner(nn.Module):
         self.network = MLP(3, 1, width=16, depth=2, activation="Tanh", generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The network's value."""
+        """Value of the network."""
         r = x.norm(dim=-1, keepdim=True)
         angle = torch.atan2(-x[..., :1], x[..., 1:]) % (2 * torch.pi)
         return self.network(torch.cat([x, r ** (2 / 3) * torch.sin(2 / 3 * angle)], dim=-1))
 
 
 def our_square(seed: int, watch: Watch) -> None:
-    """Gauss-Newton on fixed points; the boundary is a constraint, as theirs is."""
+    """Gauss-Newton on fixed points; the boundary is a constraint, as in theirs."""
     torch.set_default_dtype(torch.float32)
     generator = torch.Generator().manual_seed(seed)
     u = Field(MLP(2, 1, width=32, depth=2, activation="Tanh", generator=generator))
@@ -142,7 +142,7 @@ def our_square(seed: int, watch: Watch) -> None:
 
 
 def our_poisson(seed: int, watch: Watch, *, corner: bool) -> None:
-    """Gauss-Newton on fixed points; with or without knowing the corner."""
+    """Gauss-Newton on fixed points, with or without the singular function."""
     # DeepXDE changes it.
     torch.set_default_dtype(torch.float32)
     generator = torch.Generator().manual_seed(seed)
@@ -160,7 +160,7 @@ def our_poisson(seed: int, watch: Watch, *, corner: bool) -> None:
 
 
 def our_burgers(seed: int, watch: Watch) -> None:
-    """Boundary values built in; every 20 steps new points where the residual is large."""
+    """Built-in boundary values; every 20 steps new points where the residual is large."""
     torch.set_default_dtype(torch.float32)
     generator = torch.Generator().manual_seed(seed)
     u = HardBoundary(
@@ -303,14 +303,14 @@ PROBLEMS: dict[str, tuple[Callable[[], tuple[np.ndarray, np.ndarray]], dict[str,
 
 
 def main() -> None:
-    """The problem named, or all; medians over seeds."""
+    """Run the named problem, or all; report medians over seeds."""
     names = sys.argv[1:2] if sys.argv[1:] else list(PROBLEMS)
     rounds = int(sys.argv[2]) if sys.argv[2:] else 3
     most = float(sys.argv[3]) if sys.argv[3:] else 1200.0
     for name in names:
         reference, contenders = PROBLEMS[name]
         points, truth = reference()
-        # What is compiled or imported once is not part of the solution.
+        # One-time compilation and imports are not timed.
         for solve in contenders.values():
             solve(99, Watch(points, truth, 0.0))
         watches: dict[str, list[Watch]] = {contender: [] for contender in contenders}
@@ -323,7 +323,7 @@ def main() -> None:
 
 
 def summary(watches: list[Watch]) -> dict[str, Any]:
-    """Seconds to the target for each seed, the median if all got there, and the errors."""
+    """Seconds to the target for each seed, their median if all reached it, and the errors."""
     seconds = [watch.reached() for watch in watches]
     known = [value for value in seconds if value is not None]
     return {

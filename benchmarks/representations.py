@@ -1,9 +1,8 @@
 """Every architecture at one size, on parts of pictures and of sounds: the table of docs/compare.md.
 
-Runs `neurafield compare --archs all --tune` on the middle 128 x 128 pixels of each picture and the
-middle 40,000 samples of each sound, with 12,000 parameters, about a quarter of the values. The
-pages stay in DIR, for whoever wants to look; a part that has been compared already is not compared
-again.
+Runs `neurafield compare --archs all --tune` on the central 128 x 128 pixels of each picture and the
+central 40,000 samples of each sound, with 12,000 parameters, about a quarter of the values. The
+pages remain in DIR; existing comparisons are not repeated.
 
 python -m benchmarks.representations --out DIR FILE...
 """
@@ -25,7 +24,7 @@ PARAMETERS, STEPS = 12_000, 300
 
 
 def main() -> None:
-    """A comparison a file, then all of them in one table."""
+    """Run one comparison per file, then collect all in one table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.representations")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR")
@@ -44,7 +43,7 @@ def main() -> None:
 
 
 def cut(file: Path, folder: Path) -> Path:
-    """The middle of a file."""
+    """Crop of the centre of a file."""
     part = folder / file.name
     if file.suffix == ".png":
         picture = Image.open(file)
@@ -58,7 +57,7 @@ def cut(file: Path, folder: Path) -> Path:
 
 
 def compare(part: Path, folder: Path) -> None:
-    """What the command does."""
+    """Runs the command."""
     options = ["--archs", "all", "--params", str(PARAMETERS), "--steps", str(STEPS), "--tune"]
     try:
         neurafield(["compare", str(part), *options, "--force", "--out", str(folder)])
@@ -68,7 +67,7 @@ def compare(part: Path, folder: Path) -> None:
 
 
 def table(reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """For each architecture PSNR and SSIM of each part, and seconds for a thousand steps."""
+    """PSNR and SSIM of each part for each architecture, and seconds for a thousand steps."""
     found: dict[str, Any] = {}
     for name, report in reports.items():
         for entry in report["architectures"]:
@@ -85,7 +84,7 @@ def table(reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def markdown(found: dict[str, Any]) -> list[str]:
-    """A row an architecture, the best mean PSNR of the pictures first."""
+    """One row per architecture, sorted by mean PSNR on pictures, best first."""
     names = list(dict.fromkeys(name for row in found.values() for name in row["parts"]))
     pictures = [
         name for name in names if any(r["parts"].get(name, {}).get("ssim") for r in found.values())

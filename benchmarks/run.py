@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, each in a process of its own, one after the other."""
+"""`make bench`: all benchmarks in sequence, each in a separate process."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ BENCHMARKS = (
 
 
 def main() -> None:
-    """Run all, or those named."""
+    """Run all benchmarks, or those named."""
     for name in sys.argv[1:] or BENCHMARKS:
         subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
 

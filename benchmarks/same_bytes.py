@@ -1,8 +1,8 @@
-"""Proof that a change keeps the mathematics: the bytes of short fits, before and after.
+"""Proof that a change preserves the mathematics: the bytes of short fits, before and after.
 
 Each fit has a fixed number of steps and a fixed seed. Its tensors are hashed one by one (SHA-256 of
-their bytes) and its losses are kept with all digits. Both depend on the processor, the number of
-threads and the version of torch, so the two runs that are compared must share these:
+their bytes) and its losses are recorded with all digits. Both depend on the processor, the number
+of threads and the version of torch, so the two runs that are compared must share these:
 
     python -m benchmarks.same_bytes --record before.json     # on the old commit
     python -m benchmarks.same_bytes --against before.json    # on the new one
@@ -135,7 +135,7 @@ def volume(folder: Path) -> Path:
     return path
 
 
-def bodies(folder: Path) -> dict[str, Path]:
+def meshes(folder: Path) -> dict[str, Path]:
     """Meshes of a bumpy ball and of a torus; points of the ball with and without normals."""
     import trimesh
 
@@ -184,7 +184,7 @@ def disc(optimizer: Callable[[nn.Module], torch.optim.Optimizer], steps: int) ->
 
 def all_fits(folder: Path) -> dict[str, Callable[[], Found]]:
     """Every fit by its name."""
-    photo, shapes = picture(folder), bodies(folder)
+    photo, shapes = picture(folder), meshes(folder)
     steps = ("--steps", "40")
     return {
         "image": lambda: fit(folder, "image", photo, "--steps", "120"),

@@ -1,8 +1,8 @@
-"""From a mesh or points to a field and back, by the commands, each at its defaults.
+"""From a mesh or points to a field and back, by the commands at their defaults.
 
-`neurafield fit` and `neurafield evaluate` for the mesh, for 20,000 points on it with normals and
-for the same without; `neurafield mesh` at 512 for the first. Seconds are of the whole command, so
-run it with nothing else on the cores.
+Runs `neurafield fit` and `neurafield evaluate` for the mesh and for 20,000 points on it with and
+without normals, and `neurafield mesh` at 512 for the mesh. Seconds are of the whole command, so run
+it on idle cores.
 
     python -m benchmarks.shapes MESH...
 """
@@ -27,7 +27,7 @@ RESOLUTION = 512
 
 
 def command(*words: object) -> tuple[dict[str, Any], float]:
-    """What a command says as JSON, and its seconds."""
+    """JSON output of a command, and its seconds."""
     started = time.perf_counter()
     line = [sys.executable, "-m", "neurafield", *map(str, words), "--json"]
     done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True)
@@ -43,7 +43,7 @@ def fitted(shape: Path, mesh: Path, field: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """A row an input."""
+    """Measure one row per input."""
     figures: dict[str, Any] = {}
     paths = [Path(given) for given in sys.argv[1:]]
     if not paths or len({path.stem for path in paths}) < len(paths):

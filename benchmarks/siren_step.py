@@ -16,7 +16,7 @@ STEPS_A_TURN = 2
 
 
 def main() -> None:
-    """Ours through the public `fit`, against eager torch and siren-pytorch."""
+    """Compare the public `fit` with eager torch and siren-pytorch."""
     torch.manual_seed(0)
     signal = camera()
     coords, target = signal.batch(None, seed=0, step=0)

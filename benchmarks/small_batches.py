@@ -1,7 +1,7 @@
-"""A training step on few points, where the calls around the kernels count: ours beside plain torch.
+"""A training step on few points, dominated by the overhead of calls, compared with plain torch.
 
-Forward, mean square error, backward, without an optimizer, on all threads. Plain torch is what
-people write, without anything of the library; so it has no checks either.
+Forward, mean squared error and backward, without an optimizer, on all threads. Plain torch uses
+nothing from the library, and so has no checks.
 
     python -m benchmarks.small_batches
 """
@@ -47,11 +47,11 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = {
         PlainHash,
     ),
 }
-"""Ours, and the same as plain modules."""
+"""Our modules, and the same as plain modules."""
 
 
 def step(module: nn.Module, points: int) -> Callable[[], None]:
-    """What is timed."""
+    """The step that is timed."""
     x, wanted = torch.rand(points, 2) * 2 - 1, torch.rand(points, 1)
 
     def run() -> None:
@@ -62,7 +62,7 @@ def step(module: nn.Module, points: int) -> Callable[[], None]:
 
 
 def main() -> None:
-    """A row a module and a number of points."""
+    """Measure one row per module and number of points."""
     torch.manual_seed(0)
     figures: dict[str, Any] = {}
     for name, pair in PAIRS.items():

@@ -1,4 +1,4 @@
-"""A hash field's training step on torch's own workers, and on a second pool beside them."""
+"""Training step of a hash field on torch's workers, compared with a second thread pool."""
 
 import torch
 
@@ -13,7 +13,7 @@ POINTS = 65_536
 
 
 def main() -> None:
-    """Forward, torch's loss between the kernels, backward."""
+    """Time forward and backward with torch's loss between the kernels."""
     encoding = HashGrid(2, num_levels=16, log2_table_size=15)
     field = Field(MLP(32, 1, width=64, depth=2), encoding=encoding)
     x, target = torch.rand(POINTS, 2) * 2 - 1, torch.rand(POINTS, 1)

@@ -1,8 +1,8 @@
 """Seconds of fitting until the camera photograph, 256 x 256, is reproduced at 35 dB.
 
-Ours is what `neurafield fit --target-psnr 35` does with its defaults. Theirs is the published
-recipe, all pixels in every step at a learning rate of 1e-4, in eager torch and in `siren-pytorch`;
-a step's PSNR is that of its loss, which costs them nothing.
+Ours is `neurafield fit --target-psnr 35` with its defaults. Theirs is the published recipe, all
+pixels in every step at a learning rate of 1e-4, in eager torch and in `siren-pytorch`; PSNR is
+computed from the loss of a step, at no cost.
 """
 
 import argparse
@@ -22,7 +22,7 @@ TARGET = 35.0
 
 
 def theirs(network: nn.Module, lr: float, max_steps: int = 1500) -> float:
-    """Milliseconds of full-batch steps."""
+    """Milliseconds of full-batch steps to the target."""
     coords, target = camera().batch(None, seed=0, step=0)
     step = full_batch_step(network, coords, target, lr)
     begun = time.perf_counter()
@@ -33,7 +33,7 @@ def theirs(network: nn.Module, lr: float, max_steps: int = 1500) -> float:
 
 
 def main() -> None:
-    """Take turns; `--rounds` full turns of minutes each."""
+    """Run all contenders alternately, in `--rounds` rounds of minutes each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=1)
     rounds = parser.parse_args().rounds

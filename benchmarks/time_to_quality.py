@@ -1,8 +1,8 @@
-"""Seconds of a whole fit to a quality, beside one full-batch step of the published SIREN.
+"""Seconds of a fit to a given quality, compared with one full-batch step of the published SIREN.
 
-Ours is what `neurafield fit --target-psnr` does with its defaults, from the first step to the last
-measurement of every pixel. Theirs is a single Adam step of the published network, 256x3 between
-input and output, on all pixels in eager torch.
+Ours is `neurafield fit --target-psnr` with its defaults, from the first step to the last
+measurement of every pixel. Theirs is a single Adam step of the published network, with hidden
+layers 256x3, on all pixels in eager torch.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from .harness import compare, write_result
 
 
 def side_by_side(signal: signals.Image, target: float, rounds: int) -> dict[str, dict[str, float]]:
-    """Whole fits from other seeds, and steps of the published recipe, in turns."""
+    """Alternate full fits from different seeds and steps of the published recipe."""
     coords, values = signal.batch(None, seed=0, step=0)
     step = full_batch_step(EagerSiren(out_dim=signal.out_dim), coords, values)
     step()
@@ -39,7 +39,7 @@ def side_by_side(signal: signals.Image, target: float, rounds: int) -> dict[str,
 
 
 def in_a_minute(path: Path) -> dict[str, float]:
-    """PSNR after 60 s of the command line, and the peak memory of its process, in MB."""
+    """PSNR after a command-line fit of 60 s, and the peak memory of its process in MB."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "picture.field"
         command = [sys.executable, "-m", "neurafield", "fit", str(path), "--out", str(out)]
@@ -56,7 +56,7 @@ def in_a_minute(path: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """The camera picture, and others from a folder of test pictures if it is given."""
+    """Run on the camera picture, and on others from a folder of test pictures if given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pictures", type=Path, help="folder with kodim23.png and albert.jpg")
     parser.add_argument("--rounds", type=int, default=5)
@@ -64,7 +64,7 @@ def main() -> None:
     torch.manual_seed(0)
     figures = {}
     if arguments.pictures:
-        # First: the peak is that of all children.
+        # First, because the peak is that of all children.
         figures["albert.jpg, 60 s"] = in_a_minute(arguments.pictures / "albert.jpg")
     camera = signals.Image.from_array(skimage.data.camera())
     for name, row in side_by_side(camera, 40.0, arguments.rounds).items():

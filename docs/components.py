@@ -1,6 +1,7 @@
-"""Writes `docs/components.md` from the docstrings of all public components.
+"""Generates `docs/components.md` from the docstrings of all public components.
 
-Run `python -m docs.components` after a docstring or a signature has changed; a test tells when.
+Run `python -m docs.components` after changing a docstring or a signature; a test detects when the
+page is out of date.
 """
 
 import inspect
@@ -18,14 +19,14 @@ from neurafield.fields import overlap
 
 PAGE = Path(__file__).with_suffix(".md")
 
-ROOMS: list[tuple[str, ModuleType, type]] = [
+SUBPACKAGES: list[tuple[str, ModuleType, type]] = [
     ("Encodings", encodings, encodings.AbstractEncoding),
     ("Networks", networks, networks.AbstractNetwork),
     ("Activations", activations, activations.AbstractActivation),
 ]
 
-# Of several rooms.
-PLACES: list[Callable[..., Any]] = [
+# From several subpackages.
+STRUCTURES: list[Callable[..., Any]] = [
     Placed,
     Scene,
     overlap.Minimum,
@@ -37,24 +38,25 @@ PLACES: list[Callable[..., Any]] = [
 INTRODUCTION = """\
 # Components
 
-All building blocks under their own names: what each computes, its parameters at their defaults,
-when to use it, when it fails, and where it comes from. This page is generated from the classes by
-`python -m docs.components`. What a number means is in [conventions.md](conventions.md), how to add
-one in [extending.md](extending.md).
+All building blocks by name: formula, parameters with their defaults, when to use it, when it fails,
+and its source. This page is generated from the classes by `python -m docs.components`. Units and
+ranges are defined in [conventions.md](conventions.md); [extending.md](extending.md) shows how to
+add a component.
 
 Encodings and networks map `(*batch, in_dim)` to `(*batch, out_dim)` for any batch; activations keep
-the shape. All that draw initial parameters also take a `generator`, their only source. Under
-[places](#places) is what says where: fields in a scene, occupied cells in a grid.
+the shape. Components that draw initial parameters also take a `generator`, the only source of
+randomness. [Scenes and octrees](#scenes-and-octrees) describe positions: of fields in a scene, and
+of occupied cells in a grid.
 """
 
-# What `nn.Module` takes, and so a class without a constructor of its own.
+# Arguments of `nn.Module`, and so of a class without its own constructor.
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 SECTION = re.compile(r"^(Args|Returns|Raises|Example|Reference):$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A component's docstring, taken apart. What it does not have is empty."""
+    """The parts of a component's docstring; missing ones are empty."""
 
     line: str
     body: str
@@ -67,12 +69,12 @@ class Parts:
 
 
 def parts_of(component: Callable[..., Any]) -> Parts:
-    """Take a docstring apart by the headings that every component has."""
+    """Split a docstring by the headings that every component has."""
     head, *pieces = SECTION.split(inspect.getdoc(component) or "")
     sections = dict(_pairs(pieces))
     paragraphs = head.strip().split("\n\n")
     for name in ("Args", "Returns", "Raises"):
-        # What stands at the margin again is about the component, not of that section.
+        # Unindented text after a section is about the component, not part of the section.
         sections[name], *remarks = re.split(r"\n(?=\S)", sections.get(name, ""), maxsplit=1)
         paragraphs += [text for remark in remarks for text in remark.strip().split("\n\n")]
     line, *paragraphs = map(_unwrapped, paragraphs)
@@ -93,7 +95,7 @@ def parts_of(component: Callable[..., Any]) -> Parts:
 
 
 def defaults_of(component: Callable[..., Any]) -> dict[str, str]:
-    """Parameters and their defaults as they are written, empty where one has to be given."""
+    """Parameters and the text of their defaults, empty for required ones."""
     parameters = inspect.signature(component).parameters.values()
     return {
         parameter.name: "" if parameter.default is parameter.empty else repr(parameter.default)
@@ -103,18 +105,18 @@ def defaults_of(component: Callable[..., Any]) -> dict[str, str]:
 
 
 def entry(name: str, component: Callable[..., Any]) -> str:
-    """The part of the page on one component."""
+    """The entry of one component on the page."""
     parts, defaults = parts_of(component), defaults_of(component)
     rows = [
         f"- `{parameter} = {default}`: " if default else f"- `{parameter}`: "
         for parameter, default in defaults.items()
     ]
-    told = [row + parts.parameters.get(name, "") for row, name in zip(rows, defaults, strict=True)]
+    items = [row + parts.parameters.get(name, "") for row, name in zip(rows, defaults, strict=True)]
     blocks = [
         f"### {name}",
         parts.line,
         parts.body,
-        "\n".join(told),
+        "\n".join(items),
         f"**Use when** {parts.use_when}" if parts.use_when else "",
         f"**Fails when** {parts.fails_when}" if parts.fails_when else "",
         f"**Cost:** {parts.cost}" if parts.cost else "",
@@ -124,16 +126,19 @@ def entry(name: str, component: Callable[..., Any]) -> str:
     return github_maths("\n\n".join(block for block in blocks if block)) + "\n"
 
 
-def components_of(room: ModuleType, base: type) -> dict[str, Callable[..., Any]]:
-    """Public concrete classes of a room, and its public functions behind them."""
-    return {**registry(room, base), **dict(inspect.getmembers(room, inspect.isfunction))}
+def components_of(subpackage: ModuleType, base: type) -> dict[str, Callable[..., Any]]:
+    """Public concrete classes of a subpackage, followed by its public functions."""
+    return {
+        **registry(subpackage, base),
+        **dict(inspect.getmembers(subpackage, inspect.isfunction)),
+    }
 
 
 def page() -> str:
     """The whole page."""
     blocks = [INTRODUCTION]
-    sections = {title: components_of(room, base) for title, room, base in ROOMS}
-    sections["Places"] = {place.__name__: place for place in PLACES}
+    sections = {title: components_of(subpackage, base) for title, subpackage, base in SUBPACKAGES}
+    sections["Scenes and octrees"] = {structure.__name__: structure for structure in STRUCTURES}
     for title, components in sections.items():
         rows = [
             f"| [{name}](#{name.lower()}) | {_cell(parts_of(component).line)} |"
@@ -162,7 +167,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _parameters(section: str) -> dict[str, str]:
-    """What follows each `name:` at the margin."""
+    """The text after each unindented `name:`."""
     pieces = re.split(r"^(\w+(?:, \w+)*): ", section, flags=re.MULTILINE)[1:]
     return {name: _unwrapped(text) for names, text in _pairs(pieces) for name in names.split(", ")}
 

@@ -1,8 +1,8 @@
 """# Derivatives of a field
 
-A SIREN fitted to a photograph is a smooth function, so it has a slope and a Laplacian everywhere,
-between the pixels too. We draw them from the field and check them against finite differences.
-Run it with `python examples/01_derivatives.py`.
+A SIREN fitted to a photograph is a smooth function, so it has a gradient and a Laplacian
+everywhere, also between the pixels. We render both and check them against finite differences. Run
+it with `python examples/01_derivatives.py`.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ generator = torch.Generator().manual_seed(0)
 field = nf.Field(nf.networks.Siren(2, 1, width=128, depth=3, generator=generator))
 nf.fit.fit(field, nf.fit.Constraint(signal=photo, batch_size=4096), steps=500, lr=1e-3)
 
-# %% Value, slope and Laplacian at three places for every pixel, in one pass each.
+# %% Value, gradient magnitude and Laplacian at 3 x 3 points per pixel, in a single pass.
 fine = photo.layout.resized(scale=3)
 coords = fine.grid.coords(np.arange(fine.grid.num_samples))
 parts: dict[str, list[torch.Tensor]] = {"value": [], "slope": [], "laplacian": []}
@@ -32,7 +32,7 @@ with torch.no_grad():
         parts["slope"].append(u.jacobian[:, 0].norm(dim=-1))
         parts["laplacian"].append(u.laplacian[:, 0])
 
-# %% The same by finite differences, in float64: exact derivatives need no step to choose.
+# %% The Laplacian by finite differences, in float64. Exact derivatives need no step size.
 x, step = coords[::5000].double(), 1e-4
 exact = operators.laplacian(field.double(), x)
 differences = sum(

@@ -1,9 +1,9 @@
 """# Poisson's equation on an L
 
-We solve `-Laplacian(u) = 1` with `u = 0` on the boundary of an L: a square without one quarter.
-The solution is not smooth in the inward corner, where it goes as `r^(2/3)`, so we tell the network
-about the corner. Finite differences check the answer. Run it with
-`python examples/02_poisson_l_shape.py`.
+We solve `-Laplacian(u) = 1` with `u = 0` on the boundary of an L: a square without one quarter. The
+solution is singular at the inward corner, where it behaves like `r^(2/3)`, so the network gets this
+function as an input. Finite differences check the answer. Run it with `python
+examples/02_poisson_l_shape.py`.
 """
 
 from pathlib import Path
@@ -22,8 +22,8 @@ from neurafield.domains import Box
 shape = Box.cube(2) - Box((0.0, 0.0), (1.0, 1.0))
 
 
-# %% The field: a small network of x, y and what is singular in the corner as the solution is.
-# Any module may be a field; its derivatives then come from autodiff.
+# %% The field: a small network of x, y and a function with the same singularity as the solution.
+# Any module can be a field; its derivatives are then computed by autodiff.
 class CornerField(nn.Module):
     in_dim, out_dim = 2, 1
 
@@ -35,7 +35,7 @@ class CornerField(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         r = x.norm(dim=-1, keepdim=True)
-        # From one edge of the corner to the other: 0 to 3/2 pi.
+        # The angle from one edge of the corner to the other: 0 to 3/2 pi.
         angle = torch.atan2(-x[..., :1], x[..., 1:]) % (2 * torch.pi)
         return self.network(torch.cat([x, r ** (2 / 3) * torch.sin(2 / 3 * angle)], dim=-1))
 
@@ -57,7 +57,7 @@ result = nf.fit.fit(u, problem, steps=25, optimizer=nf.fit.gauss_newton)
 print(f"{result.step} steps, {result.seconds:.1f} s, loss {result.loss:.2g}")
 
 
-# %% The reference: five-point differences on a grid with the corner on it.
+# %% The reference: five-point differences on a grid that contains the corner.
 def differences(n: int) -> tuple[np.ndarray, np.ndarray]:
     axis = np.linspace(-1, 1, 2 * n + 1)
     inside = np.zeros((2 * n + 1, 2 * n + 1), dtype=bool)

@@ -1,7 +1,7 @@
 """# The heat equation
 
 A rod of length 2 with cold ends cools down: `u_t = a u_xx`. Its initial and boundary values are
-built into the field exactly, so that only the equation is left to satisfy. The closed form checks
+built into the field exactly, so only the equation remains to be satisfied. The closed form checks
 the answer. Run it with `python examples/03_heat.py`.
 """
 
@@ -17,8 +17,8 @@ from neurafield.domains import Box
 CONDUCTIVITY = 0.1
 
 
-# %% The beginning: two waves along the rod, of which the shorter one fades sooner.
-def beginning(x: Tensor) -> Tensor:
+# %% The initial state: two waves along the rod; the shorter one decays faster.
+def initial(x: Tensor) -> Tensor:
     return torch.sin(torch.pi * x) + 0.5 * torch.sin(3 * torch.pi * x)
 
 
@@ -28,17 +28,17 @@ def truth(t: Tensor, x: Tensor) -> Tensor:
     return (-decay).exp() * long + (-9 * decay).exp() * short
 
 
-# %% The field, over (t, x): what is known, plus a network times what is zero where it is known.
+# %% The field over (t, x): known values, plus a network times a factor that vanishes there.
 domain = Box((0.0, -1.0), (1.0, 1.0))
 generator = torch.Generator().manual_seed(0)
 network = nf.networks.MLP(2, 1, width=24, depth=2, activation="Tanh", generator=generator)
 u = nf.HardBoundary(
     nf.Field(network),
     factor=lambda x: x[..., 0] * (1 - x[..., 1].square()),
-    values=lambda x: beginning(x[..., 1:]),
+    values=lambda x: initial(x[..., 1:]),
 )
 
-# %% The equation, at points that leave no gaps.
+# %% The equation, at quasi-random points.
 equation = nf.maps.Residual(lambda u, x: u.d(0) - CONDUCTIVITY * u.d(1, 1))
 problem = nf.fit.Constraint(signal=nf.signals.Interior(domain, num_points=600), map=equation)
 result = nf.fit.fit(u, problem, steps=60, optimizer=nf.fit.gauss_newton)

@@ -1,8 +1,8 @@
 """# Burgers' equation, with a shock
 
 `u_t + u u_x = nu u_xx` turns a sine into a step of width 0.01. Initial and boundary values are
-built in. The points of the equation are chosen again every 20 steps, where its residual is large.
-The closed form is an integral, after Cole and Hopf. Run it with `python examples/04_burgers.py`.
+built in. The collocation points are redrawn every 20 steps, where the residual is large. The closed
+form is an integral (Cole-Hopf). Run it with `python examples/04_burgers.py`.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from neurafield.domains import Box
 VISCOSITY = 0.01 / np.pi
 
 
-# %% The closed form: u(t, x) is a mean over where the fluid came from, by Gauss and Hermite.
+# %% The closed form: u(t, x) is a mean over origins of the fluid, by Gauss-Hermite quadrature.
 def truth(t: np.ndarray, x: np.ndarray) -> np.ndarray:
     nodes, weights = np.polynomial.hermite.hermgauss(100)
     origin = x[..., None] - np.sqrt(4 * VISCOSITY * t)[..., None] * nodes
@@ -26,7 +26,7 @@ def truth(t: np.ndarray, x: np.ndarray) -> np.ndarray:
     return -(density * np.sin(np.pi * origin)).sum(-1) / density.sum(-1)
 
 
-# %% The field, over (t, x): the initial sine, plus a network times what is zero at the beginning
+# %% The field over (t, x): the initial sine, plus a network times a factor that is zero at t = 0
 # and at both ends.
 domain = Box((0.0, -1.0), (1.0, 1.0))
 generator = torch.Generator().manual_seed(0)
@@ -39,7 +39,7 @@ u = nf.HardBoundary(
 equation = nf.maps.Residual(lambda u, x: u.d(0) + u.value * u.d(1) - VISCOSITY * u.d(1, 1))
 
 
-# %% Points: first without gaps, then by chance where the equation does not hold yet.
+# %% Points: first uniform, then drawn with a density that grows with the residual.
 def choose(phase: int) -> nf.signals.Samples:
     candidates, _ = nf.signals.Interior(domain, num_points=10_000).batch(None, seed=phase, step=0)
     weights = torch.ones(len(candidates))

@@ -1,9 +1,9 @@
 """# The eikonal equation: distance to a shape
 
-The distance to a shape has slope 1, and is 0 on the surface. Many functions have that. With a
-little viscosity, `|grad u|^2 - e Laplacian(u) = 1`, and the slope's direction at the surface, the
-distance alone is left. The shape is two discs, whose distance is known in closed form. Run it
-with `python examples/05_eikonal.py`.
+The distance to a shape has a gradient of length 1, and is 0 on the surface. So have many other
+functions. A little viscosity, `|grad u|^2 - e Laplacian(u) = 1`, and the direction of the gradient
+at the surface leave only the distance. The shape is two discs, whose distance is known in closed
+form. Run it with `python examples/05_eikonal.py`.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from neurafield.domains import Ball, Box
 
 VISCOSITY = 0.02
 
-# %% The domain: a square around two discs, without them.
+# %% The domain: a square minus two discs.
 shape = Ball((-0.45, 0.0), 0.25) | Ball((0.4, 0.3), 0.35)
 domain = Box.cube(2) - shape
 
@@ -25,8 +25,8 @@ def on_shape(x: torch.Tensor) -> torch.Tensor:
     return shape.signed_distance(x).abs() < 1e-6
 
 
-# %% The field: a small network, added to a bowl that opens outwards. From there the fit goes to
-# the distance; from any beginning it may end in another of the many functions.
+# %% The field: a small network, added to a bowl that opens outwards. From there the fit converges
+# to the distance; from other initial values it may converge to another solution.
 generator = torch.Generator().manual_seed(0)
 network = nf.networks.MLP(2, 1, width=16, depth=2, activation="Tanh", generator=generator)
 u = nf.HardBoundary(
@@ -35,7 +35,7 @@ u = nf.HardBoundary(
     values=lambda x: (x.square().sum(-1, keepdim=True) + 0.1).sqrt() - 0.5,
 )
 
-# %% The problem. On the surface the value is 0, and the slope along the normal 1.
+# %% The problem. On the surface the value is 0, and the derivative along the normal is 1.
 Constraint, Residual = nf.fit.Constraint, nf.maps.Residual
 surface = nf.signals.Boundary(domain, where=on_shape, num_points=200)
 
@@ -57,7 +57,7 @@ problem = [
 result = nf.fit.fit(u, problem, steps=25, optimizer=nf.fit.gauss_newton)
 print(f"{result.step} steps, {result.seconds:.1f} s, loss {result.loss:.2g}")
 
-# %% The check: against the distance itself.
+# %% The check, against the true distance.
 axis = torch.linspace(-1, 1, 151)
 points = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1)
 truth = shape.signed_distance(points)

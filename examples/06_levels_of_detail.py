@@ -1,9 +1,9 @@
 """# Levels of detail
 
-A field can be read at several levels of detail, if it is trained at each: a constraint a level.
-We fit a photograph with a band-limited network, whose levels have a proven highest frequency, and
-with a hash grid, cut at each level, and measure both: the error and the spectrum. Run it with
-`python examples/06_levels_of_detail.py`.
+A field can be read at several levels of detail if it is trained at each, with one constraint per
+level. We fit a photograph with a band-limited network, whose levels have a known highest frequency,
+and with a hash grid, truncated at each level. Then we measure the error and the spectrum of both.
+Run it with `python examples/06_levels_of_detail.py`.
 """
 
 from pathlib import Path
@@ -15,8 +15,8 @@ from PIL import Image
 
 import neurafield as nf
 
-# %% The photograph, and two fields of four levels. Sizes are in cycles across the picture, of
-# which 128 pixels determine 64: at level l both hold up to 8, 16, 32, 64.
+# %% The photograph, and two fields with four levels. Bandwidths are in cycles across the picture;
+# 128 pixels determine 64. The levels of both fields hold up to 8, 16, 32 and 64 cycles.
 pixels = skimage.data.camera()[::4, ::4].copy()
 photo = nf.signals.Image.from_array(pixels)
 generator = torch.Generator().manual_seed(0)
@@ -28,7 +28,7 @@ head = nf.networks.MLP(grid.out_dim, 1, width=64, depth=2, generator=generator)
 fields = {"bacon": nf.Field(network), "grid": nf.Field(head, encoding=grid)}
 
 
-# %% Training: every level shall be the photograph, as well as it can.
+# %% Training: every level should match the photograph as well as possible.
 def problem(field: nf.Field) -> list[nf.fit.Constraint]:
     return [
         nf.fit.Constraint(
@@ -44,7 +44,7 @@ def problem(field: nf.Field) -> list[nf.fit.Constraint]:
 for field in fields.values():
     nf.fit.fit(field, problem(field), steps=300, lr=2e-2)
 
-# %% Reading each level, twice as densely as the pixels, so that frequencies beyond theirs are seen.
+# %% Reading each level at twice the resolution, so that frequencies above those of pixels show.
 fine = photo.layout.resized(scale=2)
 coords = fine.grid.coords(np.arange(fine.grid.num_samples))
 drawn: dict[str, list[np.ndarray]] = {}
@@ -54,16 +54,16 @@ with torch.no_grad():
         drawn[name] = [values.reshape(fine.shape).double().numpy() for values in levels]
 
 
-# %% Measuring: PSNR, and the part of the spectrum's energy beyond a number of cycles.
-def energy_beyond(picture: np.ndarray, cycles: int) -> float:
+# %% Measuring: PSNR, and the share of the spectral energy above a number of cycles.
+def energy_above(picture: np.ndarray, cycles: int) -> float:
     spectrum = np.abs(np.fft.fft2(picture - picture.mean())) ** 2
     along = np.abs(np.fft.fftfreq(len(picture), 1 / len(picture)))
-    beyond = np.maximum(along[:, None], along[None, :]) > cycles
-    return float(spectrum[beyond].sum() / spectrum.sum())
+    above = np.maximum(along[:, None], along[None, :]) > cycles
+    return float(spectrum[above].sum() / spectrum.sum())
 
 
 def low_passed(cycles: int) -> float:
-    """PSNR of the photograph without what is beyond: the best that such a level can be."""
+    """PSNR of the photograph without higher frequencies: the optimum for such a level."""
     spectrum = np.fft.fft2(pixels / 127.5 - 1)
     along = np.abs(np.fft.fftfreq(len(pixels), 1 / len(pixels)))
     spectrum[np.maximum(along[:, None], along[None, :]) <= cycles] = 0
@@ -75,24 +75,24 @@ for name, field in fields.items():
     found = [
         nf.fit.metrics.evaluate(field.at_lod(lod), photo).psnr for lod in range(field.num_lods)
     ]
-    shares = [energy_beyond(*each) for each in zip(drawn[name], bandwidths, strict=True)]
+    shares = [energy_above(*each) for each in zip(drawn[name], bandwidths, strict=True)]
     for lod in range(field.num_lods):
         print(
             f"{name} level {lod}: PSNR {found[lod]:.1f} dB, {shares[lod]:.1e} of the energy "
-            f"beyond {bandwidths[lod]} cycles"
+            f"above {bandwidths[lod]} cycles"
         )
     assert found == sorted(found)
     assert found[-1] > found[0] + 2
     if name == "bacon":
         best = [low_passed(cycles) for cycles in bandwidths[:-1]]
-        print(f"the photograph itself, cut there: {', '.join(f'{each:.1f}' for each in best)} dB")
+        print(f"the photograph, low-passed:  {', '.join(f'{each:.1f}' for each in best)} dB")
         assert all(own < bound + 0.1 for own, bound in zip(found, best, strict=False))
         assert max(shares) < 1e-10  # Rounding.
     else:
-        # A grid has corners, which are of all frequencies, and is not periodic.
+        # A grid has kinks, which contain all frequencies, and is not periodic.
         assert min(shares) > 1e-3
 
-# %% The pictures: a row each, the coarsest level first, the photograph at the end.
+# %% The pictures: one row per field, coarsest level first, the photograph last.
 original = pixels.repeat(2, axis=0).repeat(2, axis=1)
 rows = []
 for levels in drawn.values():

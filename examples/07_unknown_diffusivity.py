@@ -1,8 +1,8 @@
 """# An unknown coefficient: the diffusivity of a rod
 
-A rod with cold ends cools down: `u_t = k u_xx`. The initial temperature is known, `k` is not. What
-is known of the rest are 200 temperatures, measured with noise of 1 % of the amplitude. The field
-and `k` are fitted together. Run it with `python examples/07_unknown_diffusivity.py`.
+A rod with cold ends cools down: `u_t = k u_xx`. The initial temperature is known; `k` is not. The
+only other data are 200 temperatures with noise of 1 % of the amplitude. The field and `k` are
+fitted together. Run it with `python examples/07_unknown_diffusivity.py`.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ TRUE_DIFFUSIVITY = 0.1
 
 
 # %% The measurements: 200 points of (t, x), with noise.
-def beginning(x: Tensor) -> Tensor:
+def initial(x: Tensor) -> Tensor:
     return torch.sin(torch.pi * x) + 0.5 * torch.sin(3 * torch.pi * x)
 
 
@@ -38,10 +38,10 @@ network = nf.networks.MLP(2, 1, width=24, depth=2, activation="Tanh", generator=
 u = nf.HardBoundary(
     nf.Field(network),
     factor=lambda x: x[..., 0] * (1 - x[..., 1].square()),
-    values=lambda x: beginning(x[..., 1:]),
+    values=lambda x: initial(x[..., 1:]),
 )
 
-# %% The equation. The unknown is a parameter that the residual takes by name; it starts far off.
+# %% The equation. The unknown is a parameter that the residual takes by name; its start is far off.
 k = nn.Parameter(torch.tensor(0.5))
 equation = nf.maps.Residual(lambda u, x, k: u.d(0) - k * u.d(1, 1), k=k)
 domain = Box((0.0, -1.0), (1.0, 1.0))
@@ -65,7 +65,7 @@ error = abs(result.unknowns["heat.k"].item() / TRUE_DIFFUSIVITY - 1)
 print(f"{result.step} steps, {result.seconds:.1f} s: k = {k.item():.5f}, off by {error:.2%}")
 assert error < 0.01
 
-# %% A picture: how k was found, and the measurements on the temperature.
+# %% A picture: the convergence of k, and the temperature with the measurements.
 out = Path("out/unknown_diffusivity.png")
 out.parent.mkdir(parents=True, exist_ok=True)
 t, x = torch.meshgrid(torch.linspace(0, 1, 101), torch.linspace(-1, 1, 201), indexing="ij")
@@ -77,5 +77,5 @@ left.axhline(TRUE_DIFFUSIVITY, linestyle="--", color="grey")
 left.set(title="diffusivity k", xlabel="step")
 right.pcolormesh(x.numpy(), t.numpy(), found.numpy())
 right.scatter(points[:, 1], points[:, 0], s=6, color="white")
-right.set(title="temperature, and where it was measured", xlabel="x", ylabel="t")
+right.set(title="temperature and measurements", xlabel="x", ylabel="t")
 figure.savefig(out)

@@ -1,8 +1,8 @@
 """# Three unknown coefficients: the Lorenz system
 
 A trajectory of `x' = s (y - x)`, `y' = x (r - z) - y`, `z' = x y - b z` was observed at 300 times.
-The field is the trajectory; `s`, `r` and `b` are fitted with it. Run it with
-`python examples/08_unknown_lorenz.py`.
+The field is the trajectory; `s`, `r` and `b` are fitted with it. Run it with `python
+examples/08_unknown_lorenz.py`.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ TRUE = {"s": 10.0, "r": 28.0, "b": 8 / 3}
 DURATION = 3.0
 
 
-# %% The observations, by Runge and Kutta's method with 10 small steps between two of them.
+# %% The observations, by the Runge-Kutta method with 10 steps between observations.
 def slope(p: np.ndarray) -> np.ndarray:
     x, y, z = p
     return np.array([TRUE["s"] * (y - x), x * (TRUE["r"] - z) - y, x * y - TRUE["b"] * z])
@@ -36,7 +36,7 @@ for _ in range(2990):
     states.append(p + h / 6 * (a + 2 * b + 2 * c + d))
 observed = torch.from_numpy(np.stack(states[::10])).float()
 
-# %% Time runs from -1 to 1 and each value is scaled to the order of 1, since networks like it so.
+# %% Time runs from -1 to 1, and values are scaled to the order of 1, which suits networks.
 MIDDLE, SCALE = torch.tensor([0.0, 0.0, 25.0]), torch.tensor([10.0, 10.0, 15.0])
 times = torch.linspace(-1, 1, len(observed))[:, None]
 trajectory = nf.signals.Samples(times, (observed - MIDDLE) / SCALE)

@@ -1,8 +1,8 @@
 // Activations and their derivatives on vectors, to about 1e-7 of the largest value (the third
 // derivative: 3e-7).
 //
-// The polynomials are our own fits, least squares reweighted towards the smallest largest error.
-// Comparisons are written so that NaN comes out as NaN.
+// The polynomials are our own minimax fits, by iteratively reweighted least squares. Comparisons
+// are written so that NaN is propagated.
 #pragma once
 
 #include <cmath>
@@ -11,13 +11,13 @@
 
 namespace {
 
-// Beyond this, sine and cosine leave the vector path: the three-part pi below is exact only for so
-// many half turns.
+// Above this, sine and cosine leave the vector path: the three-part pi below is exact for this many
+// half turns only.
 constexpr float kSineLimit = 8192.0f;
 
 inline void sincos(Vec x, Vec& sine, Vec& cosine) {
-  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. -ffast-math would
-  // cancel the two additions, so it must stay off.
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. -ffast-math would cancel
+  // the two additions, so it must stay off.
   const Vec magic = splat(12582912.0f);
   const Vec shifted = x * 0.318309886f + magic;
   const Vec n = shifted - magic;
@@ -34,7 +34,7 @@ inline void sincos(Vec x, Vec& sine, Vec& cosine) {
   cosine = from_bits(bits(c) ^ sign);
 }
 
-// e^x; 0 and infinity where it is not a normal number.
+// e^x; 0 or infinity where the result is not a normal number.
 inline Vec exponential(Vec unclamped) {
   Vec x = unclamped > 88.0f ? splat(88.0f) : unclamped;
   x = x < -87.0f ? splat(-87.0f) : x;
@@ -63,7 +63,7 @@ inline void sincos_anywhere(Vec x, Vec& sine, Vec& cosine) {
   }
 }
 
-// No further from 0 than `most`; NaN stays NaN.
+// Clamps to [-most, most]; NaN stays NaN.
 inline Vec clamp(Vec x, float most) {
   x = x > most ? splat(most) : x;
   return x < -most ? splat(-most) : x;
@@ -87,8 +87,8 @@ inline Vec erfc_of_positive(Vec x) {
   return exponential(-x * x) * t * p;
 }
 
-// Each has `value(z)`, `both(z, value, slope)`, and `higher(z, value, slope, second, third)`, which
-// makes the next two derivatives of what `both` found.
+// Each function has `value(z)`, `both(z, value, slope)`, and `higher(z, value, slope, second,
+// third)`, which computes the next two derivatives from the results of `both`.
 
 struct SineFunction {
   static constexpr float limit = kSineLimit;
@@ -106,7 +106,7 @@ struct SineFunction {
   static float slope_beyond(float z) { return static_cast<float>(std::cos(double(z))); }
 };
 
-// What needs no second path for large arguments.
+// Functions that need no second path for large arguments.
 struct Unlimited {
   static constexpr float limit = 0.0f;
   static float value_beyond(float z) { return z; }
@@ -166,7 +166,7 @@ struct SiluFunction : Unlimited {
   }
   static void higher(Vec z, Vec, Vec, Vec& second, Vec& third) {
     const Vec e = exponential(-z), s = 1.0f / (1.0f + e);
-    const Vec d = s * (z > 0.0f ? e * s : 1.0f - s);  // the slope of s
+    const Vec d = s * (z > 0.0f ? e * s : 1.0f - s);  // the derivative of s
     const Vec turn = 1.0f - 2.0f * s;
     second = d * (2.0f + z * turn);
     third = d * (3.0f * turn + z * (1.0f - 6.0f * d));
@@ -206,14 +206,14 @@ struct GeluFunction : Unlimited {
   }
   static void higher(Vec z, Vec, Vec, Vec& second, Vec& third) {
     const Vec density = 0.398942280f * exponential(-0.5f * z * z);
-    // Beyond 20 the density is 0, and its product with an infinite square would not be.
+    // Beyond 20 the density is 0; its product with an infinite square would be NaN.
     const Vec square = z * z > 400.0f ? splat(400.0f) : z * z;
     second = density * (2.0f - square);
     third = density * z * (square - 4.0f);
   }
 };
 
-// e^(-z^2 / 2). Beyond 20 it is 0, and its product with an infinite z would not be.
+// e^(-z^2 / 2). Beyond 20 it is 0; its product with an infinite z would be NaN.
 struct GaussianFunction : Unlimited {
   static Vec value(Vec z) {
     z = clamp(z, 20.0f);
@@ -231,10 +231,11 @@ struct GaussianFunction : Unlimited {
   }
 };
 
-// Beyond this, z^2 or the sixth power of 1 / z would leave the range of floats.
+// Above this, z^2 or the sixth power of 1 / z would overflow or underflow.
 constexpr float kAlgebraicLimit = 1e18f;
 
-// 1 / (1 + z^2). By z^2 f = 1 - f, z could be left out of f'', but near 0 that would cancel.
+// 1 / (1 + z^2). With z^2 f = 1 - f, f'' could do without z, but would suffer from cancellation
+// near 0.
 struct QuadraticFunction : Unlimited {
   static Vec value(Vec z) {
     z = clamp(z, kAlgebraicLimit);
@@ -252,7 +253,7 @@ struct QuadraticFunction : Unlimited {
   }
 };
 
-// 1 / sqrt(1 + z^2). As above, by (z f)^2 = 1 - f^2.
+// 1 / sqrt(1 + z^2). As above, with (z f)^2 = 1 - f^2.
 struct MultiquadricFunction : Unlimited {
   static Vec value(Vec z) {
     z = clamp(z, kAlgebraicLimit);
@@ -270,7 +271,7 @@ struct MultiquadricFunction : Unlimited {
   }
 };
 
-// e^-|z|. As torch has it of |z|, the sign at 0 is 0: there, all derivatives are 0.
+// e^-|z|. As in torch for |z|, the sign of 0 is 0, so all derivatives at 0 are 0.
 struct LaplacianFunction : Unlimited {
   static Vec value(Vec z) { return exponential(-absolute(z)); }
   static void both(Vec z, Vec& value_, Vec& slope) {

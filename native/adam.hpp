@@ -16,7 +16,8 @@ struct AdamFactors {
 };
 
 AdamFactors adam_factors(const Adam& adam) {
-  // p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps), the divisions by numbers taken out.
+  // p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps), with divisions by constants
+  // hoisted.
   const double first = 1.0 - std::pow(adam.beta1, double(adam.step));
   const double second = std::sqrt(1.0 - std::pow(adam.beta2, double(adam.step)));
   return {float(adam.beta1), float(adam.beta2), float(adam.lr / first), float(1.0 / second),
@@ -34,7 +35,7 @@ inline void adam_vector(const AdamFactors& f, bool lazy, const float* grad, floa
                         float* mean, float* square) {
   const Vec g = load(grad);
   const IntVec touched = lazy ? IntVec(g != 0.0f) : ~IntVec{};
-  // Most of a large table is often untouched, and then not even read.
+  // Most of a large table is often untouched; it is then not even read.
   if (!any(touched)) return;
   const Vec m = load(mean), v = load(square), p = load(parameter);
   const Vec new_m = m + (1.0f - f.beta1) * (g - m);
@@ -45,7 +46,7 @@ inline void adam_vector(const AdamFactors& f, bool lazy, const float* grad, floa
   store(parameter, touched ? new_p : p);
 }
 
-// Numbers that one task updates.
+// Values that one task updates.
 constexpr std::int64_t kAdamBlock = 16384;
 
 struct AdamJob {

@@ -23,7 +23,7 @@ void step(const Floats& parameter, const ConstFloats& grad, const std::optional<
   require(step >= 1 && threads >= 1 && threads <= 65536, "adam: step, threads");
   if (rows)
     for (std::size_t i = 0; i < rows->size(); ++i)
-      // Rising, so that no two tasks update the same row.
+      // Ascending, so that no two tasks update the same row.
       require((*rows)(i) >= 0 && (*rows)(i) < size / row_size && (i == 0 || (*rows)(i - 1) < (*rows)(i)),
               "adam: rows");
   const Adam adam{parameter.data(), grad.data(), rows ? rows->data() : nullptr,

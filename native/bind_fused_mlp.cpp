@@ -99,7 +99,7 @@ void gradient_backward(const ConstFloats& x, const std::vector<ConstFloats>& wei
 
 void bind_fused_mlp(nb::module_& module) {
   using namespace nb::literals;
-  // Never converted: what is written into a copy would be lost.
+  // Never converted: results written into a copy would be lost.
   module.def("mlp_saved_size", &saved_size, "x"_a.noconvert(), "weights"_a.noconvert(),
              "biases"_a.noconvert(), "scales"_a, "activation"_a);
   module.def("mlp_forward", &forward, "x"_a.noconvert(), "weights"_a.noconvert(),

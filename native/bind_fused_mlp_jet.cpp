@@ -86,7 +86,7 @@ void backward(const ConstFloats& streams, const ConstFloats& mix,
 
 void bind_fused_mlp_jet(nb::module_& module) {
   using namespace nb::literals;
-  // Never converted: what is written into a copy would be lost.
+  // Never converted: results written into a copy would be lost.
   module.def("mlp_jet_saved_size", &saved_size, "streams"_a.noconvert(), "mix"_a.noconvert(),
              "weights"_a.noconvert(), "biases"_a.noconvert(), "scales"_a, "activation"_a);
   module.def("mlp_jet_forward", &forward, "streams"_a.noconvert(), "mix"_a.noconvert(),

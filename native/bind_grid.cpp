@@ -57,13 +57,13 @@ std::size_t num_words(const GridLevel& level, int dim) {
   return static_cast<std::size_t>((num_vertices(level, dim) + 63) / 64);
 }
 
-// Which vertices the indexed levels of a grid store: checked once, then out of reach.
+// The vertices that the indexed levels of a grid store, checked once and private from then on.
 struct Index {
-  std::vector<std::vector<GridWord>> words;  // of each level; none if it is not indexed
+  std::vector<std::vector<GridWord>> words;  // per level; empty if it is not indexed
   std::vector<std::int64_t> stored;
 
-  // `keys` has an entry for each row of the table: the vertices of indexed levels, numbered row by
-  // row and level by level, ascending.
+  // `keys` has one entry per row of the table: the indices of the vertices of indexed levels,
+  // row-major within a level, level by level, ascending.
   Index(const LevelArray& columns, int dim, const ConstIntegers& keys) {
     require(dim >= 1 && dim <= 4 && columns.shape(1) == kColumns, "grid: levels");
     std::int64_t offset = 0, first = 0;
@@ -135,7 +135,7 @@ struct Description {
                 index->stored[l] == level.size,
             "grid: index that fits the levels");
     level.words = index->words[l].data();
-    // All of them in order: no need to look.
+    // All vertices are stored in order, so no search is needed.
     if (level.size == num_vertices(level, dim)) level.kind = GridKind::Dense;
   }
 
@@ -179,7 +179,7 @@ void backward_table(const LevelArray& levels, bool smooth, int threads, const Co
   kernels.grid_backward_table(d.grid, x.data(), grad_y.data(), grad_table.data());
 }
 
-// A row and a place among the corners share 64 bits while they are sorted.
+// A row and a corner index share 64 bits while they are sorted.
 int bits(std::int64_t count) {
   int length = 0;
   while ((count - 1) >> length) ++length;
@@ -227,7 +227,7 @@ void backward_coords(const LevelArray& levels, bool smooth, int threads, const C
 
 void bind_grid(nb::module_& module) {
   using namespace nb::literals;
-  // Never converted: what is written into a converted copy would be lost.
+  // Never converted: results written into a converted copy would be lost.
   const auto array = [](const char* name) { return nb::arg(name).noconvert(); };
   const auto index = nb::arg("index").none() = nb::none();
   const auto added = nb::arg("added") = false;

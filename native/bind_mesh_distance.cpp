@@ -13,7 +13,7 @@ using Doubles = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
 using ConstDoubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Numbers = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-// The lowest ten bits, with two zeros after each.
+// Spreads the lowest ten bits, with two zeros after each.
 std::uint64_t spread(std::uint64_t bits) {
   bits = (bits | bits << 16) & 0x030000ff;
   bits = (bits | bits << 8) & 0x0300f00f;
@@ -21,15 +21,15 @@ std::uint64_t spread(std::uint64_t bits) {
   return (bits | bits << 2) & 0x09249249;
 }
 
-// Along a curve that fills space, so that what one point reads is there for the next.
+// Order along a space-filling curve, so that neighbours reuse cached data.
 std::vector<std::uint32_t> order_in_space(const double* points, std::size_t count) {
   std::vector<std::uint64_t> keys(count);
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t key = 0;
     for (std::size_t k = 0; k < 3; ++k) {
-      // Points outside of [-1.25, 1.25] fall into the cells at the border; NaN into the first.
-      const double place = (points[3 * i + k] + 1.25) * (1024 / 2.5);
-      const double inside = place > 0.0 ? std::min(place, 1023.0) : 0.0;
+      // Points outside [-1.25, 1.25] fall into the border cells; NaN falls into the first.
+      const double scaled = (points[3 * i + k] + 1.25) * (1024 / 2.5);
+      const double inside = scaled > 0.0 ? std::min(scaled, 1023.0) : 0.0;
       key |= spread(static_cast<std::uint64_t>(inside)) << k;
     }
     keys[i] = key << 32 | i;
@@ -44,7 +44,7 @@ MeshTreeOwner* make_tree(const ConstDoubles& corners) {
   require(corners.ndim() == 3 && corners.shape(1) == 3 && corners.shape(2) == 3, "mesh: corners");
   require(corners.shape(0) >= 1 && corners.shape(0) < std::size_t{1} << 31, "mesh: triangles");
   for (std::size_t i = 0; i < corners.size(); ++i)
-    // What is far beyond 32 bits would make boxes infinite.
+    // Values far beyond the range of 32 bits would make boxes infinite.
     require(corners.data()[i] >= -1e6 && corners.data()[i] <= 1e6, "mesh: corners around 0");
   nb::gil_scoped_release release;
   return new MeshTreeOwner(corners.data(), static_cast<std::int64_t>(corners.shape(0)));

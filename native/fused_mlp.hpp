@@ -1,8 +1,8 @@
 // Forward and backward of a whole perceptron, tile by tile.
 //
 // A tile of points goes through all layers before the next one starts, so that its activations stay
-// in the cache of its core. Forward keeps the pre-activations z of each hidden layer; backward
-// reads them once more, makes f(z) and f'(z) of them, and holds nothing else.
+// in the cache of its core. Forward saves the pre-activations z of each hidden layer; backward
+// reads them, recomputes f(z) and f'(z), and stores nothing else.
 #pragma once
 
 #include "mlp_activate.hpp"
@@ -14,7 +14,7 @@ std::int64_t num_tiles(const Mlp& mlp) {
   return (mlp.num_points + kTile - 1) / kTile;
 }
 
-// Kept pre-activations lie tile after tile, in a tile layer after layer.
+// Saved pre-activations are stored tile by tile, and within a tile layer by layer.
 std::int64_t saved_tile_size(const Mlp& mlp) {
   std::int64_t size = 0;
   for (int l = 1; l < mlp.num_layers; ++l) size += padded(mlp.dims[l]);

@@ -1,11 +1,12 @@
 // The backward pass of a perceptron's gradient g = dy/dx' grad_y.
 //
-// With r_l the gradient that reached the l-th hidden activations, g came about as
+// With r_l the gradient for the l-th hidden activations, g was computed as
 //   delta_l = f'(z_l) r_l,  r_{l-1} = W_l' delta_l,  g = r_0.
-// Given gbar, the gradient of a loss for g, the same chain is walked upwards,
+// Given gbar, the gradient of a loss for g, the same chain is traversed upwards,
 //   t_0 = gbar,  s_l = W_l t_{l-1},  t_l = f'(z_l) s_l,  dW_l += delta_l t_{l-1}',
-// up to the gradient for grad_y, W_L t_{L-1}; and what z_l got on the way, f''(z_l) r_l s_l, goes
-// down as in any backward pass. z and r were kept, all else is made again, once.
+// up to the gradient for grad_y, W_L t_{L-1}. The gradients for z_l on the way, f''(z_l) r_l s_l,
+// then propagate down as in any backward pass. z and r were saved; everything else is recomputed,
+// once.
 #pragma once
 
 #include "fused_mlp.hpp"
@@ -20,10 +21,11 @@ struct GradientBackwardJob {
   Gradients gradients;
 };
 
-// Buffers of a tile, and those that each hidden layer has of its own: f, f' and the gradient for z.
+// Buffers per tile, and per hidden layer: f, f' and the gradient for z.
 constexpr int kGradientTiles = 5, kLayerTiles = 3;
 
-// Of r, s and the derivatives of f: delta = f' r, what z gets = f'' r s, t = f' s in place of s.
+// From r, s and the derivatives of f: delta = f' r, the gradient for z = f'' r s, and t = f' s in
+// place of s.
 void climb(std::int64_t rows, std::int64_t columns, Derivatives f, const float* pulled,
            float* delta, float* grad_z, float* t, std::int64_t row) {
   for (std::int64_t m = 0; m < rows; ++m)
@@ -106,7 +108,7 @@ void mlp_gradient_backward(const Mlp& mlp, const float* x, const float* saved, c
                            const float* grad_y, const float* gbar, float* grad_x,
                            float* grad_grad_y, float* const* grad_weights,
                            float* const* grad_biases) {
-  // Affine alone: g does not depend on x.
+  // A single affine layer: g does not depend on x.
   if (grad_x && mlp.num_layers == 1)
     std::memset(grad_x, 0, 4 * static_cast<std::size_t>(mlp.num_points * mlp.dims[0]));
   const std::int64_t size = packed_size(mlp);

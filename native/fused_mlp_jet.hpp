@@ -1,9 +1,9 @@
 // A perceptron on values and derivatives together: streams in, streams out.
 //
-// A tile's rows are its points' values, then their first derivatives along each coordinate, then
-// their sums of second derivatives; all of them go through a layer's product together. Forward keeps
-// the pre-activations of all streams, backward makes f and its derivatives of them again. A first
-// layer with few inputs is not kept either, since its product costs next to nothing.
+// The rows of a tile are the values of its points, then their first derivatives along each
+// coordinate, then their sums of second derivatives; a layer multiplies all of them in one product.
+// Forward saves the pre-activations of all streams, backward recomputes f and its derivatives from
+// them. A first layer with few inputs is not saved but recomputed, since its product is cheap.
 #pragma once
 
 #include "mlp_activate.hpp"
@@ -16,7 +16,7 @@ using neurafield::kMaxStreams;
 
 int num_streams(const JetMix& mix) { return 1 + mix.d + mix.s; }
 
-// Points in a tile: so many that its rows fill whole blocks of a product and are about kTile.
+// Points per tile, so that its rows fill whole blocks of a product and number about kTile.
 std::int64_t jet_tile(const JetMix& mix) {
   const std::int64_t streams = num_streams(mix);
   std::int64_t step = 1;
@@ -28,7 +28,7 @@ std::int64_t num_jet_tiles(const Mlp& mlp, const JetMix& mix) {
   return (mlp.num_points + jet_tile(mix) - 1) / jet_tile(mix);
 }
 
-// The first hidden layer that is kept.
+// The first hidden layer that is saved.
 int first_kept(const Mlp& mlp) { return mlp.num_layers > 1 && 8 * mlp.dims[0] <= mlp.dims[1] ? 2 : 1; }
 
 std::int64_t jet_saved_tile_size(const Mlp& mlp, const JetMix& mix) {
@@ -41,7 +41,7 @@ std::int64_t mlp_jet_saved_size(const Mlp& mlp, const JetMix& mix) {
   return num_jet_tiles(mlp, mix) * jet_saved_tile_size(mlp, mix);
 }
 
-// A tile's points in arrays of whole streams, and back.
+// Copies the points of a tile from arrays of whole streams, and back.
 void gather(const Mlp& mlp, int streams, std::int64_t first, std::int64_t points,
             std::int64_t columns, const float* from, float* to) {
   for (int j = 0; j < streams; ++j)
@@ -56,7 +56,7 @@ void scatter(const Mlp& mlp, int streams, std::int64_t first, std::int64_t point
               to + (j * mlp.num_points + first) * columns, columns);
 }
 
-// An affine layer: its bias is the values' alone.
+// An affine layer; the bias applies to the values only.
 void affine(const Mlp& mlp, const Packed& packed, int layer, int streams, std::int64_t points,
             const float* input, float* z) {
   const std::int64_t in = mlp.dims[layer], out = mlp.dims[layer + 1], z_row = padded(out);
@@ -67,8 +67,8 @@ void affine(const Mlp& mlp, const Packed& packed, int layer, int streams, std::i
       store(z + m * z_row + n, load(z + m * z_row + n) + load(packed.bias[layer] + n));
 }
 
-// The chain rule: J_k becomes f' J_k and S_i becomes f' S_i + f'' sum_k m_ik J_k^2. Everything is
-// taken by value: a reference would be read again after each store.
+// The chain rule: J_k becomes f' J_k and S_i becomes f' S_i + f'' sum_k m_ik J_k^2. Arguments are
+// passed by value: a reference would be reloaded after each store.
 void spread(JetMix mix, std::int64_t points, std::int64_t columns, const float* z,
             std::int64_t z_row, Derivatives f, float* y, std::int64_t row) {
   const std::int64_t z_stream = points * z_row, stream = points * row;
@@ -93,7 +93,7 @@ void spread(JetMix mix, std::int64_t points, std::int64_t columns, const float* 
     }
 }
 
-// Its transpose: gradients for what the rule made become gradients for what it was made of.
+// Its transpose: maps gradients for the outputs of the rule to gradients for its inputs.
 void collect(JetMix mix, std::int64_t points, std::int64_t columns, const float* z,
              std::int64_t z_row, Derivatives f, float* grad, std::int64_t row) {
   const std::int64_t z_stream = points * z_row, stream = points * row;
@@ -132,7 +132,8 @@ struct JetForwardJob {
   float *y, *saved;
 };
 
-// Rows of a tile's buffers, of the widest layer: here for streams, their pre-activations, f' and f''.
+// Rows of the buffers of a tile, at the widest layer: for streams, their pre-activations, f' and
+// f''.
 std::int64_t jet_forward_rows(const JetMix& mix) { return jet_tile(mix) * (2 * num_streams(mix) + 2); }
 
 void jet_forward_tile(const JetForwardJob& job, std::int64_t index, float* scratch) {
@@ -181,7 +182,7 @@ struct JetBackwardJob {
   Gradients gradients;
 };
 
-// For streams, their gradients twice, pre-activations that were not kept, and f' to f'''.
+// For streams, their gradients twice, pre-activations that were not saved, and f' to f'''.
 std::int64_t jet_backward_rows(const JetMix& mix) {
   return jet_tile(mix) * (4 * num_streams(mix) + 3);
 }

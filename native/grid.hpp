@@ -1,9 +1,9 @@
 // Multiresolution grids: interpolation between the vertices around a point, level by level, and its
 // gradients.
 //
-// A block of points first gets its vertices' rows of the table and their weights; then the rows are
-// read, or added to, in loops over points. Levels are outermost over as many points as pay for
-// loading a level's rows into the cache.
+// For a block of points, the table rows and weights of the vertices are computed first; then rows
+// are read, or added to, in loops over points. The loop over levels is outside a number of points
+// that amortises loading the rows of a level into the cache.
 #pragma once
 
 #include "grid_corners.hpp"
@@ -37,7 +37,7 @@ void read_level(const GridForward& job, int l, const float* coords, std::int64_t
     find_corners<D>(grid, level, coords + first - begin, kGridTaskPoints, count, corners);
     float* y = job.y + first * width + (grid.added ? 0 : l * F);
     for (int p = 0; p < count; ++p) {
-      // Two sums, because each addition waits for the one before.
+      // Two sums, to break the dependency chain of additions.
       typename Features<F>::Type sums[2] = {};
       if (continues) Features<F>::load(y + p * width, sums[0]);
       if (has_row(corners, p))
@@ -83,7 +83,7 @@ void add_to_level(const GridTableGradient& job, int l) {
   const GridLevel& level = grid.levels[l];
   float* table = fixed(job.grad_table + level.offset * F);
   std::memset(table, 0, 4 * F * static_cast<std::size_t>(level.size));
-  // One for each corner, so that none waits for the one before.
+  // One per corner, to break the dependency chain.
   float unused[1 << D][F] = {};
   Corners<D, Row> corners;
   for (std::int64_t first = 0; first < grid.num_points; first += kGridBlock) {
@@ -101,16 +101,15 @@ void add_to_level(const GridTableGradient& job, int l) {
   }
 }
 
-// A level is a task of its own, so that each row's terms are added up in the order of the points.
-// (Sharing one level's rows among two threads was no faster, whether each finds all points' corners
-// or points are first sorted into the bands of rows that they touch. A table for each share of the
-// points made one level of 2-D a fifth faster and 3-D no faster, and bytes would depend on the number
-// of threads.)
+// Each level is a separate task, so that the terms of a row are added in the order of the points.
+// (Splitting the rows of a level between two threads was no faster. A separate table per share of
+// the points made one 2-D level a fifth faster and 3-D no faster, and bytes would depend on the
+// number of threads.)
 template <int D, int F>
 void table_gradient_task(void* context, std::int64_t task) {
   const GridTableGradient& job = *static_cast<GridTableGradient*>(context);
   const Grid& grid = *job.source->grid;
-  // The finest levels take longest, so they are begun first.
+  // The finest levels take longest, so they start first.
   const int l = grid.num_levels - 1 - static_cast<int>(task);
   with_row_type(grid.levels[l], [&](auto row) { add_to_level<D, F, decltype(row)>(job, l); });
 }
@@ -154,7 +153,8 @@ void differentiate_level(const GridCoordsGradient& job, int l, const float* coor
       for (int a = 0; a < D; ++a) {
         Vec values[1 << D];
         for (int c = 0; c < 1 << D; ++c) values[c] = load(products[c] + p);
-        // One axis after the other, the last first, is summed up; on axis a, differences.
+        // Axes are summed one after the other, the last one first; on axis a, differences are
+        // taken.
         for (int b = D - 1; b >= 0; --b) {
           const Vec high = load(axes.weight[b] + p);
           for (int c = 0; c < 1 << b; ++c) {
@@ -185,7 +185,7 @@ void coords_gradient_task(void* context, std::int64_t task) {
       differentiate_level<D, F, decltype(row)>(job, l, coords, begin, end);
     });
   }
-  // Nothing changes outside the box, nor for NaN.
+  // The gradient is zero outside the box and for NaN.
   for (std::int64_t p = begin; p < end; ++p) {
     const float* x = job.x + p * D;
     const bool nan = is_nan<D>(x);
@@ -249,7 +249,7 @@ void grid_backward_coords(const Grid& grid, const float* table, const float* x,
 
 std::int64_t coords_stride(const Grid& grid) { return round_up(grid.num_points, kGridBlock); }
 
-// Levels a power of two apart would fall on the same few lines of the cache.
+// Levels a power of two apart would map to the same few cache lines.
 std::int64_t level_stride(const Grid& grid) {
   if (grid.added) return 0;
   return round_up(grid.num_points * grid.features, 1024) + 16;
@@ -273,8 +273,8 @@ GridSource gather(const Grid& grid, const float* x, const float* grad_y, float* 
   source.stride = stride;
   source.level_stride = level_stride(grid);
   source.task_points = grid_task_points(grid);
-  // What is one level's alone, or the same for all, can be read where it is, unless points that are
-  // NaN ask for zeros.
+  // Gradients of a single level, or shared by all levels, can be read in place, unless NaN points
+  // need zeros.
   source.copies = width_of(grid) > grid.features;
   for_points(grid, source.task_points, grid_tasks_for(grid).gather, &source);
   if (source.any_nan && !source.copies) {

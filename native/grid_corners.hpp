@@ -1,5 +1,5 @@
-// Where points lie in a multiresolution grid: for each level the rows of the table that belong to the
-// vertices around a point, and their weights, in vectors over points.
+// Positions of points in a multiresolution grid: for each level, the table rows of the vertices
+// around a point and their weights, vectorised over points.
 #pragma once
 
 #include "kernels.hpp"
@@ -14,7 +14,7 @@ using neurafield::GridWord;
 
 typedef std::uint32_t UintVec __attribute__((vector_size(4 * kLanes)));
 
-// Points whose rows and weights are held at once: 2^dim of each, in the nearest cache.
+// Points whose rows and weights, 2^dim each, are held at once in the L1 cache.
 constexpr int kGridBlock = 256;
 static_assert(kGridBlock % kLanes == 0);
 
@@ -25,8 +25,8 @@ bool is_nan(const float* x) {
   return nan;
 }
 
-// Coordinates inside the box, one axis after the other, `stride` apart. The rest of the last vector
-// is filled up with zeros. Returns whether any is NaN.
+// Coordinates clamped to the box, axis by axis, `stride` apart. The last vector is padded with
+// zeros. Returns true if any is NaN.
 template <int D>
 bool read_coords(const float* x, std::int64_t count, float* axes, std::int64_t stride) {
   for (std::int64_t p = 0; p < count; ++p)
@@ -38,7 +38,7 @@ bool read_coords(const float* x, std::int64_t count, float* axes, std::int64_t s
     for (std::int64_t p = 0; p < count; p += kLanes) {
       const Vec value = load(axis + p);
       nan |= value != value;
-      // NaN goes to the border too, so that every index is in range.
+      // NaN is mapped to the border too, so that every index is in range.
       const Vec above = value > -1.0f ? value : splat(-1.0f);
       store(axis + p, above < 1.0f ? above : splat(1.0f));
     }
@@ -46,8 +46,8 @@ bool read_coords(const float* x, std::int64_t count, float* axes, std::int64_t s
   return any(nan);
 }
 
-// x * slope + constant, rounded once: a position at 512 cells an axis, rounded to float32, would be
-// off by 3e-5 of a cell.
+// x * slope + constant, rounded once: with 512 cells per axis, rounding the position to float32
+// would cause an error of 3e-5 cells.
 inline Vec multiply_add(Vec x, float slope, Vec constant) {
 #if defined(__FMA__) || defined(__aarch64__)
   return x * splat(slope) + constant;
@@ -59,10 +59,10 @@ inline Vec multiply_add(Vec x, float slope, Vec constant) {
 #endif
 }
 
-// The cell of each coordinate and the place in it, in [0, 1].
+// The cell of each coordinate and the position in it, in [0, 1].
 struct Cells {
   IntVec cell;
-  Vec place;
+  Vec fraction;
 };
 
 inline Cells find_cells(Vec x, std::int64_t num_cells) {
@@ -71,16 +71,16 @@ inline Cells find_cells(Vec x, std::int64_t num_cells) {
   IntVec cell = __builtin_convertvector(multiply_add(x, half, splat(half)), IntVec);
   cell = cell > last ? IntVec{} + last : cell;
   // half - cell is exact.
-  Vec place = multiply_add(x, half, half - __builtin_convertvector(cell, Vec));
+  Vec fraction = multiply_add(x, half, half - __builtin_convertvector(cell, Vec));
   // The position was rounded up to the next vertex.
-  const IntVec over = place < 0.0f;
-  return {cell + over, place - __builtin_convertvector(over, Vec)};
+  const IntVec over = fraction < 0.0f;
+  return {cell + over, fraction - __builtin_convertvector(over, Vec)};
 }
 
-inline Vec smooth_weight(Vec place) { return place * place * (3.0f - 2.0f * place); }
-inline Vec smooth_slope(Vec place) { return 6.0f * place * (1.0f - place); }
+inline Vec smooth_weight(Vec fraction) { return fraction * fraction * (3.0f - 2.0f * fraction); }
+inline Vec smooth_slope(Vec fraction) { return 6.0f * fraction * (1.0f - fraction); }
 
-// What a level needs for its rows, axis by axis. The last axis is the contiguous one.
+// Per-axis data from which the rows of a level are computed. The last axis is contiguous.
 template <int D>
 struct Rows {
   std::uint32_t factor[D], tile[D], mask;
@@ -108,7 +108,7 @@ inline UintVec remainder_of(IntVec dividend, std::uint32_t divisor) {
   return (UintVec)rest;
 }
 
-// Rows of the 2^D vertices around each point; bit a of a corner's number is its side on axis a.
+// Rows of the 2^D vertices around each point; bit a of a corner index is its side on axis a.
 template <int D, GridKind kind>
 void find_rows(const Rows<D>& rows, const IntVec (&cells)[D], UintVec (&out)[1 << D]) {
   for (int a = 0; a < D; ++a) {
@@ -152,7 +152,7 @@ inline std::int32_t indexed_row(const GridWord* words, std::uint32_t vertex) {
   return word.stored & bit ? static_cast<std::int32_t>(row) : kAbsent;
 }
 
-// The rows of a vertex and the next one, which are mostly in the same word.
+// The rows of a vertex and the next one, which are usually in the same word.
 inline void indexed_pair(const GridWord* words, std::uint32_t vertex, std::int32_t& low,
                          std::int32_t& high) {
   if (vertex % 64 == 63) {
@@ -179,7 +179,7 @@ struct Corners {
 template <typename Row>
 constexpr bool kIndexed = Row(-1) < Row(0);
 
-// Where a row of F numbers begins; `absent` if it is not stored.
+// Start of a row of F values; `absent` if it is not stored.
 template <int F, typename Number, typename Row>
 Number* row_of(Number* table, Row row, Number* absent) {
   if constexpr (kIndexed<Row>) {
@@ -188,7 +188,7 @@ Number* row_of(Number* table, Row row, Number* absent) {
   return table + static_cast<std::size_t>(row) * F;
 }
 
-// Whether any vertex around a point has a row.
+// Returns true if any vertex around a point has a row.
 template <int D, typename Row>
 bool has_row(const Corners<D, Row>& corners, int p) {
   if constexpr (kIndexed<Row>) {
@@ -199,7 +199,7 @@ bool has_row(const Corners<D, Row>& corners, int p) {
   return true;
 }
 
-// For gradients of coordinates: weights along each axis, and their slopes in cells.
+// For gradients of coordinates: weights along each axis, and their derivatives in cells.
 template <int D>
 struct AxisWeights {
   alignas(64) float weight[D][kGridBlock];
@@ -217,11 +217,11 @@ void find_corners_of_kind(const GridLevel& level, bool smooth, const float* coor
     for (int a = 0; a < D; ++a) {
       const Cells found = find_cells(load(coords + a * stride + p), level.cells[a]);
       cells[a] = found.cell;
-      const Vec high = smooth ? smooth_weight(found.place) : found.place;
+      const Vec high = smooth ? smooth_weight(found.fraction) : found.fraction;
       const Vec low = 1.0f - high;
       if (axes) {
         store(axes->weight[a] + p, high);
-        store(axes->slope[a] + p, smooth ? smooth_slope(found.place) : splat(1.0f));
+        store(axes->slope[a] + p, smooth ? smooth_slope(found.fraction) : splat(1.0f));
       }
       if (a == 0) {
         weights[0] = low;
@@ -247,7 +247,7 @@ void find_corners_of_kind(const GridLevel& level, bool smooth, const float* coor
       find_rows<D, kind>(rows, cells, found);
       for (int c = 0; c < 1 << D; ++c) std::memcpy(corners.rows[c] + p, &found[c], sizeof(UintVec));
     } else {
-      // A dense level; strides of more than 32 bits, point by point.
+      // A dense level with strides of more than 32 bits, point by point.
       for (int i = 0; i < kLanes; ++i) {
         std::uint64_t found[1 << D] = {}, stride = 1;
         for (int a = D - 1; a >= 0; --a) {
@@ -276,7 +276,7 @@ void find_corners(const Grid& grid, const GridLevel& level, const float* coords,
     find_corners_of_kind<D, GridKind::Hashed>(level, smooth, coords, stride, count, corners, axes);
 }
 
-// Calls `use` with a number of the type that a level's rows have.
+// Calls `use` with a value of the integer type of a level's rows.
 template <typename Use>
 void with_row_type(const GridLevel& level, Use use) {
   if (level.kind == GridKind::Indexed)

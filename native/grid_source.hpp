@@ -1,4 +1,4 @@
-// What the kernels of grids share: rows as vectors, tasks over points, and the gradients of the
+// Shared parts of the grid kernels: rows as vectors, tasks over points, and the gradients of the
 // features in the order in which levels read them.
 #pragma once
 
@@ -25,8 +25,8 @@ inline Four four(const float* from) {
   return v;
 }
 
-// The features of a row, as a vector. Two are held in a vector of four: there the processor can
-// repeat a weight while it loads it.
+// The features of a row, as a vector. Two features use a vector of four, for which the processor
+// can broadcast a weight while loading it.
 template <int F>
 struct Features {
   typedef float Type __attribute__((vector_size(F == 2 ? 16 : 4 * F)));
@@ -71,41 +71,41 @@ struct Features {
   }
 };
 
-// Points of a task, at most: a level's rows come into the cache once for so many, and their values
-// leave it once. (More would leave no room for the rows in caches of half a megabyte.)
+// Maximum points per task: the rows of a level are loaded into the cache, and the values written,
+// once per task. (With more, the rows would not fit into a cache of half a megabyte.)
 constexpr std::int64_t kGridTaskPoints = 2048;
 
-// Points of a task: some tasks for each thread.
+// Points per task, for a few tasks per thread.
 std::int64_t grid_task_points(const Grid& grid) {
   const std::int64_t share = (grid.num_points + 4 * grid.threads - 1) / (4 * grid.threads);
   return smaller(round_up(larger(share, 1), kGridBlock), kGridTaskPoints);
 }
 
-// A task for each `points` points.
+// Runs one task per `points` points.
 void for_points(const Grid& grid, std::int64_t points, void (*task)(void*, std::int64_t),
                 void* job) {
   neurafield::parallel_for((grid.num_points + points - 1) / points, grid.threads, task, job);
 }
 
-// Features of a point.
+// Number of features of a point.
 std::int64_t width_of(const Grid& grid) {
   return static_cast<std::int64_t>(grid.added ? 1 : grid.num_levels) * grid.features;
 }
 
-// What gradients are added up from, in the order in which levels read it.
+// The inputs of gradient sums, in the order in which levels read them.
 struct GridSource {
   const Grid* grid;
   const float *x, *grad_y;
-  float* coords;          // One axis after the other, `stride` apart.
-  float* room;            // For grad_y by level.
-  const float* by_level;  // grad_y, one level after the other, `level_stride` apart.
+  float* coords;          // Axis by axis, `stride` apart.
+  float* room;            // Memory for grad_y by level.
+  const float* by_level;  // grad_y level by level, `level_stride` apart.
   std::int64_t stride, level_stride, task_points;
-  bool copies;            // Whether `by_level` is in `room`, or grad_y itself serves.
+  bool copies;            // True if `by_level` is in `room`, false if it is grad_y itself.
   bool any_nan;
 };
 
-// Read from where they are, each line of memory with gradients would come into the cache once for
-// every level that has a part of it. Points that are NaN get zeros.
+// Read in place, each cache line of gradients would be loaded once for every level that has a part
+// of it. NaN points get zeros.
 template <int D, int F>
 void gather_task(void* context, std::int64_t task) {
   GridSource& job = *static_cast<GridSource*>(context);

@@ -1,5 +1,5 @@
-// The gradient of those rows of a grid's table that points touch, at a cost that does not depend on
-// the size of the table.
+// Gradient of only those rows of a grid's table that points touch, at a cost independent of the
+// size of the table.
 #pragma once
 
 #include "grid_source.hpp"
@@ -7,40 +7,40 @@
 namespace {
 
 // Memory for one level at a time: pairs of (row, corner), sorted from one half into the other, and
-// the corners' weights.
+// the weights of the corners.
 std::int64_t touch_size(const Grid& grid) {
-  return round_up(5 * (grid.num_points << grid.dim), 16);  // Floats; a pair is as large as two.
+  return round_up(5 * (grid.num_points << grid.dim), 16);  // In floats; a pair takes two.
 }
 
 struct GridTouchedGradient {
   const GridSource* source;
-  std::int64_t* rows;  // Each level has its own stretch of these two,
+  std::int64_t* rows;  // Each level has its own range of these two,
   float* grad_rows;
-  const std::int64_t* begin;  // which begins here
-  std::int64_t* count;        // and has so many rows.
-  float* scratch;             // One share for each thread.
-  int* taken;                 // Whether a share is in use.
+  const std::int64_t* begin;  // which starts here
+  std::int64_t* count;        // and has this many rows.
+  float* scratch;             // One share per thread.
+  int* taken;                 // Nonzero if a share is in use.
   int shares;
 };
 
 int bit_length(std::uint64_t value) { return value ? 64 - __builtin_clzll(value) : 0; }
 
-// Sorts by the bits [low, high), equal ones left in their order. Returns where the result is.
+// Stable sort by the bits [low, high). Returns the buffer that holds the result.
 std::uint64_t* sort_by_bits(std::uint64_t* from, std::uint64_t* to, std::int64_t count, int low,
                             int high) {
   const int passes = (high - low + 10) / 11;
   for (int pass = 0; pass < passes; ++pass) {
     const int bits = (high - low + passes - 1 - pass) / (passes - pass);
     const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
-    std::int64_t places[1 << 11] = {};
-    for (std::int64_t i = 0; i < count; ++i) ++places[from[i] >> low & mask];
-    std::int64_t place = 0;
+    std::int64_t starts[1 << 11] = {};
+    for (std::int64_t i = 0; i < count; ++i) ++starts[from[i] >> low & mask];
+    std::int64_t position = 0;
     for (std::uint64_t digit = 0; digit <= mask; ++digit) {
-      const std::int64_t equal = places[digit];
-      places[digit] = place;
-      place += equal;
+      const std::int64_t equal = starts[digit];
+      starts[digit] = position;
+      position += equal;
     }
-    for (std::int64_t i = 0; i < count; ++i) to[places[from[i] >> low & mask]++] = from[i];
+    for (std::int64_t i = 0; i < count; ++i) to[starts[from[i] >> low & mask]++] = from[i];
     std::uint64_t* sorted = to;
     to = from;
     from = sorted;
@@ -55,7 +55,7 @@ void touch_level(const GridTouchedGradient& job, int l, float* scratch) {
   const Grid& grid = *source.grid;
   const GridLevel& level = grid.levels[l];
   const std::int64_t most = grid.num_points << D;
-  const int place_bits = bit_length(static_cast<std::uint64_t>(most - 1));
+  const int position_bits = bit_length(static_cast<std::uint64_t>(most - 1));
   const int row_bits = bit_length(static_cast<std::uint64_t>(level.size - 1));
   std::uint64_t* pairs = reinterpret_cast<std::uint64_t*>(scratch);
   float* weights = reinterpret_cast<float*>(pairs + 2 * most);
@@ -70,23 +70,23 @@ void touch_level(const GridTouchedGradient& job, int l, float* scratch) {
         if constexpr (kIndexed<Row>) {
           if (corners.rows[c][p] == kAbsent) continue;
         }
-        const std::uint64_t place = static_cast<std::uint64_t>(first + p) << D | c;
-        pairs[touched++] = static_cast<std::uint64_t>(corners.rows[c][p]) << place_bits | place;
-        weights[place] = corners.weights[c][p];
+        const std::uint64_t position = static_cast<std::uint64_t>(first + p) << D | c;
+        pairs[touched++] = static_cast<std::uint64_t>(corners.rows[c][p]) << position_bits | position;
+        weights[position] = corners.weights[c][p];
       }
     }
   }
-  pairs = sort_by_bits(pairs, pairs + most, touched, place_bits, place_bits + row_bits);
+  pairs = sort_by_bits(pairs, pairs + most, touched, position_bits, position_bits + row_bits);
   const float* grads = source.by_level + l * source.level_stride;
   std::int64_t* rows = job.rows + job.begin[l];
   float* grad_row = job.grad_rows + job.begin[l] * F;
   std::int64_t found = 0;
   for (std::int64_t i = 0; i < touched; ++found, grad_row += F) {
-    const std::uint64_t row = pairs[i] >> place_bits;
+    const std::uint64_t row = pairs[i] >> position_bits;
     typename Features<F>::Type sum = {};
-    for (; i < touched && pairs[i] >> place_bits == row; ++i) {
-      const std::uint64_t place = pairs[i] & ((std::uint64_t{1} << place_bits) - 1);
-      Features<F>::add(sum, weights[place], grads + static_cast<std::int64_t>(place >> D) * F);
+    for (; i < touched && pairs[i] >> position_bits == row; ++i) {
+      const std::uint64_t position = pairs[i] & ((std::uint64_t{1} << position_bits) - 1);
+      Features<F>::add(sum, weights[position], grads + static_cast<std::int64_t>(position >> D) * F);
     }
     rows[found] = static_cast<std::int64_t>(row) + level.offset;
     Features<F>::store(grad_row, sum);

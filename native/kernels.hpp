@@ -1,4 +1,4 @@
-// What the kernels offer: plain functions on raw pointers, one table for each instruction set.
+// Interface of the kernels: plain functions on raw pointers, with one table per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,11 @@
 
 namespace neurafield {
 
-// Layers of a perceptron, at most.
+// Maximum layers of a perceptron.
 constexpr int kMaxLayers = 257;
 
-// In the order of the names in kernels/fused_mlp/reference.py. Where each is calculated:
-// `with_function` in mlp_activate.hpp.
+// In the order of the names in kernels/fused_mlp/reference.py. `with_function` in mlp_activate.hpp
+// selects the implementation.
 enum class Activation : int {
   Sine,
   ReLU,
@@ -37,15 +37,15 @@ struct Mlp {
   const float* const* biases;    // L of shape (dims[l + 1])
   const float* scales;           // L - 1
   Activation activation;
-  bool bfloat16;                 // round what goes into products between hidden layers
+  bool bfloat16;                 // round the factors of products between hidden layers
   int threads;
 };
 
-// Streams of derivatives, at most.
+// Maximum streams of a jet.
 constexpr int kMaxStreams = 16;
 
-// What goes through a perceptron with its values: d first derivatives, and s sums of pure second
-// derivatives, the i-th with weights (i, k) along coordinate k.
+// Derivatives that pass through a perceptron with the values: d first derivatives, and s sums of
+// pure second derivatives, the i-th with weights (i, k) along coordinate k.
 struct JetMix {
   int d, s;  // 1 + d + s <= kMaxStreams
   const float* weights;
@@ -55,19 +55,19 @@ struct JetMix {
 
 constexpr int kMaxGridLevels = 64;
 
-// How a vertex of a level finds its row. Dense: each vertex has its own, in row-major order.
-// Tiled: as dense, with the vertex first taken modulo the tile. Hashed: the coordinates, each times
-// a prime, are combined by exclusive or; the lowest bits are the row. Indexed: chosen vertices have
-// rows, in row-major order; the others count as zero.
+// The rule that maps a vertex of a level to its row. Dense: each vertex has its own row, in
+// row-major order. Tiled: as dense, with the vertex taken modulo the tile. Hashed: the coordinates,
+// each times a prime, are combined by exclusive or; the lowest bits are the row. Indexed: chosen
+// vertices have rows, in row-major order; the others are zero.
 enum class GridKind : int { Dense, Tiled, Hashed, Indexed };
 
-// 64 vertices, in row-major order, of an indexed level.
+// 64 consecutive vertices, in row-major order, of an indexed level.
 struct GridWord {
-  std::uint64_t stored;  // a bit for each
-  std::uint64_t before;  // stored vertices before these
+  std::uint64_t stored;  // one bit per vertex
+  std::uint64_t before;  // number of stored vertices before these
 };
 
-// Vertices of an indexed level, at most: their numbers have 32 bits, and the words 2^29 bytes.
+// Maximum vertices of an indexed level: their indices have 32 bits, and the words take 2^29 bytes.
 constexpr std::int64_t kMaxIndexedVertices = std::int64_t{1} << 31;
 
 struct GridLevel {
@@ -75,7 +75,7 @@ struct GridLevel {
   std::int64_t offset, size;  // Its rows in the table.
   std::int64_t cells[4];      // Along each axis, at most 2^24.
   std::int64_t tile[4];       // Vertices along each axis before rows repeat; dense: all of them.
-  const GridWord* words;      // Indexed: one for each 64 vertices; else null.
+  const GridWord* words;      // Indexed: one per 64 vertices; else null.
 };
 
 struct Grid {
@@ -83,43 +83,44 @@ struct Grid {
   int dim, features, num_levels;  // 1 to 4; 1, 2, 4 or 8; at most kMaxGridLevels.
   const GridLevel* levels;
   bool smooth;  // Weights w^2 (3 - 2 w) in place of w.
-  bool added;   // Whether the levels' features are added up, or put behind one another.
+  bool added;   // True if the features of levels are summed, false if they are concatenated.
   int threads;
 };
 
 // ---- optimizer
 
-// One tensor of `rows` of `row_size` numbers, all of it or chosen rows.
+// One tensor of rows of `row_size` values; updates all rows or chosen ones.
 struct Adam {
   float* parameter;
   const float* grad;          // of shape (num_rows, row_size)
-  const std::int64_t* rows;   // which rows of the parameter, ascending; null: all
+  const std::int64_t* rows;   // rows of the parameter to update, ascending; null: all
   std::int64_t num_rows, row_size;
   float *mean, *square;       // moving averages of the gradient and its square
-  bool lazy;                  // leave numbers alone whose gradient is zero
+  bool lazy;                  // skip values whose gradient is zero
   std::int64_t step;          // from 1
   double lr, beta1, beta2, eps;
   int threads;
 };
 
 struct Kernels {
-  // Floats that `forward` keeps for `backward`.
+  // Number of floats that `forward` saves for `backward`.
   std::int64_t (*mlp_saved_size)(const Mlp& mlp);
-  // Values of shape (num_points, dims[L]). `saved` may be null: nothing is kept then.
+  // Values of shape (num_points, dims[L]). `saved` may be null: nothing is saved then.
   void (*mlp_forward)(const Mlp& mlp, const float* x, float* y, float* saved);
   // Gradients; `grad_x` may be null, or `grad_weights` and `grad_biases` both. `pulled`, null or as
-  // large as `saved`, gets the gradients that reached the activations, for the next one.
+  // large as `saved`, receives the gradients for the activations, for the next function.
   void (*mlp_backward)(const Mlp& mlp, const float* x, const float* saved, const float* grad_y,
                        float* grad_x, float* pulled, float* const* grad_weights,
                        float* const* grad_biases);
-  // The same for the `grad_x` that it found, given `gbar`, the gradient of a loss for it.
-  // `grad_x` and `grad_grad_y` may be null, or `grad_weights` and `grad_biases` both.
+  // Backward of `grad_x` itself, given `gbar`, the gradient of a loss for it. `grad_x` and
+  // `grad_grad_y` may be null, or `grad_weights` and `grad_biases` both.
   void (*mlp_gradient_backward)(const Mlp& mlp, const float* x, const float* saved,
                                 const float* pulled, const float* grad_y, const float* gbar,
                                 float* grad_x, float* grad_grad_y, float* const* grad_weights,
                                 float* const* grad_biases);
 
-  // All three for streams of shape (1 + d + s, num_points, dims[0 or L]); `bfloat16` is off.
+  // The same three functions for streams of shape (1 + d + s, num_points, dims[0 or L]); `bfloat16`
+  // is off.
   std::int64_t (*mlp_jet_saved_size)(const Mlp& mlp, const JetMix& mix);
   void (*mlp_jet_forward)(const Mlp& mlp, const JetMix& mix, const float* x, float* y,
                           float* saved);
@@ -127,14 +128,14 @@ struct Kernels {
                            const float* grad_y, float* grad_x, float* const* grad_weights,
                            float* const* grad_biases);
 
-  // Features of shape (num_points, num_levels * features), or (num_points, features) if
-  // levels are added, from a table of rows of features.
+  // Features of shape (num_points, num_levels * features), or (num_points, features) if levels are
+  // summed, from a table of rows of features.
   void (*grid_forward)(const Grid& grid, const float* table, const float* x, float* y);
   // Overwrites `grad_table`.
   void (*grid_backward_table)(const Grid& grid, const float* x, const float* grad_y,
                               float* grad_table);
-  // The same for the rows that are touched alone: their numbers, ascending, and their gradients.
-  // Both must have room for min(num_points << dim, size) rows of each level. Returns the number.
+  // The same for touched rows only: their indices, ascending, and their gradients. Both buffers
+  // must hold min(num_points << dim, size) rows per level. Returns the number of rows.
   std::int64_t (*grid_backward_touched)(const Grid& grid, const float* x, const float* grad_y,
                                         std::int64_t* rows, float* grad_rows);
   // Overwrites `grad_x`.
@@ -148,19 +149,19 @@ struct Kernels {
   void (*mesh_closest)(const MeshTree& tree, const MeshQuery& query, double* points,
                        std::int64_t* numbers);
   // The winding number of each point; NaN for one that is not finite. Groups of triangles farther
-  // than `accuracy`, 1 or more, of their radii count by their moments.
+  // away than `accuracy` >= 1 times their radius contribute by their moments.
   void (*mesh_winding)(const MeshTree& tree, const MeshQuery& query, double accuracy,
                        double* turns);
 };
 
-// One level of instructions: a table, and whether this processor can run it.
+// One instruction set: its table, and a test whether this processor supports it.
 struct Level {
   const char* name;
   const Kernels* kernels;
   bool (*runs_here)();
 };
 
-// All that were compiled in, the slowest first.
+// All instruction sets that were compiled, slowest first.
 extern const Level levels[];
 extern const int num_levels;
 

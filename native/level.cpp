@@ -1,5 +1,4 @@
-// One level of instructions: compiled several times, each time with other flags and another
-// NEURAFIELD_LEVEL.
+// One instruction set: compiled several times, with different flags and NEURAFIELD_LEVEL.
 #include "adam.hpp"
 #include "fused_mlp.hpp"
 #include "fused_mlp_gradient.hpp"

@@ -1,15 +1,15 @@
 // Products of a tile with packed weights, in registers: C = A B + bias, or C += A B.
 //
-// A block of C of kRows x (kWide vectors) stays in registers while k runs; each step loads the
-// row of B for that k and one number of A for each row of C.
+// A block of C of kRows x (kWide vectors) stays in registers while k runs; each step loads the row
+// of B for that k and one value of A per row of C.
 #pragma once
 
 #include "simd.hpp"
 
 namespace {
 
-// Columns of a block: two vectors, or one where a product has no more columns than that. Rows: so
-// many that the block, the row of B and a number of A just fit the registers.
+// Columns of a block: two vectors, or one if the product has no more columns. Rows: as many as fit
+// the registers together with the row of B and a value of A.
 constexpr int kWide = 2;
 constexpr int kPanel = kWide * kLanes;
 constexpr int kRows = kRegisters == 32 ? 12 : 6;
@@ -18,21 +18,22 @@ constexpr std::int64_t panel_width(std::int64_t columns) {
   return columns <= kLanes ? kLanes : kPanel;
 }
 
-// A(m, k): rows of A lie `stride` apart, or, for a product with the transpose of what is stored,
-// its columns do.
+// A(m, k): the rows of A are `stride` apart, or its columns, for a product with the transpose of
+// the stored matrix.
 struct Operand {
   const float* data;
   std::int64_t stride;
 };
 enum class Stored { AsRows, AsColumns };
 
-// What one step along k multiplies: a number of A with a vector of B.
+// One step along k multiplies a value of A with a vector of B,
 struct Numbers {
   static Vec repeat(const float* a) { return splat(*a); }
   static Vec add(Vec sum, Vec a, Vec b) { return sum + a * b; }
 };
 
-// Or two steps at once: each 32-bit word holds two bfloat16, of two different k. Sums are float32.
+// or does two steps at once: each 32-bit word holds two bfloat16 values of different k. Sums are
+// float32.
 struct Bfloat16Pairs {
   static Vec repeat(const float* a) {
     std::int32_t word;
@@ -50,7 +51,7 @@ struct Bfloat16Pairs {
   static constexpr std::int32_t kHigh = -0x10000;
 };
 
-// The bfloat16 nearest to each number, in the high half of its word; ties go to even. NaN stays NaN.
+// Rounds each value to bfloat16, in the high half of its word; ties go to even. NaN stays NaN.
 inline IntVec rounded(Vec x) {
   const IntVec word = bits(x);
   const IntVec up = word + 0x7fff + ((word >> 16) & 1);
@@ -73,8 +74,8 @@ inline void block(std::int64_t depth, Operand a, const float* b, std::int64_t b_
   Vec sum[rows][wide];
   for (int m = 0; m < rows; ++m)
     for (int j = 0; j < wide; ++j) sum[m][j] = Vec{};
-  // Every third row has a pointer; the others are reached from it by the stride and twice the
-  // stride, which are addresses that need no register of their own.
+  // Every third row has a pointer; the others are addressed from it by the stride and twice the
+  // stride, which needs no further registers.
   const float* every_third[(rows + 2) / 3];
   for (int m = 0; m < rows; m += 3) every_third[m / 3] = a.data + m * a.stride;
   for (std::int64_t k = 0; k < depth; ++k) {
@@ -90,7 +91,8 @@ inline void block(std::int64_t depth, Operand a, const float* b, std::int64_t b_
   for (int m = 0; m < rows; ++m)
     for (int j = 0; j < wide; ++j) {
       float* to = c + m * c_row + j * kLanes;
-      // Added last: every addition on the way would round at the size of what was there before.
+      // Added last: otherwise every addition would be rounded at the magnitude of the previous
+      // content.
       if (accumulate)
         sum[m][j] += load(to);
       else if (bias)

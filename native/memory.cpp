@@ -11,14 +11,14 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-// A kept block that the last so many requests passed over goes back to the system.
+// A kept block that was not used by this many requests is returned to the system.
 constexpr std::uint64_t kPatience = 64;
 
-// Sits in the 64 bytes before what the caller gets.
+// Stored in the 64 bytes before the caller's memory.
 struct Header {
   void* allocation;
   std::size_t bytes;
-  std::uint64_t given;  // The number of requests when it was given back.
+  std::uint64_t given;  // Number of requests when it was returned.
 };
 static_assert(sizeof(Header) <= kAlignment);
 
@@ -30,7 +30,7 @@ void free_block(void* block) { std::free(header_of(block)->allocation); }
 
 std::mutex mutex;
 std::uint64_t requests = 0;
-// Never destroyed: blocks come back at any time, also while the process ends.
+// Never destroyed: blocks may be returned at any time, also at process exit.
 std::vector<void*>& kept() {
   static auto* blocks = new std::vector<void*>;
   return *blocks;
@@ -45,7 +45,7 @@ void* take_block(std::size_t bytes) {
   std::size_t best = blocks.size();
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const std::size_t size = header_of(blocks[i])->bytes;
-    // One much too large would be held back from whoever needs it.
+    // A block that is much too large would be withheld from a caller who needs it.
     if (size >= bytes && size / 2 <= bytes &&
         (best == blocks.size() || size < header_of(blocks[best])->bytes))
       best = i;
@@ -74,7 +74,7 @@ void* take_block(std::size_t bytes) {
 void give_block(void* block) noexcept {
   if (!block) return;
 #if defined(NEURAFIELD_SANITIZERS)
-  // Each block its own allocation, so that no access beyond it or after it goes unseen.
+  // Each block is a separate allocation, so that sanitizers detect every invalid access.
   free_block(block);
   return;
 #endif

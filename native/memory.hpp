@@ -1,7 +1,7 @@
 // Large buffers that are kept for the next call.
 //
-// Memory fresh from the system costs a page fault every 4 KiB, more than many kernels cost
-// themselves; a training step asks for the same sizes each time.
+// Fresh memory costs a page fault every 4 KiB, more than many kernels themselves; training steps
+// request the same sizes each time.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace neurafield {
 // At least `bytes` bytes, 64-byte aligned, contents arbitrary. Throws std::bad_alloc.
 void* take_block(std::size_t bytes);
 
-// Gives a block back, to be handed out again. Null is ignored.
+// Returns a block for reuse. Null is ignored.
 void give_block(void* block) noexcept;
 
 // A block for the length of a scope. (Not inline: see simd.hpp.)

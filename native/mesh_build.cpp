@@ -9,14 +9,15 @@ namespace {
 
 constexpr int kBins = 16;
 
-// Splits on the way down after which triangles are only halved: at most 31 more, and kMeshStack
-// has room for both.
+// Depth after which triangles are only split in half, at most 31 more times; kMeshStack is large
+// enough for both.
 constexpr int kDeepest = 40;
 
-// Twice the area, by the square of the longest side, under which a triangle is only its sides.
+// Ratio of twice the area to the square of the longest side below which only the sides of a
+// triangle count.
 constexpr double kFlat = 1e-12;
 
-constexpr double kSphere = 12.566370614359172;  // All directions, as a solid angle.
+constexpr double kSphere = 12.566370614359172;  // Solid angle of the whole sphere.
 
 struct Box {
   float low[3], high[3];
@@ -32,7 +33,7 @@ struct Box {
     }
   }
   float middle(int k) const { return (low[k] + high[k]) / 2; }
-  // Half the surface; 0 if it is empty.
+  // Half the surface area; 0 if it is empty.
   float area() const {
     if (low[0] > high[0]) return 0.0f;
     const float x = high[0] - low[0], y = high[1] - low[1], z = high[2] - low[2];
@@ -65,9 +66,9 @@ class MeshTreeBuilder {
     for (std::size_t t = 0; t < boxes_.size(); ++t) {
       order_[t] = static_cast<std::int32_t>(t);
       for (int i = 0; i < 9; ++i) {
-        const auto place = static_cast<float>(tree.corners_[9 * t + static_cast<std::size_t>(i)]);
-        boxes_[t].low[i % 3] = std::min(boxes_[t].low[i % 3], place);
-        boxes_[t].high[i % 3] = std::max(boxes_[t].high[i % 3], place);
+        const auto coordinate = static_cast<float>(tree.corners_[9 * t + static_cast<std::size_t>(i)]);
+        boxes_[t].low[i % 3] = std::min(boxes_[t].low[i % 3], coordinate);
+        boxes_[t].high[i % 3] = std::max(boxes_[t].high[i % 3], coordinate);
       }
     }
     Range all{0, static_cast<std::int64_t>(order_.size()), 0, Box()};
@@ -88,7 +89,7 @@ class MeshTreeBuilder {
     return all;
   }
 
-  // The largest part is split until there are as many as a node has children.
+  // The largest part is split until there are as many parts as a node has children.
   std::size_t make_node(const Range& range) {
     const std::size_t node = tree_.nodes_.size();
     tree_.nodes_.emplace_back();
@@ -112,7 +113,7 @@ class MeshTreeBuilder {
       if (i < count)
         child = parts[i].size() <= kMeshWidth ? make_leaf(parts[i])
                                          : static_cast<std::int32_t>(make_node(parts[i]));
-      MeshNode& made = tree_.nodes_[node];  // Only now: what is below may have moved it.
+      MeshNode& made = tree_.nodes_[node];  // Only now: building the children may have moved it.
       made.child[i] = child;
       for (int k = 0; k < 3; ++k) {
         made.low[k][i] = i < count ? parts[i].box.low[k] - kBoxMargin : 0.0f;
@@ -145,14 +146,15 @@ class MeshTreeBuilder {
       }
       if (!(length > kFlat * longest)) continue;
       for (int k = 0; k < 3; ++k) leaf.normal[k][i] = static_cast<float>(vector[k] / length);
-      const double depth = length / around;  // The radius of the circle inside.
+      const double depth = length / around;  // Radius of the inscribed circle.
       leaf.depth2[i] = static_cast<float>(1.01 * depth * depth);
     }
     tree_.leaves_.push_back(leaf);
     return -static_cast<std::int32_t>(tree_.leaves_.size());
   }
 
-  // Where to divide, the first half in front: by least surface times leaves, or else in halves.
+  // Position of the split, by the surface area heuristic, or else in halves; sorts the first part
+  // to the front.
   std::int64_t divide(const Range& range) {
     Box middles;
     for (std::int64_t i = range.first; i < range.last; ++i)
@@ -185,8 +187,8 @@ class MeshTreeBuilder {
 
   static int bin_of(const Box& box, const Box& middles, int axis) {
     const float extent = middles.high[axis] - middles.low[axis];
-    const float place = (box.middle(axis) - middles.low[axis]) / extent;
-    return std::min(kBins - 1, static_cast<int>(place * kBins));
+    const float position = (box.middle(axis) - middles.low[axis]) / extent;
+    return std::min(kBins - 1, static_cast<int>(position * kBins));
   }
 
   void try_axis(const Range& range, const Box& middles, int axis, Split& best) const {
@@ -198,25 +200,25 @@ class MeshTreeBuilder {
       bins[bin].add(box(i));
       ++counts[bin];
     }
-    float behind[kBins];  // What the bins from here on cost.
+    float remaining[kBins];  // Cost of the bins from here on.
     Box right;
     std::int64_t count = 0;
     for (int bin = kBins - 1; bin > 0; --bin) {
       right.add(bins[bin]);
       count += counts[bin];
-      behind[bin] = right.area() * static_cast<float>(leaves_for(count));
+      remaining[bin] = right.area() * static_cast<float>(leaves_for(count));
     }
     Box left;
     count = 0;
     for (int bin = 1; bin < kBins; ++bin) {
       left.add(bins[bin - 1]);
       count += counts[bin - 1];
-      const float cost = left.area() * static_cast<float>(leaves_for(count)) + behind[bin];
+      const float cost = left.area() * static_cast<float>(leaves_for(count)) + remaining[bin];
       if (count > 0 && count < range.size() && cost < best.cost) best = {axis, bin, cost};
     }
   }
 
-  // Twice the area, outward; returns its length.
+  // Outward normal with twice the area as its length; returns that length.
   static double face_vector(const double* p, double* vector) {
     for (int k = 0; k < 3; ++k) {
       const int i = (k + 1) % 3, j = (k + 2) % 3;
@@ -225,8 +227,8 @@ class MeshTreeBuilder {
     return std::sqrt(vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2]);
   }
 
-  // The integrals over the triangles of n, n d and n d d with d from the centre, made symmetric,
-  // without the traces that multiply derivatives of 1/|R| that are zero.
+  // Integrals over the triangles of n, n d and n d d with d from the centre, symmetrised, without
+  // the traces, which multiply vanishing derivatives of 1/|R|.
   void add_moments(const Range& range, MeshMoments& moments, int child) const {
     double centre[3] = {}, plain[3] = {}, area = 0.0, first[3] = {}, second[3][3] = {},
            third[3][3][3] = {}, vector[3];
@@ -269,7 +271,7 @@ class MeshTreeBuilder {
       moments.centre[k][child] = static_cast<float>(centre[k]);
       put(moments.first[k], first[k]);
     }
-    // Not zero, so that a triangle that is one point is not divided by its distance next to it.
+    // Not zero, so that a degenerate triangle causes no division by zero nearby.
     moments.radius2[child] = static_cast<float>(std::max(radius2 * 1.0001, 1e-30));
     const double trace = (second[0][0] + second[1][1] + second[2][2]) / 3;
     int at = 0;

@@ -1,4 +1,4 @@
-// Making the tree over a mesh.
+// Construction of the tree over a mesh.
 #pragma once
 
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace neurafield {
 
-// A tree with the memory behind its pointers.
+// A tree that owns the memory behind its pointers.
 class MeshTreeOwner {
  public:
   // Corners of shape (triangles, 3, 3): finite, 1 to 2^31 - 1 triangles.

@@ -1,9 +1,9 @@
 // The nearest point of a mesh.
 //
-// The nearest triangle is looked for in 32 bits: of those with the least squared distance as
-// calculated here, the one with the lowest number. Boxes are a little too large, so that none that
-// holds it is left out; so it depends on the point alone, not on where the search began.
-// The point on it is then calculated in 64 bits.
+// The search for the nearest triangle uses float32: among triangles with the least squared distance
+// in this arithmetic, the one with the lowest index wins. Boxes are slightly enlarged, so that the
+// box of that triangle is never skipped; so the result depends on the point only, not on the start
+// of the search. The nearest point on the triangle is then computed in float64.
 #pragma once
 
 #include "kernels.hpp"
@@ -19,11 +19,11 @@ using neurafield::MeshNode;
 using neurafield::MeshQuery;
 using neurafield::MeshTree;
 
-// Boxes are left out only if they are farther by more than 32 bits err.
+// Boxes are skipped only if they are farther by more than the error of float32.
 constexpr float kNearly = 1.0f - 4e-6f;
 
-// Twice the area, by the square of the longest side, all squared, under which a triangle is only its
-// sides.
+// Squared ratio of twice the area to the square of the longest side below which only the sides of a
+// triangle count.
 constexpr double kFlat2 = 1e-24;
 
 struct Nearest {
@@ -40,7 +40,7 @@ inline void turn(Eight& to, const Eight3& n, const Eight3& a, const Eight3& b) {
 inline void least_to_segment(Eight& least, const Eight3& a, const Eight3& b) {
   const Eight x = b.x - a.x, y = b.y - a.y, z = b.z - a.z;
   const Eight length2 = x * x + y * y + z * z;
-  // Without a length the place is 0 / tiny.
+  // For zero length the parameter is 0 / tiny.
   Eight t = -(a.x * x + a.y * y + a.z * z) / (length2 + 1e-37f);
   t = t > 0.0f ? t : Eight{};
   t = t < 1.0f ? t : Eight{} + 1.0f;
@@ -62,12 +62,13 @@ inline void try_leaf(const MeshTree& tree, std::int32_t at, const float* point, 
   least_to_segment(least, a, b);
   least_to_segment(least, b, c);
   least_to_segment(least, c, a);
-  // Strictly inside of the prism over the triangle; never, if the normal is 0.
+  // Strictly inside the prism over the triangle; never if the normal is 0.
   turn(ab, n, a, b);
   turn(bc, n, b, c);
   turn(ca, n, c, a);
   const Eight height = n.x * a.x + n.y * a.y + n.z * a.z, height2 = height * height;
-  // From afar the signs are those of rounding; no side may then be much farther than the foot.
+  // For distant points the signs are dominated by rounding; no side may then be much farther than
+  // the foot.
   Eight depth2;
   fill(depth2, leaf.depth2);
   const EightInts inside = (ab > 0.0f) & (bc > 0.0f) & (ca > 0.0f) & (least - height2 <= depth2);
@@ -87,7 +88,7 @@ struct MeshEntry {
   std::int32_t child;
 };
 
-// Puts a node's children that may hold something nearer onto the stack, the nearest on top.
+// Pushes the children of a node that may contain a nearer triangle onto the stack, nearest on top.
 inline int push_children(const MeshNode& node, const float* point, float best, MeshEntry* stack,
                          int size) {
   Eight distance2 = {};
@@ -127,27 +128,27 @@ inline void find_nearest(const MeshTree& tree, const float* point, Nearest& best
   }
 }
 
-// The nearest point to x of one triangle, in 64 bits: on a side, or at the foot of the
-// perpendicular where that is inside.
+// The point of a triangle nearest to x, in float64: on a side, or at the foot of the perpendicular
+// if that is inside.
 inline void nearest_on_triangle(const double* corners, const double* x, double* nearest) {
   double d[3][3], least = __builtin_inf(), longest2 = 0.0, n[3];
   for (int i = 0; i < 9; ++i) d[i / 3][i % 3] = corners[i] - x[i % 3];
   for (int i = 0; i < 3; ++i) {
     const double *a = d[i], *b = d[(i + 1) % 3];
-    double along = 0.0, length2 = 0.0, distance2 = 0.0, place[3];
+    double along = 0.0, length2 = 0.0, distance2 = 0.0, offset[3];
     for (int k = 0; k < 3; ++k) {
       along -= a[k] * (b[k] - a[k]);
       length2 += (b[k] - a[k]) * (b[k] - a[k]);
     }
     const double t = !(along > 0.0) ? 0.0 : along >= length2 ? 1.0 : along / length2;
     for (int k = 0; k < 3; ++k) {
-      place[k] = a[k] + t * (b[k] - a[k]);
-      distance2 += place[k] * place[k];
+      offset[k] = a[k] + t * (b[k] - a[k]);
+      distance2 += offset[k] * offset[k];
     }
     longest2 = length2 > longest2 ? length2 : longest2;
     if (i > 0 && !(distance2 < least)) continue;
     least = distance2;
-    for (int k = 0; k < 3; ++k) nearest[k] = x[k] + place[k];
+    for (int k = 0; k < 3; ++k) nearest[k] = x[k] + offset[k];
   }
   double length2 = 0.0, height = 0.0;
   for (int k = 0; k < 3; ++k) {
@@ -163,7 +164,7 @@ inline void nearest_on_triangle(const double* corners, const double* x, double* 
                                n[2] * (a[0] * b[1] - a[1] * b[0]) >
                            0.0;
   }
-  // From afar, again, the signs are those of rounding.
+  // Again, for distant points the signs are dominated by rounding.
   const double distance2 = height * height / length2;
   if (!inside || distance2 > least || least - distance2 > longest2) return;
   for (int k = 0; k < 3; ++k) nearest[k] = x[k] + n[k] * (height / length2);
@@ -179,7 +180,7 @@ struct ClosestJob {
 void closest_block(const ClosestJob& job, std::int64_t block) {
   const MeshQuery& query = *job.query;
   const std::int64_t last = smaller(query.num_points, (block + 1) * kMeshBlock);
-  std::int32_t leaf = 0;  // Where the neighbour's nearest triangle was: a good first guess.
+  std::int32_t leaf = 0;  // Leaf of the previous point's nearest triangle: a good first guess.
   for (std::int64_t i = block * kMeshBlock; i < last; ++i) {
     const std::int64_t at = query.order[i];
     const double* x = query.points + 3 * at;

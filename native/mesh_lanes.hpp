@@ -1,4 +1,4 @@
-// Eight numbers at a time, whatever the instruction set: a node has eight children on all of them.
+// Vectors of eight values for any instruction set, since a node has eight children.
 #pragma once
 
 #include "mesh_tree.hpp"
@@ -18,7 +18,7 @@ struct Eight3 {
 inline void fill(Eight& to, const float* from) { std::memcpy(&to, from, sizeof to); }
 inline void fill(EightInts& to, const std::int32_t* from) { std::memcpy(&to, from, sizeof to); }
 
-// Three rows of numbers, less those of a point.
+// Three rows of coordinates, minus those of a point.
 inline void fill_from(Eight3& to, const float (*rows)[kMeshWidth], const float* point) {
   fill(to.x, rows[0]);
   fill(to.y, rows[1]);
@@ -32,7 +32,7 @@ inline void root_of(Eight& to, const Eight& from) {
   for (int i = 0; i < kMeshWidth; ++i) to[i] = __builtin_sqrtf(from[i]);
 }
 
-// A bit for each of those that hold.
+// One bit per lane that is true.
 inline unsigned bits_of(const EightInts& mask) {
 #if defined(__AVX__)
   return static_cast<unsigned>(_mm256_movemask_ps(reinterpret_cast<__m256>(mask)));
@@ -43,7 +43,7 @@ inline unsigned bits_of(const EightInts& mask) {
 #endif
 }
 
-// The point in 32 bits; so near that its square is finite.
+// Converts a point to float32; returns false if its square is not finite.
 inline bool query_point(const double* from, float* to) {
   bool finite = true;
   for (int k = 0; k < 3; ++k) {
@@ -53,7 +53,7 @@ inline bool query_point(const double* from, float* to) {
   return finite;
 }
 
-// Points that one task looks at.
+// Points per task.
 constexpr std::int64_t kMeshBlock = 256;
 
 }  // namespace

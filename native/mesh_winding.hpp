@@ -1,5 +1,5 @@
-// How often a mesh goes round a point: the solid angles of near triangles one by one, distant
-// groups of them by their moments.
+// Winding number of a mesh around a point: near triangles by their solid angles, distant groups by
+// their moments.
 #pragma once
 
 #include "mesh_closest.hpp"
@@ -8,11 +8,11 @@ namespace {
 
 using neurafield::MeshMoments;
 
-// By the product of three lengths: where 32 bits do not tell an angle well.
+// Relative to the product of three lengths: below it, float32 does not resolve the angle.
 constexpr float kLost = 1e-3f;
 
-// The angle of (x, y), 0 for (0, 0). The polynomial is 4.4.49 of Abramowitz and Stegun, which errs
-// by 2e-8.
+// The angle of (x, y), 0 for (0, 0). The polynomial is 4.4.49 of Abramowitz and Stegun, with an
+// error of 2e-8.
 inline void angle(Eight& to, const Eight& y, const Eight& x) {
   const Eight wide = x < 0.0f ? -x : x, high = y < 0.0f ? -y : y;
   const EightInts steep = high > wide;
@@ -34,7 +34,7 @@ inline void dot(Eight& to, const Eight3& a, const Eight3& b) {
   to = a.x * b.x + a.y * b.y + a.z * b.z;
 }
 
-// Half the solid angle of one triangle, in 64 bits.
+// Half the solid angle of one triangle, in float64.
 inline double half_angle(const double* corners, const double* x) {
   double d[3][3], length[3], product[3];
   for (int i = 0; i < 9; ++i) d[i / 3][i % 3] = corners[i] - x[i % 3];
@@ -81,7 +81,7 @@ inline void add_leaf(const MeshTree& tree, const MeshLeaf& leaf, const double* x
   sum += numbers >= 0 ? half * 0.159154943f : Eight{};
 }
 
-// Adds what distant children give; returns which are too near.
+// Adds the contributions of distant children; returns a mask of those that are too near.
 inline unsigned add_distant(const MeshMoments& moments, const EightInts& children,
                             const float* point, float accuracy2, Eight& sum) {
   Eight3 u, first;
@@ -148,7 +148,7 @@ struct WindingJob {
 };
 
 void mesh_winding(const MeshTree& tree, const MeshQuery& query, double accuracy, double* turns) {
-  // Beyond a million radii 32 bits cannot tell more apart.
+  // Beyond a million radii float32 has no more precision.
   const double limited = accuracy < 1e6 ? accuracy : 1e6;
   WindingJob job{&tree, &query, float(limited * limited), turns};
   neurafield::parallel_for(

@@ -39,7 +39,7 @@ void activate(std::int64_t rows, std::int64_t columns, const float* z, std::int6
   }
 }
 
-// What `use` makes of the function of that name.
+// Calls `use` with the function of the given activation.
 template <typename Use>
 auto with_function(Activation activation, Use use) {
   switch (activation) {
@@ -75,7 +75,7 @@ auto with_function(Activation activation, Use use) {
 using Activate = void (*)(std::int64_t rows, std::int64_t columns, const float* z,
                           std::int64_t z_row, float* value, float* slope, std::int64_t row);
 
-// value = f(z), and slope = f'(z) if asked for.
+// value = f(z), and slope = f'(z) if requested.
 template <bool with_slope>
 Activate activate_with(Activation activation) {
   return with_function(activation, [](auto function) -> Activate {

@@ -1,4 +1,4 @@
-// Perceptrons as they come from Python, checked.
+// Descriptions of perceptrons from Python, checked.
 #pragma once
 
 #include <nanobind/stl/vector.h>
@@ -9,7 +9,7 @@
 
 namespace neurafield {
 
-// The description of a perceptron, with the memory behind its pointers.
+// The description of a perceptron, owning the memory behind its pointers.
 struct Description {
   std::vector<std::int64_t> dims;
   std::vector<const float*> weights, biases;
@@ -51,7 +51,7 @@ inline std::int64_t in_dim(const std::vector<ConstFloats>& weights) {
   return static_cast<std::int64_t>(weights[0].shape(1));
 }
 
-// Where gradients of the parameters go; null where nobody asked.
+// Destinations of parameter gradients; null if not requested.
 struct GradientPointers {
   std::vector<float*> weight_list, bias_list;
 

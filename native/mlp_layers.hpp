@@ -1,5 +1,5 @@
-// What passes over the points of a perceptron share: how a layer is packed, its products with the
-// rows of a tile, sums of its gradients, and which lane takes which tile.
+// Shared parts of all passes through a perceptron: packing of layers, their products with the rows
+// of a tile, sums of gradients, and the assignment of tiles to lanes.
 #pragma once
 
 #include "kernels.hpp"
@@ -15,8 +15,8 @@ using neurafield::Scratch;
 
 std::int64_t padded(std::int64_t columns) { return round_up(columns, panel_width(columns)); }
 
-// Row length of a tile's activations. Rows a multiple of 1 KiB apart would fall on the same few
-// lines of the cache.
+// Row length of a tile's activations. Rows a multiple of 1 KiB apart would map to the same few
+// cache lines.
 std::int64_t row_stride(std::int64_t columns) {
   const std::int64_t stride = padded(columns);
   return stride % 256 == 0 ? stride + 16 : stride;
@@ -28,11 +28,11 @@ std::int64_t widest(const Mlp& mlp) {
   return most;
 }
 
-// Points in a tile, a multiple of the rows of every block: enough to reuse what was loaded of the
-// weights, few enough for the cache. Measured: within 3 % of the best from width 64 to 1,024.
+// Points per tile, a multiple of the rows of every block: enough to reuse loaded weights, few
+// enough for the cache. Measured: within 3 % of the best from width 64 to 1,024.
 constexpr std::int64_t kTile = 96;
 
-// Where each layer's packed weights begin, and the end.
+// Offsets of the packed weights of each layer, and the end.
 struct Packed {
   const float* forward[neurafield::kMaxLayers];
   const float* backward[neurafield::kMaxLayers];
@@ -52,11 +52,11 @@ float scale_of(const Mlp& mlp, int layer) {
   return layer < mlp.num_layers - 1 ? mlp.scales[layer] : 1.0f;
 }
 
-// Whether a layer's products are of bfloat16: those between hidden layers, which hold nearly all the
-// work. Coordinates and values keep their precision.
+// Returns true if a layer's products use bfloat16: those between hidden layers, which are nearly
+// all the work. Coordinates and values keep their precision.
 //
-// Column k of a matrix and column k + depth / 2 share a word then, so that words are made of whole
-// vectors. The depth is that of padded columns; what is packed for the padding is zero.
+// Columns k and k + depth / 2 of a matrix then share a word, so that words are formed from whole
+// vectors. The depth is that of padded columns; the padding is packed as zeros.
 bool paired(const Mlp& mlp, int layer) {
   return mlp.bfloat16 && layer > 0 && layer < mlp.num_layers - 1;
 }
@@ -139,7 +139,7 @@ void copy_rows(std::int64_t rows, std::int64_t columns, const float* from, std::
     std::memcpy(to + m * to_row, from + m * from_row, 4 * static_cast<std::size_t>(columns));
 }
 
-// A tile's rows for a product along its columns: words of columns k and k + padded / 2.
+// Packs the rows of a tile for a product along its columns: words of columns k and k + padded / 2.
 void pair_columns(std::int64_t rows, std::int64_t columns, const float* from, std::int64_t row,
                   float* to) {
   const std::int64_t half = padded(columns) / 2;
@@ -149,7 +149,7 @@ void pair_columns(std::int64_t rows, std::int64_t columns, const float* from, st
             pair(load(from + m * row + k), load(from + m * row + k + half)));
 }
 
-// A tile's rows for a product along its points: words of points 2 m and 2 m + 1.
+// Packs the rows of a tile for a product along its points: words of points 2 m and 2 m + 1.
 void pair_points(std::int64_t rows, std::int64_t columns, const float* from, std::int64_t row,
                  float* to) {
   for (std::int64_t m = 0; m < rows; m += 2)
@@ -158,8 +158,8 @@ void pair_points(std::int64_t rows, std::int64_t columns, const float* from, std
                                        m + 1 < rows ? load(from + (m + 1) * row + n) : Vec{}));
 }
 
-// C = A B + bias for A a tile's rows, (rows, depth), and B a layer's packed weights. `words` is
-// room for the rows as pairs.
+// C = A B + bias for the rows A of a tile, (rows, depth), and the packed weights B of a layer.
+// `words` is scratch memory for the rows as pairs.
 void multiply_rows(const Mlp& mlp, int layer, std::int64_t rows, std::int64_t columns,
                    std::int64_t depth, Operand a, const float* packed, float* c,
                    std::int64_t c_row, const float* bias, float* words) {
@@ -177,13 +177,13 @@ void multiply_rows(const Mlp& mlp, int layer, std::int64_t rows, std::int64_t co
                                                  bias);
 }
 
-// A layer's weight gradient is the product of two tiles; the narrower side makes the rows, so that
-// little is padded.
+// The weight gradient of a layer is the product of two tiles; the narrower one provides the rows,
+// so that there is little padding.
 bool transposed(std::int64_t in, std::int64_t out) { return in < out; }
 
 std::int64_t gradient_row(std::int64_t in, std::int64_t out) { return padded(larger(in, out)); }
 
-// Floats of the sums of the first layers' gradients: for each, of its weights, then its bias.
+// Number of floats in the gradient sums of the first layers: weights, then bias, per layer.
 std::int64_t gradient_size(const Mlp& mlp, int layers) {
   std::int64_t size = 0;
   for (int l = 0; l < layers; ++l) {
@@ -204,8 +204,8 @@ void add_rows(std::int64_t rows, std::int64_t columns, const float* grad, std::i
   }
 }
 
-// sum += A' B for two tiles of points: A of the narrow side, whose columns make the rows. `words` is
-// room for both as pairs.
+// sum += A' B for two tiles of points: A of the narrow side, whose columns make the rows. `words`
+// is scratch memory for both as pairs.
 void multiply_tiles(const Mlp& mlp, int layer, std::int64_t points, std::int64_t narrow,
                     std::int64_t wide, const float* a, std::int64_t a_row, const float* b,
                     std::int64_t b_row, float* sum, float* words) {
@@ -224,7 +224,7 @@ void multiply_tiles(const Mlp& mlp, int layer, std::int64_t points, std::int64_t
                                                    padded(wide), nullptr);
 }
 
-// Adds a tile's part of a layer's weight gradient, grad' value, to a lane's sums.
+// Adds a tile's contribution to a layer's weight gradient, grad' value, to the sums of a lane.
 void add_weight_gradient(const Mlp& mlp, int layer, std::int64_t rows, const float* value,
                          const float* grad, float* sums, float* words) {
   const std::int64_t in = mlp.dims[layer], out = mlp.dims[layer + 1];
@@ -236,7 +236,7 @@ void add_weight_gradient(const Mlp& mlp, int layer, std::int64_t rows, const flo
     multiply_tiles(mlp, layer, rows, out, in, grad, out_row, value, in_row, sum, words);
 }
 
-// The same for its bias: the sum of some of the tile's rows.
+// The same for the bias: the sum of some rows of the tile.
 void add_bias_gradient(const Mlp& mlp, int layer, std::int64_t rows, const float* grad,
                        float* sums) {
   const std::int64_t out = mlp.dims[layer + 1];
@@ -244,7 +244,7 @@ void add_bias_gradient(const Mlp& mlp, int layer, std::int64_t rows, const float
            sums + gradient_size(mlp, layer + 1) - padded(out));
 }
 
-// Gradients of the parameters, or null pointers where nobody asked.
+// Gradients of the parameters; null pointers if not requested.
 struct Gradients {
   float* const* weights;
   float* const* biases;
@@ -257,7 +257,7 @@ struct Finish {
   std::int64_t lanes;
 };
 
-// Adds up the lanes' sums of one layer, in order, and writes them as the caller wants them.
+// Adds up the sums of all lanes for one layer, in order, and writes them in the caller's layout.
 void finish_layer(const Finish& job, int layer) {
   const Mlp& mlp = *job.mlp;
   float* sums = job.sums + gradient_size(mlp, layer);
@@ -285,7 +285,7 @@ struct Lanes {
   std::int64_t next_tile;
 };
 
-// Calls run(job, tile, scratch) for every tile; tiles must not depend on each other.
+// Calls run(job, tile, scratch) for every tile; tiles must be independent.
 template <typename Job, void (*run)(const Job&, std::int64_t, float*)>
 void for_each_tile(const Job& job, int threads, std::int64_t tiles, std::int64_t scratch_size) {
   const std::int64_t lanes = larger(1, smaller(threads, tiles));
@@ -296,7 +296,7 @@ void for_each_tile(const Job& job, int threads, std::int64_t tiles, std::int64_t
       [](void* context, std::int64_t lane) {
         auto& all = *static_cast<Lanes<Job>*>(context);
         float* scratch = all.scratch + lane * all.scratch_size;
-        // A lane takes the next one that is left.
+        // A lane takes the next remaining tile.
         for (;;) {
           const std::int64_t tile = __atomic_fetch_add(&all.next_tile, 1, __ATOMIC_RELAXED);
           if (tile >= all.tiles) return;
@@ -306,8 +306,8 @@ void for_each_tile(const Job& job, int threads, std::int64_t tiles, std::int64_t
       &all);
 }
 
-// Calls run(job, tile, scratch, sums) for every tile, where each adds to its lane's sums, and makes
-// the parameters' gradients of them.
+// Calls run(job, tile, scratch, sums) for every tile, where each adds to the sums of its lane, and
+// computes the parameter gradients from these.
 template <typename Job, void (*run)(const Job&, std::int64_t, float*, float*)>
 void sum_over_tiles(const Job& job, const Mlp& mlp, std::int64_t tiles, std::int64_t scratch_size,
                     Gradients gradients) {
@@ -322,10 +322,10 @@ void sum_over_tiles(const Job& job, const Mlp& mlp, std::int64_t tiles, std::int
         const auto& all = *static_cast<const Lanes<Job>*>(context);
         float* scratch = all.scratch + lane * all.scratch_size;
         float* sums = all.sums + lane * all.sums_size;
-        // Zeros: padding is multiplied, though never used, and must not trap or slow down.
+        // Zeros, because padding is multiplied, though never used, and must not trap or slow down.
         std::memset(scratch, 0, 4 * static_cast<std::size_t>(all.scratch_size));
         std::memset(sums, 0, 4 * static_cast<std::size_t>(all.sums_size));
-        // A fixed share for each lane: sums are then the same from run to run.
+        // A fixed share per lane, so that sums are the same from run to run.
         const std::int64_t end = (lane + 1) * all.tiles / all.lanes;
         for (std::int64_t tile = lane * all.tiles / all.lanes; tile < end; ++tile)
           run(*all.job, tile, scratch, sums);

@@ -43,7 +43,7 @@ void use_level(const std::string& name) {
   throw std::invalid_argument("level: expected one that this processor has, got " + name);
 }
 
-// Floats in a kept block that goes back when the last tensor on it is gone.
+// Floats in a kept block, which is returned when the last tensor on it is gone.
 nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu> empty(std::size_t size) {
   require(size < SIZE_MAX / 8, "empty: size");
   void* block = take_block(4 * size);
@@ -59,15 +59,15 @@ const Kernels& active_kernels() { return *active().load()->kernels; }
 
 NB_MODULE(_native, module) {
   using namespace neurafield;
-  module.def("levels", [] { return level_names(true); }, "Instruction sets of this processor.");
-  module.def("compiled_levels", [] { return level_names(false); }, "Instruction sets built in.");
+  module.def("levels", [] { return level_names(true); }, "Supported instruction sets.");
+  module.def("compiled_levels", [] { return level_names(false); }, "Compiled instruction sets.");
   module.def("level", [] { return std::string(active().load()->name); }, "The one in use.");
   module.def(
       "has_bfloat16", [] { return std::string(active().load()->name) == "avx512bf16"; },
-      "Whether the level in use multiplies bfloat16 itself.");
-  module.def("use_level", &use_level, "Use another one from now on.");
+      "True if the instruction set in use multiplies bfloat16.");
+  module.def("use_level", &use_level, "Use another instruction set from now on.");
   module.def("use_own_threads", &use_own_threads, "Leave torch's workers alone; for tests.");
-  module.def("thread_pool", &thread_pool_name, "Whose threads the kernels run on.");
+  module.def("thread_pool", &thread_pool_name, "Name of the thread pool that runs the kernels.");
   module.def("empty", &empty, "Float32 memory that is kept and handed out again.");
 #if defined(NEURAFIELD_SANITIZERS)
   module.attr("sanitizers") = NEURAFIELD_SANITIZERS;

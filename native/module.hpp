@@ -1,4 +1,4 @@
-// What the parts of the Python module share.
+// Shared declarations of the Python module.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -10,15 +10,15 @@
 
 namespace neurafield {
 
-// C-contiguous float32 on the CPU, of any number of axes; never a copy.
+// C-contiguous float32 on the CPU, with any number of axes; never a copy.
 using Floats = nanobind::ndarray<float, nanobind::c_contig, nanobind::device::cpu>;
 using ConstFloats = nanobind::ndarray<const float, nanobind::c_contig, nanobind::device::cpu>;
 
-// The table of the level in use.
+// The kernels of the instruction set in use.
 const Kernels& active_kernels();
 
-// Sizes are checked here, at the border, so that no call can read or write out of bounds. The
-// Python side has already told the user what was wrong; this is for us.
+// Sizes are checked at this boundary, so that no call can read or write out of bounds. The Python
+// side reports errors to the user before; these checks are for developers.
 inline void require(bool condition, const char* what) {
   if (!condition) throw std::invalid_argument(what);
 }

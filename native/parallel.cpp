@@ -15,14 +15,14 @@
 #endif
 
 // torch runs its operations on an OpenMP pool whose idle workers spin for some milliseconds before
-// they sleep. A second pool would have to share the cores with those spinning workers, in every
-// step. So where torch's OpenMP is GNU's, its own entry point is looked up in the running process
-// and its workers do our tasks too. Elsewhere we keep workers of our own, which sleep when idle.
+// they sleep. A second pool would have to share the cores with these spinning workers in every
+// step. So where torch's OpenMP is GNU's, its entry point is looked up in the running process, and
+// its workers run our tasks too. Elsewhere we have our own workers, which sleep when idle.
 //
-// OpenMP has one weakness: a region ends only when every worker has come by, and on a machine that
-// is busy with something else that can take a time slice of milliseconds, for regions of a tenth of
-// that. When it is seen to, our own workers, which nobody waits for unless they have begun, take
-// the next regions. Results are the same bytes with either.
+// OpenMP has one weakness: a region ends only when every worker has arrived. On a busy machine that
+// can take a time slice of milliseconds, for regions a tenth as long. When this is detected, our
+// own workers, which are waited for only once they have started, run the next regions. Both give
+// the same bytes.
 
 namespace neurafield {
 namespace {
@@ -35,7 +35,7 @@ struct Job {
   void (*body)(void*, std::int64_t);
   void* context;
   std::thread::id caller = std::this_thread::get_id();
-  Clock::time_point caller_done{};  // When the caller itself found no task left.
+  Clock::time_point caller_done{};  // Time at which the caller found no task left.
 };
 
 void work(void* data) {
@@ -47,7 +47,7 @@ void work(void* data) {
 using GompParallel = void (*)(void (*)(void*), void*, unsigned threads, unsigned flags);
 
 #if defined(__linux__)
-// The GOMP_parallel of the libgomp that is loaded; torch's, if there are several.
+// GOMP_parallel of the loaded libgomp; torch's if there are several.
 GompParallel find_gomp() {
   struct Found {
     char path[4096] = "";
@@ -77,8 +77,8 @@ GompParallel gomp() {
   return own_threads ? nullptr : found;
 }
 
-// Workers that wait for jobs, one job at a time. Whoever brings a job works on it too, and waits for
-// no worker that has not begun: on a busy machine it may do everything itself.
+// Workers that wait for jobs, one job at a time. The caller works on its job too, and does not wait
+// for workers that have not started: on a busy machine it may do everything itself.
 class Pool {
  public:
   void run(Job& job, int threads) {
@@ -124,7 +124,7 @@ class Pool {
 };
 
 // Never destroyed: its workers may outlive main. A forked child starts with a fresh one, since
-// threads do not survive a fork; OpenMP's do not either, and it would wait for them for ever.
+// threads do not survive a fork; neither do OpenMP's, and it would wait for them forever.
 Pool* pool = new Pool;
 
 #if defined(__linux__)
@@ -134,7 +134,7 @@ const int at_fork = pthread_atfork(nullptr, nullptr, [] {
 });
 #endif
 
-// Regions that our own workers still take after OpenMP's were late.
+// Remaining regions for our own workers after OpenMP's were late.
 std::atomic<int> regions_without_openmp{0};
 constexpr int kRegionsWithoutOpenmp = 500;
 

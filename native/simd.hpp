@@ -1,9 +1,9 @@
-// Vectors of floats as wide as the instruction set has them.
+// Vectors of floats with the width of the instruction set.
 //
-// Everything here and in the kernels lives in an unnamed namespace, and uses no template or inline
+// Everything here and in the kernels is in an unnamed namespace, and uses no template or inline
 // function of the standard library: the same source is compiled for several instruction sets, and
-// the linker may keep any one copy of a function that all of them share, such as the one with
-// AVX-512 in it, for a processor that has none.
+// of a function shared by all, the linker may keep the copy that uses AVX-512, for a processor
+// without it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-"""Recipes: published experiments and our own, as functions with their numbers in plain sight.
+"""Recipes: published experiments and our own, as functions with explicit settings.
 
-Each module runs with `python -m recipes.NAME` and leaves its figures in `recipes/results/`. They
+Each module runs with `python -m recipes.NAME` and writes its figures to `recipes/results/`. Recipes
 import the library, never the other way round.
 """

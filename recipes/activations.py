@@ -1,9 +1,9 @@
-"""Activations on bare coordinates, beside ReLU with and without an encoding.
+"""Activations on bare coordinates, compared with ReLU with and without an encoding.
 
-Ramasinghe and Lucey, Beyond Periodicity, ECCV 2022: Gaussians and sines come close, without any
-encoding, to what ReLU reaches with one; ReLU without falls far behind. All have about the same
-number of parameters, four affine layers behind the encoding, see all samples in every step, and
-train with the learning rate that `neurafield.architectures` documents for them.
+Ramasinghe and Lucey, Beyond Periodicity, ECCV 2022: without an encoding, Gaussians and sines come
+close to ReLU with one; ReLU without one falls far behind. All have about the same number of
+parameters and four affine layers after the encoding, use all samples in every step, and train at
+their learning rate in `neurafield.architectures`.
 
     python -m recipes.activations kodim23.png kodim05.png
 """
@@ -28,7 +28,7 @@ NUM_PARAMETERS = 70_000
 
 
 def photograph(path: Path, size: int) -> Image:
-    """The middle 512 x 512 pixels, averaged down."""
+    """The central 512 x 512 pixels, averaged down."""
     picture = PillowImage.open(path).convert("RGB")
     left, top = (picture.width - 512) // 2, (picture.height - 512) // 2
     middle = picture.crop((left, top, left + 512, top + 512))
@@ -36,7 +36,7 @@ def photograph(path: Path, size: int) -> Image:
 
 
 def run(picture: Image, arch: str, *, steps: int, seed: int = 0) -> dict[str, Any]:
-    """Fit one, and measure it on what it was fitted to."""
+    """Fit one architecture, and measure it on its training pixels."""
     plan = architectures.plan(picture.layout.extent, arch, num_parameters=NUM_PARAMETERS, seed=seed)
     with ProgressBar(title=arch) as bar:
         result = fit(
@@ -58,7 +58,7 @@ def run(picture: Image, arch: str, *, steps: int, seed: int = 0) -> dict[str, An
 
 
 def main() -> None:
-    """Every architecture on every picture; what an earlier run has left is kept."""
+    """Run every architecture on every picture; results of earlier runs are kept."""
     parser = argparse.ArgumentParser()
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--size", type=int, default=128)

@@ -1,4 +1,4 @@
-"""`make demo`: fit the camera photograph, draw it at 1x and 4x, and show where it errs.
+"""`make demo`: fit the camera photograph, render it at 1x and 4x, and show the error.
 
 python -m recipes.demo [--time SECONDS]
 """
@@ -16,7 +16,7 @@ OUT = Path("out/demo")
 
 
 def neurafield(*arguments: object) -> None:
-    """Run the command line as a user would, and stop if it fails."""
+    """Run the command line as a user would, and stop on failure."""
     command = [sys.executable, "-m", "neurafield", *map(str, arguments)]
     print("$ neurafield", *arguments, flush=True)
     code = subprocess.call(command)
@@ -25,13 +25,13 @@ def neurafield(*arguments: object) -> None:
 
 
 def error_map(original: Path, rendered: Path) -> Image.Image:
-    """The absolute difference of two grey pictures, five times amplified."""
+    """Absolute difference of two grey pictures, amplified five times."""
     a, b = (np.asarray(Image.open(path)).astype(np.int16) for path in (original, rendered))
     return Image.fromarray(np.clip(5 * np.abs(a - b), 0, 255).astype(np.uint8))
 
 
 def overview(original: Path, large: Path, error: Image.Image) -> Image.Image:
-    """A part of the photograph, of the rendering at 4x, and of the error, side by side."""
+    """Crops of the photograph, of the rendering at 4x and of the error, side by side."""
     top, left, size = 60, 200, 96
     box = (left, top, left + size, top + size)
     large_box = (4 * left, 4 * top, 4 * (left + size), 4 * (top + size))
@@ -48,9 +48,9 @@ def overview(original: Path, large: Path, error: Image.Image) -> Image.Image:
 
 
 def main() -> None:
-    """Leave field, renderings and error map in `out/demo/`."""
+    """Write field, renderings and error map to `out/demo/`."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--time", type=float, help="seconds of fitting, not the default steps")
+    parser.add_argument("--time", type=float, help="seconds of fitting (default: by steps)")
     seconds = parser.parse_args().time
     bound = () if seconds is None else ("--time", f"{seconds:g}")
     OUT.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def main() -> None:
     error = error_map(photo, small)
     error.save(OUT / "camera-error.png")
     overview(photo, large, error).save(OUT / "overview.png")
-    print(f"Look at {OUT / 'overview.png'}: a part of the photograph, the field at 4x, the error.")
+    print(f"Look at {OUT / 'overview.png'}: photograph, field at 4x and error.")
 
 
 if __name__ == "__main__":

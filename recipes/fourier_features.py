@@ -1,19 +1,19 @@
 """Fourier features on pictures: trained on the even pixels, tested on the odd ones.
 
-The image regression of Tancik et al., NeurIPS 2020, section 6.1 and table 1: a ReLU network of
-four affine layers, 256 wide, all even pixels in every step, Adam at 1e-3 without a schedule, 2,000
-steps, a sigmoid behind the last layer. What goes into it:
+The image regression of Tancik et al., NeurIPS 2020, section 6.1 and table 1: a ReLU network of four
+affine layers, 256 wide, all even pixels in every step, Adam at 1e-3 without a schedule, 2,000
+steps, a sigmoid after the last layer. Its inputs are:
 
 - none: the coordinates;
-- basic: one sine and one cosine of each, of one period across the picture;
-- positional: frequencies along the axes, evenly spaced in their logarithm;
+- basic: one sine and one cosine of each coordinate, with one period across the picture;
+- positional: log-spaced frequencies along the axes;
 - gaussian: 256 frequencies in all directions, normally distributed.
 
-Beside them stands what the mean of the four even pixels around each odd one gives.
+The baseline is the mean of the four even pixels around each odd one.
 
-We differ in what a picture is (crops of photographs given by the user, text that we set ourselves),
-in initial values (ours are `MLP`'s), and, by default, in size: 128 pixels instead of 512, with a
-quarter of all frequencies, so that they are the paper's per pixel. `--size 512` has the paper's.
+We differ in the pictures (crops of the user's photographs, text of our own), in the initialisation
+(that of `MLP`), and, by default, in size: 128 pixels instead of 512, with a quarter of all
+frequencies, which are then the same per pixel. `--size 512` is the size of the paper.
 
     python -m recipes.fourier_features text kodim23.png kodim05.png
 """
@@ -53,22 +53,21 @@ WORDS = ("field", "wave", "sine", "grid", "photon", "kernel", "basin", "Fourier"
 
 
 class Sigmoid(AbstractMap):
-    """Values in [0, 1], whatever the field gives."""
+    """Sigmoid of the field's value."""
 
     def __call__(self, field: Any, query: Tensor) -> Tensor:
         return field(query).sigmoid()
 
 
 def photograph(path: Path, size: int) -> Float[np.ndarray, "size size 3"]:
-    """The middle `size` x `size` pixels."""
+    """The central `size` x `size` pixels."""
     return middle(PillowImage.open(path).convert("RGB"), size)
 
 
 def text(size: int, seed: int = 0) -> Float[np.ndarray, "size size 3"]:
-    """Words of many sizes and colours on white, the middle of a page of 512 x 512 pixels.
+    """Words of many sizes and colours on white, cut from the centre of a page of 512 x 512 pixels.
 
-    As large as in the paper's figures. (Forty words of 16 to 72 pixels, which have more detail a
-    pixel, left "none" at 14.2 dB in 256 x 256 pixels, "basic" at 16.6 and "positional" at 19.3.)
+    Words are as large as in the paper's figures; smaller ones have more detail per pixel.
     """
     rng = np.random.default_rng(seed)
     page = PillowImage.new("RGB", (512, 512), "white")
@@ -76,13 +75,13 @@ def text(size: int, seed: int = 0) -> Float[np.ndarray, "size size 3"]:
     for _ in range(12):
         font = ImageFont.load_default(int(rng.integers(48, 144)))
         colour = tuple(int(value) for value in rng.integers(0, 200, 3))
-        place = (int(rng.integers(-20, 420)), int(rng.integers(-10, 440)))
-        draw.text(place, str(rng.choice(WORDS)), font=font, fill=colour)
+        position = (int(rng.integers(-20, 420)), int(rng.integers(-10, 440)))
+        draw.text(position, str(rng.choice(WORDS)), font=font, fill=colour)
     return middle(page, size)
 
 
 def middle(picture: PillowImage.Image, size: int) -> Float[np.ndarray, "size size 3"]:
-    """Cut out, not reduced: there would be more detail a pixel than in the paper's pictures."""
+    """Crop of the centre. Scaling down would give more detail per pixel than in the paper."""
     left, top = (picture.width - size) // 2, (picture.height - size) // 2
     return np.asarray(picture.crop((left, top, left + size, top + size)), np.float32) / 255
 
@@ -90,7 +89,7 @@ def middle(picture: PillowImage.Image, size: int) -> Float[np.ndarray, "size siz
 def frequencies(
     encoding: str, kind: str, size: int, generator: torch.Generator
 ) -> Float[Tensor, "n 2"] | None:
-    """Rows of B, in cycles per unit of our coordinates, of which the picture is two long."""
+    """Rows of B, in cycles per unit of our coordinates; the picture is two units long."""
     per_pixel = size / 512
     if encoding == "none":
         return None
@@ -105,7 +104,7 @@ def frequencies(
 
 
 def build(encoding: str, kind: str, size: int, seed: int) -> Field:
-    """The network behind one of the encodings."""
+    """The network with one of the encodings."""
     generator = torch.Generator().manual_seed(seed)
     rows = frequencies(encoding, kind, size, generator)
     if rows is None:
@@ -127,7 +126,7 @@ def run(
     """Train on even rows and columns, test on odd ones.
 
     Returns:
-        PSNR of both, in decibels, and the seconds of training.
+        PSNR on both, in dB, and the seconds of training.
     """
     size = len(picture)
     coords = Grid.centres((size, size)).coords(np.arange(size * size)).reshape(size, size, 2)
@@ -159,7 +158,7 @@ def run(
 
 
 def interpolated(picture: Float[np.ndarray, "size size 3"]) -> dict[str, float]:
-    """The same figure for the mean of the four trained pixels around; at the border they repeat."""
+    """PSNR of the mean of the four neighbouring training pixels, repeated at the border."""
     even = np.pad(picture[::2, ::2], ((0, 1), (0, 1), (0, 0)), mode="edge")
     mean_of_four = (even[:-1, :-1] + even[1:, :-1] + even[:-1, 1:] + even[1:, 1:]) / 4
     error = float(np.square(mean_of_four - picture[1::2, 1::2]).mean())
@@ -167,7 +166,7 @@ def interpolated(picture: Float[np.ndarray, "size size 3"]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Every encoding on every picture; what an earlier run has left is kept."""
+    """Run every encoding on every picture; results of earlier runs are kept."""
     parser = argparse.ArgumentParser()
     parser.add_argument("pictures", nargs="+", help="files, or the word text")
     parser.add_argument("--size", type=int, default=128)
@@ -192,7 +191,7 @@ def main() -> None:
 
 
 def summary(runs: dict[str, Any]) -> dict[str, Any]:
-    """All runs; for pictures of a kind and size, means of what all have, beside the published."""
+    """All runs, with means over pictures of the same kind and size beside the published figures."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for key, own in runs.items():
         kind, _, size = key.split(" ", 2)

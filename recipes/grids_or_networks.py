@@ -1,13 +1,12 @@
-"""Grids or networks, at equal numbers of parameters, on dense pictures and on thin structure.
+"""Grids or networks at equal numbers of parameters, on dense pictures and on thin structures.
 
 After "Grids Often Outperform Implicit Neural Representations" (Kim and Fridovich-Keil, 2025): an
-interpolated grid, alone and with total variation, beside networks. Signals of a million samples,
-1e4, 1e5 and 1e6 parameters, 1,000 steps on all samples at once.
+interpolated grid, with and without total variation, compared with networks, on signals of a million
+samples, with 1e4, 1e5 and 1e6 parameters, in 1,000 steps on all samples at once.
 
-A network of 1e6 parameters needs 12 hours for that on two cores. `--size 128` keeps what matters,
-one parameter for 100, 10 and 1 samples, at a sixtieth of the samples and parameters. Our signals
-are a photograph and two drawings; how well a field fits is measured on the samples it was fitted
-to, as there.
+That takes 12 hours on two cores for a network of 1e6 parameters. `--size 128` keeps the ratios, one
+parameter per 100, 10 and 1 samples, with a sixtieth of the samples and parameters. Our signals are
+a photograph and two drawings; as in the paper, errors are measured on the training samples.
 
     python -m recipes.grids_or_networks kodim23.png --size 128
     python -m recipes.grids_or_networks kodim23.png --size 1000 --archs grid grid+tv hash
@@ -40,7 +39,7 @@ TV_POINTS = 16_384
 
 
 class Variation(AbstractMap):
-    """The length of the gradient, from differences over one sample: what total variation adds up.
+    """Length of the gradient by differences over one sample: the integrand of total variation.
 
     Args:
         spacing: Distance between samples, in coordinates.
@@ -53,12 +52,12 @@ class Variation(AbstractMap):
         steps = self.spacing * torch.eye(query.shape[-1])
         here = field(query)
         rises = torch.stack([field(query + step) - here for step in steps], dim=-1)
-        # The root of zero has no slope.
+        # The square root has no derivative at zero.
         return (rises.square().sum((-1, -2)) + 1e-12).sqrt()[..., None]
 
 
 def photograph(path: Path, size: int) -> Float[np.ndarray, "size size"]:
-    """The middle square of a picture, grey."""
+    """Central square of a picture, in grey."""
     picture = PillowImage.open(path).convert("L")
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
@@ -68,14 +67,14 @@ def photograph(path: Path, size: int) -> Float[np.ndarray, "size size"]:
 
 
 def star(size: int, spokes: int = 40) -> Float[np.ndarray, "size size"]:
-    """Siemens' star: spokes that grow thinner towards the middle."""
+    """Siemens star: spokes that get thinner towards the centre."""
     row, column = np.mgrid[:size, :size] + 0.5 - size / 2
     angle = np.arctan2(row, column)
     return (np.sin(spokes * angle) > 0).astype(np.float32)
 
 
 def lines(size: int, count: int = 30) -> Float[np.ndarray, "size size"]:
-    """Lines and circles of one sample's width in every direction."""
+    """Lines and circles, one sample wide, in every direction."""
     rng = np.random.default_rng(0)
     page = PillowImage.new("L", (size, size))
     draw = ImageDraw.Draw(page)
@@ -130,7 +129,7 @@ def run(
 
 
 def main() -> None:
-    """Every architecture at every size on every signal; what an earlier run has left is kept."""
+    """Run every architecture at every size on every signal; results of earlier runs are kept."""
     parser = argparse.ArgumentParser()
     parser.add_argument("photograph", type=Path)
     parser.add_argument("--size", type=int, default=128)
@@ -156,7 +155,7 @@ def main() -> None:
                 try:
                     runs[arch] = run(picture, arch, share, arguments.steps)
                 except ValueError as error:
-                    # So few parameters that this architecture cannot have them.
+                    # Too few parameters for this architecture.
                     runs[arch] = {"psnr": None, "why": str(error)}
                 write_report("grids_or_networks", {"tv_weight": TV_WEIGHT, "runs": found})
 

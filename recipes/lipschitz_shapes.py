@@ -1,10 +1,11 @@
-"""Between two shapes: one network of place and code, with and without a bound of its slope.
+"""Interpolation between two shapes by a network with a latent code, with and without a Lipschitz
+bound.
 
-A rounded brick that lies along x at code -0.2, one along y at 0.2, and nothing said of what is
+The shapes are a rounded brick along x at code -0.2 and one along y at 0.2; nothing is prescribed in
 between. Liu et al., Learning Smooth Neural Functions via Lipschitz Regularization, SIGGRAPH 2022,
-section 5.1, do the like with larger networks; they show pictures. Measured here, of 21 codes from
-end to end: how well both ends are met; the volume; how much the field changes at most with a unit
-of the code, and how long and how even its way is.
+section 5.1, do the same with larger networks, and show pictures. We measure, over 21 codes: the fit
+at both ends, the volume, the largest change of the field per unit of the code, and the length and
+evenness of its path.
 
     python -m recipes.lipschitz_shapes --picture between.png
 """
@@ -26,11 +27,12 @@ from neurafield.signals import Coded, Samples
 from .report import write_report
 
 CODES = torch.linspace(-0.2, 0.2, 21).tolist()
-"""Farther apart, at -1 and 1, the ends become two bodies far from each other in four dimensions."""
+"""At -1 and 1, the ends would be two separate shapes in four dimensions."""
 WEIGHTS = {"mlp": None, "alpha 0": 0.0, "alpha 1e-6": 1e-6, "alpha 1e-5": 1e-5}
-"""Of the penalty; None for a network without bounds."""
+"""Weights of the penalty; None for a network without bounds."""
 BOUNDS_FACTOR = 10.0
-"""On the learning rate of the bounds: they start at 3 to 12, far above what is needed."""
+"""Factor on the learning rate of the bounds, which start at 3 to 12, far above their final values.
+"""
 
 
 def ends() -> tuple[nn.Module, nn.Module]:
@@ -40,7 +42,7 @@ def ends() -> tuple[nn.Module, nn.Module]:
 
 
 def observed(shape: nn.Module, count: int, generator: torch.Generator) -> Samples:
-    """Distances, half of them within some hundredths of the surface, half anywhere."""
+    """Distance samples, half of them within a few hundredths of the surface, half anywhere."""
     x = 2 * torch.rand(count, 3, generator=generator) - 1
     distance, slope = operators.value_and_jacobian(shape, x[: count // 2], way="jet")
     noise = 0.03 * torch.randn(count // 2, 3, generator=generator)
@@ -84,7 +86,7 @@ def _optimizer(field: nn.Module) -> Adam:
 
 
 def measured(field: Field, shapes: tuple[nn.Module, nn.Module]) -> dict[str, Any]:
-    """How well the ends are met, and how evenly the field goes from one to the other."""
+    """Errors at the ends, and evenness of the interpolation between them."""
     axis = torch.linspace(-1, 1, 48)
     x = torch.cartesian_prod(axis, axis, axis)
     with torch.no_grad():
@@ -112,7 +114,7 @@ def measured(field: Field, shapes: tuple[nn.Module, nn.Module]) -> dict[str, Any
 
 
 def steepest_in_code(field: Field) -> float:
-    """The largest |df/dcode| at 100,000 places and codes."""
+    """Largest |df/dcode| at 100,000 points and codes."""
     x = 2 * torch.rand(100_000, 4, generator=torch.Generator().manual_seed(9)) - 1
     x[:, 3] *= CODES[-1]
     with torch.no_grad():
@@ -120,7 +122,7 @@ def steepest_in_code(field: Field) -> float:
 
 
 def draw(fields: dict[str, Field], path: Path) -> None:
-    """The middle slice of seven codes for each network: a row each."""
+    """Central slices at seven codes, one row per network."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -147,11 +149,11 @@ def draw(fields: dict[str, Field], path: Path) -> None:
 
 
 def main() -> None:
-    """All weights of the penalty, at one size and number of steps."""
-    parser = argparse.ArgumentParser(description="A brick becomes one that is turned.")
+    """Run all weights of the penalty, at one size and number of steps."""
+    parser = argparse.ArgumentParser(description="Interpolates between a brick and a rotated one.")
     parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--width", type=int, default=48)
-    parser.add_argument("--picture", type=Path, help="where to draw the slices")
+    parser.add_argument("--picture", type=Path, help="output picture of the slices")
     arguments = parser.parse_args()
     shapes = ends()
     generator = torch.Generator().manual_seed(0)

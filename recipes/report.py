@@ -1,4 +1,4 @@
-"""How a recipe leaves its figures: JSON beside the recipes, with the machine named."""
+"""Reports of recipes: JSON files that also describe the machine."""
 
 import json
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""A hash grid, a frequency-encoded perceptron and a SIREN on one mesh, with equal processor time.
+"""A hash grid, a frequency-encoded perceptron and a SIREN on one mesh, with equal CPU time.
 
-After figure 10 of Instant Neural Graphics Primitives (Müller et al., SIGGRAPH 2022), where on a
-GPU a hash grid has an IoU of .98 in about a minute, and frequency encodings .65 to .98 in three to
-five. Each gets as many steps as the budget allows, counted from a few steps of its own, and the
-same samples.
+After figure 10 of Instant Neural Graphics Primitives (Müller et al., SIGGRAPH 2022), where on a GPU
+a hash grid reaches an IoU of .98 in about a minute, and frequency encodings .65 to .98 in three to
+five. Each method gets the same samples, and as many steps as the budget allows, estimated from a
+few trial steps.
 
     python -m recipes.shape_methods armadillo.obj [--seconds 60] [--resolution 256]
 """
@@ -33,7 +33,7 @@ _TRIED = 5
 
 
 def run(mesh: Mesh, arch: str, *, seconds: float, resolution: int) -> dict[str, Any]:
-    """Train one method for so many processor seconds, and measure the surface."""
+    """Train one method for a given CPU time, and measure the surface."""
     layout = ShapeLayout(frame=Frame.around(mesh.vertices))
     plan = architectures.plan_for_shape(layout, arch)
     constraint = distance_constraint(mesh, layout, batch_size=plan.batch_size)
@@ -63,7 +63,7 @@ def run(mesh: Mesh, arch: str, *, seconds: float, resolution: int) -> dict[str, 
 
 
 def main() -> None:
-    """Every method in turn."""
+    """Run every method in turn."""
     parser = argparse.ArgumentParser()
     parser.add_argument("mesh", type=Path)
     parser.add_argument("--seconds", type=float, default=60.0)

@@ -1,9 +1,9 @@
 """A SIREN, a ReLU network and one with positional encoding on seven seconds of Bach.
 
-The paper's full run (300,000 samples a step, 9,000 steps) ends at a mean squared error of 1.1e-5
-for the SIREN, 2.5e-2 for ReLU and 2.4e-2 with positional encoding, of samples scaled to a peak
-of 1. Ours draws 8,192 samples a step, so that it fits two cores; `steps=9000, batch_size=None` is
-the full size.
+The paper's full run (300,000 samples per step, 9,000 steps) reaches a mean squared error of 1.1e-5
+for the SIREN, 2.5e-2 for ReLU and 2.4e-2 with positional encoding, on samples scaled to a peak of
+1. Ours draws 8,192 samples per step, to suit two cores; `steps=9000, batch_size=None` is the full
+size.
 
     python -m recipes.siren_audio ../shared/data/audio/gt_bach.wav
 """
@@ -26,7 +26,7 @@ PUBLISHED = {"siren": 1.1e-5, "relu": 2.5e-2, "positional": 2.4e-2}
 
 
 def build(name: str, *, width: int, generator: torch.Generator) -> Field:
-    """The three networks, of four hidden layers each; sound is on [-1, 1], so omega_0 is 3,000."""
+    """One of three networks with four hidden layers; omega_0 is 3,000 for time in [-1, 1]."""
     if name == "siren":
         return Field(Siren(1, 1, width=width, depth=4, omega_0=3000, omega=30, generator=generator))
     if name == "relu":
@@ -63,7 +63,7 @@ def audio_error(
 
 
 def main() -> None:
-    """All three at the same width and number of steps."""
+    """Run all three at the same width and number of steps."""
     parser = argparse.ArgumentParser(description="SIREN's audio experiment, sized for two cores.")
     parser.add_argument("path", type=Path, help="gt_bach.wav")
     parser.add_argument("--steps", type=int, default=1000)

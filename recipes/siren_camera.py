@@ -1,7 +1,7 @@
-"""The published SIREN on a photograph: how many steps to 25, 30 and 35 dB.
+"""The published SIREN on a photograph: number of steps to 25, 30 and 35 dB.
 
 An independent implementation of the same setting (256 x 256, full batch, Adam without a schedule)
-reached them at the steps in `REFERENCE`, with one seed. We are right if we do within 20 %.
+reached them at the steps in `REFERENCE`, with one seed. Ours should agree within 20 %.
 
     python -m recipes.siren_camera
 """
@@ -25,7 +25,7 @@ REFERENCE = {1e-4: (69, 248, 603), 5e-4: (21, 57, 169)}
 
 
 def camera(size: int = 256) -> Image:
-    """The camera photograph, values in [-1, 1], with samples on the ends of the domain."""
+    """The camera photograph, values in [-1, 1], with samples at the ends of the domain."""
     picture = skimage.transform.resize(skimage.data.camera(), (size, size), anti_aliasing=True)
     layout = ImageLayout(
         grid=Grid.endpoints((size, size)), channels=1, dtype="float32", low=0.0, high=1.0
@@ -36,13 +36,13 @@ def camera(size: int = 256) -> Image:
 def steps_to_targets(
     *, lr: float, seed: int, size: int = 256, max_steps: int = 1000
 ) -> dict[float, int | None]:
-    """Fit 2-256-256-256-256-1 and count the updates until each target is reached."""
+    """Fit 2-256-256-256-256-1 and count the steps until each target is reached."""
     generator = torch.Generator().manual_seed(seed)
     field = Field(Siren(2, 1, width=256, depth=4, omega_0=30, omega=30, generator=generator))
     reached: dict[float, int | None] = dict.fromkeys(TARGETS)
 
     def watch(progress: Progress) -> None:
-        # The loss of step k is that of the parameters after k - 1 updates.
+        # The loss of step k is that of the parameters after k - 1 steps.
         for target in TARGETS:
             if reached[target] is None and (progress.psnr or 0) >= target:
                 reached[target] = progress.step - 1
@@ -60,7 +60,7 @@ def steps_to_targets(
 
 
 def main() -> None:
-    """Both learning rates, three seeds each."""
+    """Run both learning rates, with three seeds each."""
     figures: dict[str, Any] = {}
     for lr, reference in REFERENCE.items():
         runs = [steps_to_targets(lr=lr, seed=seed) for seed in range(3)]

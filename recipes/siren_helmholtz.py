@@ -1,10 +1,10 @@
-"""The published SIREN on the Helmholtz equation, and beside it our own solver on the same problem.
+"""The published SIREN on the Helmholtz equation, compared with our solver.
 
-Published: 2-256-256-256-256-2, wave number 20, absorbing layer a0 = 5 over |x| > 0.5, 52,900
-points a step of which 100 lie in the source's disc, sums of absolute residuals (those on the
-source divided by 1,000 and multiplied by the number of points), Adam at 2e-5, 50,000 steps. On two
-cores that takes days; a run is bounded by --time, goes on from its checkpoint with --resume, and
-says how far it came. The truth is SciPy's Hankel function.
+Published: 2-256-256-256-256-2, wave number 20, absorbing layer a0 = 5 over |x| > 0.5, 52,900 points
+per step, 100 of them in the disc of the source, sums of absolute residuals (those on the source
+divided by 1,000 and multiplied by the number of points), Adam at 2e-5, 50,000 steps. On two cores
+that takes days; --time limits a run, --resume continues from its checkpoint, and the report holds
+the number of steps. The reference is SciPy's Hankel function.
 
     python -m recipes.siren_helmholtz --time 1200 [--points 8192] [--resume]
 """
@@ -33,7 +33,9 @@ MIDDLE = (0.0, 0.0)
 
 
 def relative_error(field: Field) -> float:
-    """Against the Hankel function in |x|, |y| < 0.45, the source's disc of 0.05 left out."""
+    """Relative error against the Hankel function in |x|, |y| < 0.45, except within 0.05 of the
+    source.
+    """
     axis = np.linspace(-0.45, 0.45, 91)
     x = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     x = x[np.hypot(*x.T) > 0.05]
@@ -46,7 +48,7 @@ def relative_error(field: Field) -> float:
 
 
 def problem(num_points: int) -> list[Constraint]:
-    """The published loss; 204 of 52,900 points in the disc, as uniform ones fall there too."""
+    """The published loss; 204 of 52,900 points are in the disc, including uniform ones."""
     disc = Ball(MIDDLE, 0.05)
     equation = Residual(HelmholtzEquation(WAVENUMBER, LAYER))
     on_source = max(1, round(num_points * 204 / 52_900))
@@ -72,7 +74,7 @@ def problem(num_points: int) -> list[Constraint]:
 def published(
     *, steps: int, time: float | None, num_points: int, checkpoint: Path | None, resume: bool
 ) -> dict[str, Any]:
-    """The published run, or as much of it as the time allows."""
+    """The published run, as far as the time allows."""
     field = Field(Siren(2, 2, generator=torch.Generator().manual_seed(0)))
     with ProgressBar(title="SIREN") as bar:
         result = fit(
@@ -94,7 +96,7 @@ def published(
 
 
 def main() -> None:
-    """Both, into one report."""
+    """Run both, into one report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=50_000)
     parser.add_argument("--time", type=float, default=1200.0)

@@ -1,12 +1,12 @@
 """The published SIREN on the camera photograph, from its gradients or from its Laplacian.
 
-256 x 256 pixels on the ends of the domain, all in every step, 2-256-256-256-256-1, Adam at 1e-4
-without a schedule, 10,000 steps. Targets are those of the paper's code: Sobel's sums of ten times
-the picture, or the five-point Laplacian of ten thousand times the picture, per pixel; so the field
-is the picture times a factor. Offset and factor are fixed by least squares. The code does not say
-how derivatives are measured; here PSNR is relative to the range of the target.
+256 x 256 pixels, the outer ones at the ends of the domain, all in every step, 2-256-256-256-256-1,
+Adam at 1e-4 without a schedule, 10,000 steps. Targets are those of the paper's code: Sobel sums of
+ten times the picture, or the five-point Laplacian of ten thousand times the picture, per pixel. So
+the field is a multiple of the picture; factor and offset are fitted by least squares. The code does
+not define the error of derivatives; here PSNR is relative to the range of the target.
 
-A full run takes hours on two cores. It can be done in pieces:
+A full run takes hours on two cores. It can be split:
 
     python -m recipes.siren_poisson gradient --time 1800
     python -m recipes.siren_poisson gradient --time 3600 --resume
@@ -48,7 +48,7 @@ def camera(size: int = 256) -> Float[np.ndarray, "size size"]:
 
 
 def derivatives(picture: Float[np.ndarray, "size size"], source: str) -> Float[Tensor, "n 1 *_"]:
-    """What the field is fitted to."""
+    """Training targets: gradients or Laplacians."""
     if source == "laplacian":
         return torch.from_numpy(scipy.ndimage.laplace(1e4 * picture).reshape(-1, 1))
     slopes = [scipy.ndimage.sobel(10 * picture, axis=axis) for axis in (0, 1)]
@@ -97,7 +97,7 @@ def run(
 
 
 def picture_psnr(values: Float[np.ndarray, " n"], picture: Float[np.ndarray, " n"]) -> float:
-    """PSNR once an offset and a factor are fixed, clipped to the range of a picture."""
+    """PSNR after fitting an offset and a factor, and clipping to the range of a picture."""
     factor, offset = np.polyfit(values, picture.astype(np.float64), 1)
     fixed = np.clip(factor * values + offset, -1, 1)
     return decibel(float(np.mean((fixed - picture) ** 2)), 2.0)
@@ -109,13 +109,13 @@ def decibel(mse: float, span: float) -> float:
 
 
 def main() -> None:
-    """One of the two, as far as steps and time allow."""
+    """Run one of the two, as far as steps and time allow."""
     parser = argparse.ArgumentParser(description="SIREN's Poisson experiments.")
     parser.add_argument("source", choices=sorted(MAPS))
     parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--time", type=float, help="seconds, over all pieces")
-    parser.add_argument("--resume", action="store_true", help="go on where the last piece ended")
-    parser.add_argument("--checkpoint", type=Path, help="where to keep the run between pieces")
+    parser.add_argument("--time", type=float, help="seconds, over all parts")
+    parser.add_argument("--resume", action="store_true", help="continue the last run")
+    parser.add_argument("--checkpoint", type=Path, help="file that keeps the run between parts")
     arguments = parser.parse_args()
     checkpoint = arguments.checkpoint or Path(f"out/siren_poisson_{arguments.source}.checkpoint")
     checkpoint.parent.mkdir(exist_ok=True)

@@ -1,14 +1,14 @@
-"""The published SIREN on a shape: a signed distance from oriented points alone.
+"""The published SIREN on a shape: a signed distance from oriented points.
 
-Points with normals on the surface and points anywhere in the box, as many of each. The paper shows
-pictures and no figures; ours are against the mesh that the points were drawn from. Theirs is a
-network 3-256-256-256-256-1, 1,400 points of each kind a step, Adam at a constant 1e-4, thousands of
-steps on a GPU; that is `--width 256 --lr 1e-4 --constant --ball-steps 0`, which on a CPU takes
-hours.
+The samples are points with normals on the surface and as many points anywhere in the box. The paper
+shows pictures and no figures; our errors are against the mesh from which the points were drawn.
+Theirs is a network 3-256-256-256-256-1 with 1,400 points of each kind per step and Adam at a
+constant 1e-4, for thousands of steps on a GPU; `--width 256 --lr 1e-4 --constant --ball-steps 0`
+does the same, and takes hours on a CPU.
 
-Two things of ours make it a matter of minutes. The rate is 5e-4 and falls to nothing. And training
-starts from a ball, learned in a few cheap steps: nothing in the problem tells the outside far from
-the surface from the inside, so a network that starts as waves keeps bodies that are not there.
+Two changes reduce that to minutes. The rate is 5e-4 and decays to zero. And training starts from a
+ball, learned in a few cheap steps: far from the surface, nothing in the problem distinguishes
+outside from inside, so a network that starts as waves keeps spurious shapes.
 
     python -m recipes.siren_shape spot.obj [--steps 1200] [--width 128] [--batch-size 1400]
 """
@@ -39,7 +39,7 @@ _RADIUS = 0.5
 
 
 def problem(cloud: PointCloud, frame: Frame, batch_size: int) -> list[Constraint]:
-    """The four constraints, with the published weights; Adam does not feel a common factor."""
+    """The four constraints, with the published weights; Adam is invariant to a common factor."""
     assert cloud.normals is not None
     zero = torch.zeros(len(cloud.points), 1)
     surface = Samples(
@@ -63,7 +63,7 @@ def problem(cloud: PointCloud, frame: Frame, batch_size: int) -> list[Constraint
 
 
 def ball(generator: torch.Generator) -> Constraint:
-    """The distance to a ball: negative within, positive everywhere around."""
+    """Distance to a ball: negative inside, positive everywhere outside."""
     x = torch.rand(2**16, 3, generator=generator) * 2 - 1
     distance = x.norm(dim=1, keepdim=True) - _RADIUS
     return Constraint(signal=Samples(x, distance), loss=losses.l1, batch_size=4096, name="a ball")
@@ -82,7 +82,7 @@ def siren_shape(
     seed: int = 0,
     out: Path | None = None,
 ) -> dict[str, Any]:
-    """Train on points of a mesh, and measure against the mesh."""
+    """Train on points of a mesh, and measure the error against the mesh."""
     generator = torch.Generator().manual_seed(seed)
     cloud = sample_surface(mesh, NUM_POINTS, generator)
     frame = Frame.around(cloud.points)
@@ -117,14 +117,14 @@ def siren_shape(
 
 
 def main() -> None:
-    """With the settings of the command line; leaves the field here, under the mesh's name."""
+    """Run with the command line's settings; write the field here, named like the mesh."""
     parser = argparse.ArgumentParser()
     parser.add_argument("mesh", type=Path)
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=1400)
     parser.add_argument("--lr", type=float, default=5e-4)
-    parser.add_argument("--constant", action="store_true", help="the rate does not fall")
+    parser.add_argument("--constant", action="store_true", help="keep the learning rate constant")
     parser.add_argument("--ball-steps", type=int, default=150)
     settings = vars(parser.parse_args())
     path = settings.pop("mesh")

@@ -1,8 +1,8 @@
-"""A SIREN against a ReLU network of the same width and steps on a clip.
+"""A SIREN compared with a ReLU network of the same width and number of steps, on a clip.
 
-The paper's gap on its cat video is 29.9 against 25.1 dB, at full size, width 1,024 and 100,000
-steps. Ours takes some frames at a quarter of the size; `frames=slice(0, 250), size=None,
-width=1024, steps=100_000` is the full size.
+The paper reports 29.9 and 25.1 dB on its cat video, at full size, width 1,024 and 100,000 steps.
+Ours uses a few frames at a quarter of the size; `frames=slice(0, 250), size=None, width=1024,
+steps=100_000` is the full size.
 
     python -m recipes.siren_video ../shared/data/video/bikes.mp4
 """
@@ -60,7 +60,7 @@ def video_quality(
 
 
 def main() -> None:
-    """Both networks, and the gap."""
+    """Run both networks, and report the difference."""
     parser = argparse.ArgumentParser(description="SIREN's video experiment, sized for two cores.")
     parser.add_argument("path", type=Path, help="bikes.mp4")
     parser.add_argument("--steps", type=int, default=1000)

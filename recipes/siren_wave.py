@@ -1,9 +1,9 @@
-"""The published SIREN on the wave equation: a time window that grows while it trains.
+"""The published SIREN on the wave equation, with a time window that grows during training.
 
 A pulse of variance 5e-4, at rest at t = 0, speed 1; a network 3-512-512-512-512-1, Adam at 2e-5 on
 sums of absolute residuals; the window [0, t] grows to t = 0.4 over 100,000 steps. The paper shows
-pictures and no errors; ours is against the closed form at t = 0.2. Their points at t = 0 lie in a
-disc around the pulse, ours in the whole square. Sizes are arguments, since the whole run takes
+pictures and no errors; our error is against the closed form at t = 0.2. Their points at t = 0 lie
+in a disc around the pulse, ours in the whole square. Sizes are arguments, since the full run takes
 days on a CPU.
 
     python -m recipes.siren_wave [steps] [width] [points] [variance]
@@ -31,11 +31,11 @@ LAST_TIME = 0.4
 
 @dataclass
 class Growing(AbstractSignal):
-    """A signal over (t, x, y) whose times are squeezed into a window that grows with the steps.
+    """A signal over (t, x, y) whose times are scaled to a window that grows with the steps.
 
     Args:
-        signal: With times from 0 to the last one.
-        steps: After which the window is as long as that.
+        signal: Signal with times from 0 to the final one.
+        steps: Steps until the window reaches the final time.
     """
 
     signal: Interior
@@ -46,18 +46,18 @@ class Growing(AbstractSignal):
     def batch(
         self, size: int | None, *, seed: int, step: int, stream: int = 0
     ) -> tuple[Tensor, Tensor]:
-        """A batch of the signal, its times scaled."""
+        """A batch of the signal, with scaled times."""
         x, target = self.signal.batch(size, seed=seed, step=step, stream=stream)
         window = min(1.0, (step + 1) / self.steps)
         return torch.cat([window * x[:, :1], x[:, 1:]], dim=1), target
 
     def fingerprint(self) -> str:
-        """Of the signal and the window."""
+        """Fingerprint of the signal and the window."""
         return f"{self.signal.fingerprint()} {self.steps}"
 
 
 def pulse(variance: float) -> Callable[[Tensor], Tensor]:
-    """Its values at points (t, x, y)."""
+    """The pulse, as a function of points (t, x, y)."""
     return lambda x: torch.exp(-x[:, 1:].square().sum(1, keepdim=True) / (2 * variance))
 
 
@@ -70,16 +70,16 @@ def siren_wave(
     lr: float = 2e-5,
     seed: int = 0,
 ) -> float:
-    """Train, and return the relative error at half of the time.
+    """Train, and return the relative error at half the final time.
 
     Weights are those of the published sums over all points: a sum over n points is n times our
-    mean, and values and slopes at t = 0 count n / 10 and n / 100 times.
+    mean, and values and time derivatives at t = 0 have weights n / 10 and n / 100.
     """
     domain = Box((0.0, -1.0, -1.0), (LAST_TIME, 1.0, 1.0))
     generator = torch.Generator().manual_seed(seed)
     field = Field(Siren(3, 1, width=width, depth=4, generator=generator))
     first = max(1, num_points // 100)
-    # Adam does not feel a common factor; the equation's is 1.
+    # Adam is invariant to a common factor; that of the equation is 1.
     problem = [
         Constraint(
             signal=Growing(Interior(domain), steps),
@@ -113,7 +113,7 @@ def siren_wave(
 
 
 def main() -> None:
-    """With the sizes given on the command line."""
+    """Run with the sizes given on the command line."""
     names = ("steps", "width", "num_points")
     sizes = {name: int(value) for name, value in zip(names, sys.argv[1:], strict=False)}
     variance = float(sys.argv[4]) if sys.argv[4:] else 5e-4

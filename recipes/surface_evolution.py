@@ -1,8 +1,8 @@
-"""Surfaces that move, against closed forms: five flows of bodies given by formulas.
+"""Moving surfaces, compared with closed forms: five flows of shapes given by formulas.
 
-A sphere by mean curvature, whose radius is sqrt(r^2 - 4t); a rounded brick likewise, which becomes
-round; an ellipsoid that is turned, and one in a vortex that turns back; a torus that becomes a
-ball. The published runs train for thousands of steps of Adam; ours take some tens of Gauss-Newton.
+Mean curvature flow of a sphere, whose radius is sqrt(r^2 - 4t), and of a rounded brick, which
+becomes round; an ellipsoid that rotates, and one in a vortex that reverses; a torus that becomes a
+ball. The published runs train for thousands of Adam steps; ours take tens of Gauss-Newton steps.
 
     python -m recipes.surface_evolution [flow ...] [--fields FOLDER]
 """
@@ -31,19 +31,19 @@ PLAN = Plan()
 
 
 def ball(x: Tensor) -> Tensor:
-    """Of radius 0.7."""
+    """Ball of radius 0.7."""
     return x.norm(dim=-1, keepdim=True) - RADIUS
 
 
 def brick(x: Tensor) -> Tensor:
-    """Half sides 0.65, 0.4 and 0.4, edges rounded by 0.1."""
+    """Brick with half-sides 0.65, 0.4 and 0.4, edges rounded by 0.1."""
     away = x.abs() - x.new_tensor([0.55, 0.3, 0.3])
     outside = away.clamp(min=0).norm(dim=-1, keepdim=True)
     return outside + away.amax(-1, keepdim=True).clamp(max=0) - 0.1
 
 
 def ellipsoid(x: Tensor) -> Tensor:
-    """With half axes 0.75, 0.5 and 0.4; slopes of 0.67 to 1.25 on the surface, not a distance."""
+    """Ellipsoid with half-axes 0.75, 0.5 and 0.4; slopes on the surface are 0.67 to 1.25, not 1."""
     return ((x / x.new_tensor([0.75, 0.5, 0.4])).norm(dim=-1, keepdim=True) - 1) / 2
 
 
@@ -51,12 +51,12 @@ torus = Torus(ring=0.5, tube=0.2)
 
 
 def sphere() -> Solution:
-    """Until the radius is a third."""
+    """Mean curvature flow of a ball, until the radius is a third."""
     return mean_curvature(ball, duration=RADIUS**2 * 8 / 9 / 4, plan=PLAN)
 
 
 def sphere_errors(found: Solution) -> list[float]:
-    """Relative errors of the radius of a ball with the field's volume."""
+    """Relative errors of the radius, that of a ball with the same volume as the field's shape."""
     errors = []
     for t, volume in zip(found.figures["times"], found.figures["volumes"], strict=True):
         radius = (3 * volume / (4 * math.pi)) ** (1 / 3)
@@ -65,7 +65,7 @@ def sphere_errors(found: Solution) -> list[float]:
 
 
 def chamfers(found: Solution) -> list[float]:
-    """Chamfer-L1 of a morph's beginning and end, as fractions of the shapes' sizes."""
+    """Chamfer-L1 at the beginning and end of a morph, relative to the sizes of the shapes."""
     assert found.signal is not None
     layout = ShapeLayout.from_spec(found.signal)
     generator = torch.Generator().manual_seed(0)
@@ -89,7 +89,7 @@ FLOWS: dict[str, Callable[[], Solution]] = {
 
 
 def main() -> None:
-    """All of them, or those named."""
+    """Run all flows, or those named."""
     parser = argparse.ArgumentParser(description="Surfaces that move.")
     parser.add_argument("flows", nargs="*", help=", ".join(FLOWS))
     parser.add_argument("--fields", type=Path, help="folder for the field files")

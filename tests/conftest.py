@@ -1,7 +1,18 @@
-"""What all tests share: one thread (two test processes run side by side), and the devices."""
+"""Settings and fixtures of all tests: one thread per process, the devices, the budget of time."""
+
+import os
+
+# NumPy's and SciPy's own threads, which would wait for each other in two processes on two cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 import torch
+
+from .budget import pytest_addoption as pytest_addoption
+from .budget import pytest_runtest_call as pytest_runtest_call
+from .budget import pytest_runtest_makereport as pytest_runtest_makereport
+from .budget import pytest_runtest_protocol as pytest_runtest_protocol
+from .budget import pytest_terminal_summary as pytest_terminal_summary
 
 torch.set_num_threads(1)
 

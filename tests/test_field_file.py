@@ -1,4 +1,4 @@
-"""The field file: it comes back whole, or is refused; nothing in it is ever run."""
+"""Field files: round trips, damaged and hostile files; no code from a file is run."""
 
 import hashlib
 import json
@@ -60,7 +60,7 @@ def test_round_trip_is_bit_exact(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_other_precisions_come_back_as_they_were(dtype: torch.dtype, tmp_path: Path) -> None:
+def test_other_dtypes_are_restored(dtype: torch.dtype, tmp_path: Path) -> None:
     field = small_field().to(dtype)
     save(tmp_path / "x.field", field)
     again = load(tmp_path / "x.field").field
@@ -70,10 +70,10 @@ def test_other_precisions_come_back_as_they_were(dtype: torch.dtype, tmp_path: P
 
 
 class Mine(Siren):
-    """A component that is not the library's."""
+    """A component from outside the library."""
 
 
-def test_components_of_your_own_are_named_when_the_file_is_read(tmp_path: Path) -> None:
+def test_custom_components_must_be_passed_to_load(tmp_path: Path) -> None:
     field = Field(
         Mine(8, 1, width=3, depth=1),
         encoding=Composite([Positional(1, 2), Composite([Doubled(), Identity(2)])]),
@@ -98,7 +98,7 @@ class Doubled(AbstractEncoding):
         return {}
 
 
-def test_an_activation_of_your_own_is_named_too(tmp_path: Path) -> None:
+def test_custom_activations_must_be_passed_to_load(tmp_path: Path) -> None:
     class Cube(activations.AbstractActivation):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x**3
@@ -126,12 +126,12 @@ def test_an_activation_of_your_own_is_named_too(tmp_path: Path) -> None:
     ],
 )
 def test_a_field_is_made_of_components(network: object, encoding: object, message: str) -> None:
-    # Where annotations are checked, it is these that refuse it.
+    # With run-time checks of annotations, these refuse it first.
     with pytest.raises(TypeError, match=f"{message}|^Type-check error"):
         Field(network, encoding=encoding)
 
 
-def test_a_name_means_one_class_only(tmp_path: Path) -> None:
+def test_custom_classes_need_names_of_their_own(tmp_path: Path) -> None:
     other = type("Siren", (Siren,), {})
     with pytest.raises(FieldFileError, match="name that is not taken, got another Siren"):
         save(tmp_path / "x.field", Field(other(2, 1, width=3, depth=1)))
@@ -143,14 +143,14 @@ def test_a_name_means_one_class_only(tmp_path: Path) -> None:
     for what in (torch.nn.Linear, AbstractEncoding):
         with pytest.raises(TypeError, match="concrete classes of fields"):
             load(tmp_path / "x.field", components=[what])
-    # And each file is read for itself.
+    # Components are known during one call of `load` only.
     load(tmp_path / "x.field", components=[Mine])
     save(tmp_path / "x.field", Field(Mine(2, 1, width=3, depth=1)))
     with pytest.raises(FieldFileError, match="got 'Mine'"):
         load(tmp_path / "x.field")
 
 
-def test_what_would_not_build_again_is_not_saved(tmp_path: Path) -> None:
+def test_a_field_that_would_not_build_again_is_not_saved(tmp_path: Path) -> None:
     class Forgetful(Doubled):
         def hyperparams(self) -> dict[str, object]:
             return self.said
@@ -178,7 +178,7 @@ def nested_composites(levels: int) -> AbstractEncoding:
     return encoding
 
 
-def test_composites_nest_eight_deep_and_no_deeper(tmp_path: Path) -> None:
+def test_composites_nest_at_most_eight_deep(tmp_path: Path) -> None:
     path = tmp_path / "x.field"
     network = Siren(1, 1, width=3, depth=1)
     field = Field(network, encoding=nested_composites(7))
@@ -234,7 +234,7 @@ def test_truncated_at_any_length_is_refused(saved: Path) -> None:
         check_refused(saved, data[:length])
 
 
-def test_longer_is_refused(saved: Path) -> None:
+def test_a_longer_file_is_refused(saved: Path) -> None:
     check_refused(saved, saved.read_bytes() + b"\0")
 
 
@@ -259,7 +259,7 @@ def test_missing_file_is_one_error(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-# ---- hostile files, 20 and more, most of them with a valid seal
+# ---- hostile files, most of them with a valid seal
 
 
 class Bomb:
@@ -283,7 +283,7 @@ def nested(depth: int) -> bytes:
 
 COMPONENTS = ("network", "encoding")
 HUGE = 2**1500
-"""No float holds it."""
+"""An integer beyond the range of floats."""
 
 SIREN = {"in_dim": 2, "out_dim": 1, "width": 5, "depth": 1, "omega_0": 30.0, "omega": 30.0}
 
@@ -311,7 +311,7 @@ def network(kind: object = "Siren", **changes: object) -> dict[str, object]:
 
 
 def inside_itself(levels: int) -> dict[str, object]:
-    """Descriptions in descriptions, as deep as asked."""
+    """Nested descriptions of a given depth."""
     spec: dict[str, object] = network()
     for _ in range(levels):
         spec = network(width=spec)
@@ -324,7 +324,7 @@ HOSTILE_HEADERS = {
     "file path": {"network": network("../../etc/passwd")},
     "dunder": {"network": network("__class__")},
     "an abstract class": {"network": network("AbstractNetwork")},
-    "a component of another room": {"network": {"type": "Positional", "hyperparams": {}}},
+    "a component of another subpackage": {"network": {"type": "Positional", "hyperparams": {}}},
     "a list for a name": {"network": network(["Siren"])},
     "unknown argument": {"network": network(system="rm")},
     "huge width": {"network": network(width=10**12)},
@@ -405,7 +405,7 @@ def prefixed(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def write_hostile(
     path: Path, header: dict[str, object], tensors: dict[str, torch.Tensor] | None = None
 ) -> None:
-    """A file with a valid seal, whatever its header says."""
+    """Writes a file with a valid seal and any header."""
     text = json.dumps({**header, "sha256": "0" * 64}, sort_keys=True)
     tensors = prefixed(small_field().state_dict()) if tensors is None else tensors
     tensors = {k: v.contiguous() for k, v in tensors.items()}
@@ -430,7 +430,7 @@ def test_write_hostile_without_malice_is_accepted(tmp_path: Path) -> None:
 def read_again(
     path: Path, field: torch.nn.Module, *, place: dict[str, object] | None = None, **tensors
 ):
-    """What comes back if some of a saved field's tensors, or a place, are changed."""
+    """Loads a saved field after some of its tensors, or the pose of a part, were changed."""
     save(path, field)
     _, header = read_sealed(path)
     if place:
@@ -449,9 +449,7 @@ def read_again(
         ({"translation": [0, HUGE]}, "too large"),
     ],
 )
-def test_a_place_that_is_none_is_refused(
-    place: dict[str, object], message: str, tmp_path: Path
-) -> None:
+def test_an_invalid_pose_is_refused(place: dict[str, object], message: str, tmp_path: Path) -> None:
     scene = Scene([Placed(small_field(), (0.0, 0.0))], Mean())
     path = tmp_path / "hostile.field"
     read_again(path, scene, place={"field": 0})
@@ -508,7 +506,7 @@ def test_keys_of_a_sparse_grid_rise_within_their_levels(tmp_path: Path) -> None:
             read_again(tmp_path / "x.field", field, **{"encoding.keys": bad})
 
 
-def test_simplices_name_vertices_of_their_mesh(tmp_path: Path) -> None:
+def test_simplices_refer_to_vertices_of_their_mesh(tmp_path: Path) -> None:
     field = mesh_field()
     x = torch.rand(9, 2)
     assert torch.equal(read_again(tmp_path / "x.field", field)(x), field(x))
@@ -519,7 +517,7 @@ def test_simplices_name_vertices_of_their_mesh(tmp_path: Path) -> None:
             read_again(tmp_path / "x.field", field, **{"encoding.simplices": bad})
 
 
-def test_places_of_points_and_vertices_are_finite(tmp_path: Path) -> None:
+def test_positions_of_points_and_vertices_are_finite(tmp_path: Path) -> None:
     points = Field(
         Siren(2, 1, width=3, depth=1), encoding=PointFeatures(2, num_points=9, features=2)
     )
@@ -547,7 +545,7 @@ def test_a_field_cut_to_a_level_of_detail_is_not_saved(tmp_path: Path) -> None:
     assert torch.equal(load(tmp_path / "x.field").field.at_lod(1)(x), field.at_lod(1)(x))
 
 
-def test_a_constructor_that_reads_numbers_is_told_so(tmp_path: Path) -> None:
+def test_a_constructor_that_reads_values_gets_a_hint(tmp_path: Path) -> None:
     class Reading(Doubled):
         def __init__(self) -> None:
             super().__init__()
@@ -572,7 +570,7 @@ def test_a_field_with_a_replaced_activation_is_not_saved(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nesting_is_bounded_before_anything_recurses(tmp_path: Path) -> None:
+def test_nesting_is_checked_before_any_recursion(tmp_path: Path) -> None:
     for levels, message in ((10, "width"), (300, "at most 96 levels")):
         write_hostile(tmp_path / "x.field", sealed_with(network=inside_itself(levels)))
         with pytest.raises(FieldFileError, match=message):
@@ -630,7 +628,7 @@ def test_no_source_file_can_run_what_it_reads() -> None:
     assert found == []
 
 
-# ---- never NaN, never half
+# ---- NaN and partial files
 
 
 def test_nan_never_reaches_a_file(saved: Path) -> None:

@@ -65,6 +65,6 @@ def test_fingerprints(make, pair) -> None:
     assert function_fingerprint(make(a)) != function_fingerprint(make(b))
 
 
-def test_code_tells() -> None:
+def test_other_code_has_another_fingerprint() -> None:
     assert function_fingerprint(lambda x: x + 1) != function_fingerprint(lambda x: x - 1)
     assert function_fingerprint(lambda x: x.sin()) != function_fingerprint(lambda x: x.cos())

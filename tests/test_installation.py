@@ -1,4 +1,4 @@
-"""The package installs where there is no compiler, or a broken one, and works there."""
+"""The package installs and works without a compiler, with a broken one, and with one."""
 
 import os
 import subprocess
@@ -35,9 +35,9 @@ def install(target: Path, environment: dict[str, str]) -> None:
 
 
 def probe(target: Path, folder: Path) -> str:
-    """Use the installation in `target`, not the one under test; the rest comes from here."""
+    """Runs the probe with the package in `target` and all other packages of this environment."""
     packages = sysconfig.get_path("purelib")
-    # -S: an editable installation announces itself by a file that only site reads.
+    # -S: `site` would read the file that points to the editable installation.
     command = [sys.executable, "-S", "-c", PROBE.format(target=str(target), packages=packages)]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

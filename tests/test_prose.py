@@ -12,7 +12,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src" / "neurafield"
 
 BAD_OPENINGS = {"What", "How", "Of", "That", "Those", "Where", "Whether", "Which", "Who"}
-"""First words of a docstring that name no thing: the reader has to guess it from what follows."""
+"""First words of a docstring that do not name the thing."""
 
 BAD_ENTRIES = BAD_OPENINGS | {
     *("As", "At", "Below", "Beyond", "By", "For", "From", "If", "In", "Into", "On", "Over"),
@@ -24,7 +24,7 @@ ENTRY = re.compile(r"^ {4}[\w*, ]+(?: \([^)]*\))?: +(.+)$")
 
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and text of each docstring: of modules, classes, functions, and after assignments."""
+    """Yields line and text of docstrings of modules, classes, functions and assignments."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -40,7 +40,7 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def offences(text: str) -> Iterator[tuple[int, str]]:
-    """Offset in lines and opening words of what breaks the rules in one docstring."""
+    """Yields line offset and opening words of each offence in one docstring."""
     lines = text.splitlines() or [""]
     start = next((number for number, line in enumerate(lines) if line.strip()), 0)
     if first_word(lines[start]) in BAD_OPENINGS:
@@ -62,7 +62,7 @@ def first_word(text: str) -> str:
 
 
 def all_offences(root: Path) -> list[str]:
-    """Place and opening of everything that breaks the rules below a folder, or in a file."""
+    """Position and opening words of all offences in a file or a folder."""
     found = []
     for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
         for line, text in docstrings(path):
@@ -101,12 +101,12 @@ class Thing:
 def test_offences_are_found(tmp_path: Path) -> None:
     path = tmp_path / "bad.py"
     path.write_text(BAD)
-    assert [place.rpartition(":")[0].rpartition(":")[2] for place in all_offences(path)] != []
+    assert [found.rpartition(":")[0].rpartition(":")[2] for found in all_offences(path)] != []
     assert len(all_offences(path)) == 5
     path.write_text('"""A module. What is told later does not count."""\n')
     assert not all_offences(path)
 
 
 if __name__ == "__main__":
-    places = all_offences(Path(sys.argv[1]) if sys.argv[1:] else SOURCE)
-    print("\n".join(places) + f"\n{len(places)} bad openings")
+    found = all_offences(Path(sys.argv[1]) if sys.argv[1:] else SOURCE)
+    print("\n".join(found) + f"\n{len(found)} bad openings")

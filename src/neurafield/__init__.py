@@ -1,20 +1,21 @@
-"""neurafield: neural fields, networks that map coordinates to quantities.
+"""neurafield: neural fields, networks that map coordinates to values.
 
-The nouns, bottom up (docs/architecture.md follows one batch through them):
+The main parts, bottom up (docs/architecture.md follows one batch through them):
 
-- `Field`: an encoding (`encodings`), then a network (`networks`) with its `activations`. `fields`
-  has the others: `HardBoundary` with boundary values built in, `Scene` of many `Placed` fields.
-  `composition`: shapes joined, cut and moved.
-- `signals`: what was observed: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
-- `maps`: what a measurement makes of a field; `derivatives`: exact ones, of any field.
+- `Field`: an encoding (`encodings`), then a network (`networks`) with its `activations`.
+- `fields`: other fields, such as `HardBoundary` (exact boundary values) and `Scene` (many fields).
+- `composition`: set operations and transformations of shapes.
+- `signals`: observations: `Image`, `Audio`, `Video`, `Volume`; `render` draws a field.
+- `maps`: models of a measurement, from a field to predictions.
+- `derivatives`: exact derivatives of any field.
 - `architectures`: fields and settings by name, for a signal and a number of parameters.
-- `fit`: `Constraint`s make a problem; `fit.fit` is the only training loop.
+- `fit`: problems made of `Constraint` and `Penalty` terms; `fit.fit` is the only training loop.
 - `tasks`: from a file to a fitted field in one call, `tasks.fit_file`.
-- `analysis`: which frequencies a fit learns first; the neural tangent kernel.
+- `analysis`: frequencies that a fit learns first; the neural tangent kernel.
 - `save`, `load`: the field file.
 
-Every subpackage is an attribute. Importing this module is cheap; torch is imported with the first
-name that needs it.
+Every subpackage is an attribute. Importing this module is cheap, since torch is only imported with
+the first name that needs it.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""`python -m neurafield`, for where the installed command is not on the PATH."""
+"""Entry point of `python -m neurafield`, for when the installed command is not on the PATH."""
 
 from .cli.main import main
 

@@ -1,7 +1,7 @@
-"""Every check of an argument, with one message shape: `Owner: expected X, got Y. Hint.`
+"""Argument checks with messages of one form: `Owner: expected X, got Y. Hint.`
 
-A number out of range is an `ArgumentError`, since users of commands choose numbers. A wrong type or
-shape is a plain `TypeError` or `ValueError`, since only code can pass one.
+A number out of range raises `ArgumentError`, since users of commands choose numbers. A wrong type
+or shape raises a plain `TypeError` or `ValueError`, since only code can pass one.
 """
 
 import math
@@ -13,7 +13,7 @@ from .errors import ArgumentError
 
 
 def owner_name(owner: object) -> str:
-    """How an error names who complains: a string as it is, else the class."""
+    """Name of the owner in an error: a string itself, else the name of the class."""
     return owner if isinstance(owner, str) else type(owner).__name__
 
 
@@ -31,7 +31,7 @@ def check_last_axis(owner: object, x: Tensor, expected: int) -> None:
 
 
 def check_count(owner: object, *, low: int = 1, high: int = 2**20, **values: object) -> None:
-    """Require whole numbers in [low, high]. The upper bound stops hostile files early."""
+    """Require integers in [low, high]. The upper bound rejects hostile files early."""
     for name, value in values.items():
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(
@@ -53,7 +53,7 @@ def check_positive(owner: object, **values: object) -> None:
 
 
 def check_not_negative(owner: object, **values: object) -> None:
-    """Require finite numbers from zero on."""
+    """Require finite numbers that are not negative."""
     for name, value in values.items():
         if not 0 <= _number(owner, name, value) < math.inf:
             raise ArgumentError(
@@ -68,10 +68,10 @@ def _number(owner: object, name: str, value: object) -> float:
 
 
 def check_floating(owner: object, **tensors: Tensor) -> None:
-    """Require tensors of floating-point numbers, of which there are derivatives."""
+    """Require floating-point tensors, which have derivatives."""
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
             raise TypeError(
-                f"{owner_name(owner)}: expected {name} to be of a floating-point type, got "
+                f"{owner_name(owner)}: expected {name} to have a floating-point dtype, got "
                 f"{tensor.dtype}."
             )

@@ -1,4 +1,4 @@
-"""What every part of a field has in common: sizes, and hyper-parameters that rebuild it."""
+"""The base class of encodings and networks, and descriptions that build components again."""
 
 import difflib
 import inspect
@@ -19,10 +19,10 @@ _Component = TypeVar("_Component", bound="AbstractComponent")
 
 
 class AbstractComponent(nn.Module, ABC):
-    """An encoding or a network: a map `(*batch, in_dim) -> (*batch, out_dim)`.
+    """Interface of encodings and networks: maps `(*batch, in_dim) -> (*batch, out_dim)`.
 
     A final subclass sets `in_dim` and `out_dim`, and returns from `hyperparams` the keyword
-    arguments that build it again. They are plain JSON values, because they go into the file.
+    arguments that build it again, as JSON values, since they are stored in the field file.
     """
 
     in_dim: int
@@ -31,58 +31,58 @@ class AbstractComponent(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
-        """Map points one by one; batch axes are kept."""
+        """Maps points one by one; batch axes are kept."""
 
     def jet(self, x: Jet) -> Jet:
-        """Value and derivatives after `x`: what `forward` computes, by the chain rule.
+        """Value and derivatives of `forward` after the jet `x`, by the chain rule.
 
-        A component without a rule of its own gets exact autodiff, and a notice, once.
+        The default is exact autodiff, with one `DerivativeNotice` per class.
         """
         tell_fallback(type(self).__name__)
         return jet_by_autodiff(self.forward, x)
 
     @abstractmethod
     def hyperparams(self) -> dict[str, Any]:
-        """The keyword arguments (without `generator`) that build this component again."""
+        """Keyword arguments (without `generator`) that build this component again."""
 
     def check_state(self) -> None:
-        """Require buffers that fit together, after a file was read into them; by default nothing.
+        """Checks that buffers read from a file are consistent; by default nothing.
 
         Raises:
-            ValueError: If they do not, so that reading would fail or give nonsense.
+            ValueError: If they are not, so that evaluation would fail or be meaningless.
         """
         return None
 
     def tables(self) -> list[Tensor]:
-        """Parameters of which each point reads a few rows only; optimizers treat them so."""
+        """Parameters that are tables: each point reads only a few rows, as optimizers must know."""
         return []
 
     @property
     def num_lods(self) -> int:
-        """Levels of detail at which it can be read: 1, or what a subclass with several says."""
+        """Number of levels of detail: 1 unless a subclass has several."""
         return 1
 
     @property
     def lod(self) -> int:
-        """The level at which it is read: the last one, which is everything, unless cut."""
+        """Current level of detail; by default the last one, which is the whole component."""
         return self.num_lods - 1 if self._lod is None else self._lod
 
     def at_lod(self: _Component, lod: int) -> _Component:
-        """The component itself, read at a level of detail, 0 the coarsest.
+        """View of the component at a level of detail.
 
-        It shares all parameters, in place: what is trained, moved or replaced in one is so in the
-        other. A subclass with several levels reads `self.lod` in `forward` and `jet`. A file holds
-        the whole: `save` refuses a cut one.
+        The view shares all parameters: if one of the two is trained, moved or has a parameter
+        replaced, so is the other. A subclass with several levels reads `self.lod` in `forward` and
+        `jet`. Only the whole component can be saved.
 
         Args:
-            lod: From 0 to `num_lods - 1`, which is everything.
+            lod: Level from 0, the coarsest, to `num_lods - 1`, the whole component.
 
         Raises:
             ValueError: If there is no such level.
         """
         check_count(self, low=0, high=self.num_lods - 1, lod=lod)
         view = type(self).__new__(type(self))
-        # The dictionaries of parameters inside stay the same objects, and so are shared for good.
+        # The dictionaries of parameters are the same objects, so later changes are shared too.
         view.__dict__.update(self.__dict__, _lod=lod)
         return view
 
@@ -95,31 +95,31 @@ class AbstractComponent(nn.Module, ABC):
 
 @runtime_checkable
 class HasHyperparams(Protocol):
-    """What can be described for a file: a component, or a part of one such as an activation."""
+    """Interface of what a file can describe: components, and parts of them such as activations."""
 
     def hyperparams(self) -> dict[str, Any]: ...
 
 
 MAX_NESTING = 32
-"""Of lists and objects in a description: eight composites in one another, and more than enough."""
+"""Maximum depth of nested lists and objects in a description, as of eight nested composites."""
 
 
 def spec_of(component: HasHyperparams) -> dict[str, Any]:
-    """Name and hyper-parameters of a component: the JSON from which `build` makes it again."""
+    """Class name and hyper-parameters of a component, from which `build` makes it again."""
     return {"type": type(component).__name__, "hyperparams": component.hyperparams()}
 
 
-def registry(room: ModuleType, base: type) -> dict[str, type]:
-    """The public, concrete classes of a room: the only ones that a description can name."""
+def registry(subpackage: ModuleType, base: type) -> dict[str, type]:
+    """Public concrete classes of a subpackage: the only ones that a description can name."""
     return {
         name: cls
-        for name, cls in vars(room).items()
+        for name, cls in vars(subpackage).items()
         if inspect.isclass(cls) and issubclass(cls, base) and not inspect.isabstract(cls)
     }
 
 
 class UnknownNameError(ValueError):
-    """A description names a class that nobody knows."""
+    """Raised when a description names an unknown class or function."""
 
 
 _own: ContextVar[Sequence[Callable[..., Any]]] = ContextVar("own", default=())
@@ -127,9 +127,9 @@ _own: ContextVar[Sequence[Callable[..., Any]]] = ContextVar("own", default=())
 
 @contextmanager
 def also_known(own: Sequence[Callable[..., Any]]) -> Iterator[None]:
-    """Let descriptions name these classes and functions too while it lasts.
+    """Lets descriptions name these classes and functions too, within a `with` block.
 
-    Not an argument of `build`, since components build their parts in their constructors.
+    It is not an argument of `build`, since components build their parts in their constructors.
     """
     token = _own.set(own)
     try:
@@ -139,17 +139,17 @@ def also_known(own: Sequence[Callable[..., Any]]) -> Iterator[None]:
 
 
 def own_classes(base: type) -> dict[str, type]:
-    """The classes of `also_known` that derive from `base`, by their names."""
+    """Classes of `also_known` that derive from `base`, by name."""
     return {
         cls.__name__: cls for cls in _own.get() if inspect.isclass(cls) and issubclass(cls, base)
     }
 
 
 def own_function(name: object) -> Callable[..., Any]:
-    """The function of `also_known` with a name.
+    """Returns the function of `also_known` with a given name.
 
     Raises:
-        UnknownNameError: If there is none.
+        UnknownNameError: If there is no such function.
     """
     known = {function_name(f): f for f in _own.get() if not inspect.isclass(f)}
     if not isinstance(name, str) or name not in known:
@@ -161,10 +161,10 @@ def own_function(name: object) -> Callable[..., Any]:
 
 
 def function_name(function: Callable[..., Any]) -> str:
-    """The name by which a file refers to a function.
+    """Name by which a file refers to a function.
 
     Raises:
-        ValueError: If it has none of its own.
+        ValueError: If the function has no name, such as a lambda.
     """
     name = getattr(function, "__name__", "<unnamed>")
     if not name.isidentifier():
@@ -175,26 +175,26 @@ def function_name(function: Callable[..., Any]) -> str:
     return str(name)
 
 
-def build(room: ModuleType, base: type, spec: object) -> Any:
-    """A component from its description, or the component itself if it is one already.
+def build(subpackage: ModuleType, base: type, spec: object) -> Any:
+    """Builds a component from its description; a component is returned unchanged.
 
-    A constructor that takes components takes both through this, so that its own `hyperparams`
-    may hold `spec_of` each. A description may come from a hostile file: it can name public
-    classes of the room only, or those of `also_known`, and nest so deep only.
+    A constructor that takes components passes them through this function, so that its own
+    `hyperparams` may contain their `spec_of`. A description may come from a hostile file: it can
+    name only public classes of the subpackage or those of `also_known`, and its depth is limited.
 
     Args:
-        room: Where the class is looked up, such as `neurafield.encodings`.
-        base: What the component must be.
-        spec: A component, or what `spec_of` returned.
+        subpackage: Subpackage with the class, such as `neurafield.encodings`.
+        base: Base class that the component must have.
+        spec: Component, or the result of `spec_of`.
 
     Raises:
         UnknownNameError: If there is no such component.
         ValueError: If its hyper-parameters are out of range.
-        TypeError: If it is something else, or its hyper-parameters have other names or types.
+        TypeError: If `spec` is something else, or hyper-parameters have other names or types.
     """
     if isinstance(spec, base):
         return spec
-    owner = room.__name__.rpartition(".")[2]
+    owner = subpackage.__name__.rpartition(".")[2]
     if inspect.isclass(spec):
         raise TypeError(
             f"{owner}: expected an instance, got the class {spec.__name__}. Call it: "
@@ -212,7 +212,7 @@ def build(room: ModuleType, base: type, spec: object) -> Any:
         )
     check_nesting(owner, spec)
     own = own_classes(base)
-    known = {**own, **registry(room, base)}
+    known = {**own, **registry(subpackage, base)}
     name = spec.get("type")
     if not isinstance(name, str) or name not in known:
         lower = {key.lower(): key for key in known}
@@ -223,7 +223,7 @@ def build(room: ModuleType, base: type, spec: object) -> Any:
 
 
 def check_nesting(owner: str, value: object, levels: int = MAX_NESTING) -> None:
-    """Require lists and objects in one another to some depth only, before anything recurses."""
+    """Checks the depth of nested lists and objects, before any recursion."""
     pending = [(value, 0)]
     while pending:
         item, depth = pending.pop()

@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old one or the new one, never a half."""
+"""Atomic writing: a crash leaves the old file or the new one, never a partial one."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -9,19 +9,19 @@ from .errors import ArgumentError
 
 
 def partial_path(path: Path) -> Path:
-    """Where a file is written before it is renamed: the same folder and the same suffix.
+    """Temporary path of a file before it is renamed, in the same folder with the same suffix.
 
-    The name is fixed, so that what a killed process left is overwritten by the next one.
+    The name is fixed, so that the next process overwrites what a killed one left.
     """
     return path.with_name(f".{path.stem}.partial{path.suffix}")
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; on success flush it to disk and rename it to `path`.
+    """Yield a temporary path to write to; on success flush it to disk and rename it to `path`.
 
     Raises:
-        OSError: If writing fails. `path` is then as it was and nothing else is left behind.
+        OSError: If writing fails. `path` is then unchanged and no other file remains.
     """
     partial = partial_path(path)
     try:
@@ -42,10 +42,10 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def check_can_write(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> None:
-    """Require that `path` can be written, before hours are spent on what goes into it.
+    """Require that `path` can be written, before hours are spent on its content.
 
     Raises:
-        ValueError: If it is one of the inputs, whatever `force` says.
+        ValueError: If it is one of the inputs, even with `force`.
         FileExistsError: If it exists and `force` is false.
         NotADirectoryError: If its folder does not exist.
         OSError: If the folder cannot be written.
@@ -53,8 +53,8 @@ def check_can_write(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> 
     folder = path.parent
     if any(path.resolve() == given.resolve() for given in inputs):
         raise ArgumentError(
-            f"{path}: expected an output beside the inputs, got one of them, which would be lost. "
-            "Choose another --out."
+            f"{path}: expected an output other than the inputs, got one of them. Choose another "
+            "--out."
         )
     if path.is_dir():
         raise IsADirectoryError(f"{path}: expected a file name to write, got a folder.")
@@ -73,12 +73,12 @@ def check_can_write(path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> 
         probe.unlink()
     except OSError as error:
         raise OSError(
-            f"{path}: cannot be written ({error.strerror}). Choose another place with --out."
+            f"{path}: cannot be written ({error.strerror}). Choose another path with --out."
         ) from error
 
 
 def _sync_folder(folder: Path) -> None:
-    # A rename is only on disk once its folder is; Windows has no such call and needs none.
+    # A rename is durable only once its folder is synced; Windows has no such call and needs none.
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

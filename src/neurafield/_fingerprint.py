@@ -1,4 +1,4 @@
-"""What tells one function from another without calling it."""
+"""Fingerprints of functions, to tell them apart without calling them."""
 
 import dataclasses
 import functools
@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 
 def function_fingerprint(function: object) -> str:
-    """A hash of a function's code, constants, defaults and what it closes over or is bound to.
+    """Hash of a function's code, constants, defaults, closure and bound object.
 
-    What it reads from its module, and the insides of objects other than numbers, texts, arrays,
-    containers and dataclasses, are not seen. Code compiled by another version of Python hashes
-    differently.
+    The hash does not cover globals, nor the content of objects other than numbers, strings, arrays,
+    containers and dataclasses. Code compiled by another version of Python hashes differently.
 
     Example:
         >>> a, b = (lambda x, k=k: k * x for k in (1.0, 2.0))
@@ -26,7 +25,7 @@ def function_fingerprint(function: object) -> str:
 
 def _parts(thing: object, seen: set[int]) -> list[str]:
     if id(thing) in seen:
-        # A function that calls itself holds itself.
+        # A recursive function contains itself.
         return ["again"]
     if isinstance(thing, str | bytes | bool | int | float | complex | np.number | None):
         return [repr(thing)]

@@ -1,4 +1,4 @@
-"""What is done before a file of any kind is read."""
+"""Checks before a file of any kind is read."""
 
 import importlib
 import stat
@@ -7,20 +7,20 @@ from typing import Any
 
 from .errors import SignalError
 
-# Deflate, the strongest in use, packs at most 1032 bytes into one.
+# Deflate, the strongest compression in use, packs at most 1032 bytes into one.
 _CLAIM_RATIO = 2000
 _CLAIM_BYTES = 2**28
 
 
 def check_readable(path: Path) -> None:
-    """Require a file with something in it.
+    """Require a readable file that is not empty.
 
     Raises:
         SignalError: If it is missing, a folder, empty, or cannot be opened.
     """
     try:
         status = path.stat()
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have.
+    except (OSError, ValueError) as error:  # ValueError: an impossible file name.
         raise SignalError(f"{path}: no such file. Check the spelling and the folder.") from error
     if stat.S_ISDIR(status.st_mode):
         raise SignalError(f"{path}: expected a file, got a folder.")
@@ -30,7 +30,7 @@ def check_readable(path: Path) -> None:
 
 
 def read_header(path: Path, size: int) -> bytes:
-    """The first bytes of a file.
+    """Reads the first bytes of a file.
 
     Raises:
         SignalError: If it cannot be opened.
@@ -46,7 +46,7 @@ def check_claim(path: Path, num_bytes: int) -> None:
     """Refuse a file that claims far more samples than its bytes can hold, even compressed.
 
     Raises:
-        SignalError: If it does. No memory has been given to it by then.
+        SignalError: If it does, before memory is allocated for it.
     """
     limit = max(_CLAIM_BYTES, _CLAIM_RATIO * path.stat().st_size)
     if num_bytes > limit:
@@ -57,7 +57,7 @@ def check_claim(path: Path, num_bytes: int) -> None:
 
 
 def import_extra(module: str, extra: str, owner: Path | str) -> Any:
-    """Import a package that only some files need.
+    """Import an optional package that only some files need.
 
     Raises:
         SignalError: If it is not installed, with the command that installs it.
@@ -72,6 +72,6 @@ def import_extra(module: str, extra: str, owner: Path | str) -> Any:
 
 
 def one_line(error: Exception) -> str:
-    """The first line of what another library says of a damaged file."""
+    """First line of another library's error about a damaged file."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:200]

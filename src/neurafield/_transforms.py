@@ -1,6 +1,6 @@
-"""Questions to torch about transforms: torch.func, tracing, forward mode, dispatch modes.
+"""State of torch's transforms: torch.func, tracing, forward mode, dispatch modes.
 
-The only file that reads the private parts of torch that answer them.
+No other file reads this state from private parts of torch.
 """
 
 from collections.abc import Sequence
@@ -8,26 +8,30 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+_PLAIN = (Tensor, torch.nn.Parameter)
+_is_batched = torch._C._functorch.is_batchedtensor
+_is_legacy_batched = torch._C._functorch.is_legacy_batchedtensor
+
 
 def inside_func() -> bool:
-    """Whether a torch.func transform is running: `torch.autograd.grad` cannot start inside one."""
+    """True inside a torch.func transform, where `torch.autograd.grad` cannot start."""
     return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def follows_no_choice() -> bool:
-    """Whether a tracer or a torch.func transform is running, which follow no choice by values."""
+    """True inside a tracer or a torch.func transform, where no branch may depend on values."""
     return torch.compiler.is_compiling() or inside_func()
 
 
 def sees_operations() -> bool:
-    """Whether something other than plain autograd sees the operations one by one."""
+    """True if something other than plain autograd records single operations."""
     return follows_no_choice() or torch.autograd.forward_ad._current_level >= 0
 
 
 def why_torch_only(tensors: Sequence[Tensor]) -> str:
     """Reason why only torch's own operations can serve these tensors, or "" if kernels can.
 
-    Transforms see through torch's operations and nothing else.
+    Transforms can only follow torch's own operations.
     """
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return "torch is tracing"
@@ -45,8 +49,3 @@ def why_torch_only(tensors: Sequence[Tensor]) -> str:
         if t.is_neg():
             return "a tensor is stored negated"
     return ""
-
-
-_PLAIN = (Tensor, torch.nn.Parameter)
-_is_batched = torch._C._functorch.is_batchedtensor
-_is_legacy_batched = torch._C._functorch.is_legacy_batchedtensor

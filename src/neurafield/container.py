@@ -1,8 +1,8 @@
 """A sealed safetensors file: tensors, a JSON header, and a SHA-256 over every byte.
 
-Reading one runs nothing from it: the header is JSON, the tensors are raw numbers. The header
-sits as one string in safetensors' own metadata, so other programs can read the tensors too.
-The seal is the hash of the whole file with the 64 digits of the hash itself set to zeros.
+Reading a file executes nothing from it: the header is JSON, the tensors are raw data. The header is
+one string in the safetensors metadata, so other programs can read the tensors too. The seal is the
+hash of the whole file with the 64 digits of the hash itself set to zero.
 """
 
 import hashlib
@@ -23,19 +23,19 @@ from .errors import FieldFileError
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _KEY = "neurafield"
 _UNSEALED = "0" * 64
-# How the hash's place looks in the file: a quoted string inside a quoted string.
+# Bytes that precede the hash in the file: a quoted string inside a quoted string.
 _SEAL = '\\"sha256\\": \\"'
 _MAX_HEADER_BYTES = 16 * 2**20
 
 
 def write_sealed(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and header to `path`, all or nothing.
+    """Write tensors and header to `path` atomically.
 
     Equal content gives equal bytes.
 
     Raises:
-        FieldFileError: If a tensor holds NaN or infinity; those never reach a file.
-        OSError: If the file cannot be written; an older one stays as it was.
+        FieldFileError: If a tensor contains NaN or infinity; these are never written.
+        OSError: If the file cannot be written; an existing one is unchanged.
     """
     _check_numbers(path, tensors)
     text = json.dumps({**header, "sha256": _UNSEALED}, sort_keys=True, allow_nan=False)
@@ -48,7 +48,7 @@ def write_sealed(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
 
 
 def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `write_sealed` wrote.
+    """Read a file written by `write_sealed`.
 
     Raises:
         FieldFileError: If the file is missing, damaged anywhere, or not of this kind.
@@ -76,11 +76,11 @@ def _check_numbers(path: Path, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if tensor.dtype not in FLOATING and (tensor.is_floating_point() or tensor.is_complex()):
             raise FieldFileError(
-                f"{path}: expected floating-point numbers of 16, 32 or 64 bits, got "
+                f"{path}: expected floating-point values of 16, 32 or 64 bits, got "
                 f"{tensor.dtype} in {name}."
             )
         if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise FieldFileError(f"{path}: expected finite numbers, got NaN or infinity in {name}.")
+            raise FieldFileError(f"{path}: expected finite values, got NaN or infinity in {name}.")
 
 
 def _reseal(data: bytes, old: str, new: str) -> bytes:
@@ -107,5 +107,5 @@ def _read_header(path: Path, data: bytes) -> dict[str, Any]:
 
 
 def state_shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-    """Shape and type of each tensor, to compare two states before one replaces the other."""
+    """Shape and dtype of each tensor, to compare two states before one replaces the other."""
     return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}

@@ -7,28 +7,28 @@ Commands report these errors in one sentence and exit with code 2. Any other exc
 
 
 class NeurafieldError(ValueError):
-    """Base of all errors. Its text is one or two sentences that name the way out."""
+    """Base class of all errors. The message is one or two sentences that name the remedy."""
 
 
 class ArgumentError(NeurafieldError):
-    """An argument is out of its range, or does not fit the input or the other arguments."""
+    """Raised when an argument is out of range, or does not match the input or other arguments."""
 
 
 class SignalError(NeurafieldError):
-    """A signal cannot be read, sampled or written."""
+    """Raised when a signal cannot be read, sampled or written."""
 
 
 class FieldFileError(NeurafieldError):
-    """A field file or a checkpoint is damaged, foreign, or belongs to another run."""
+    """Raised when a field file or checkpoint is damaged, foreign, or belongs to another run."""
 
 
 class KernelNotice(UserWarning):
-    """A slower version of an operation runs than the compiled one; said once for each reason."""
+    """Warns, once per reason, that a slower version of an operation runs than the compiled one."""
 
 
 class DerivativeNotice(UserWarning):
-    """Derivatives come by a slower way than a rule would give; said once for each reason."""
+    """Warns, once per reason, that derivatives are computed by a slower method than a jet rule."""
 
 
 class SamplingNotice(UserWarning):
-    """A problem is sampled too coarsely for what was asked; names the number that would do."""
+    """Warns that a problem is sampled too coarsely, and names a sufficient number of samples."""

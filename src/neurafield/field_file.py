@@ -1,4 +1,4 @@
-"""`NAME.field`: a field in a file that builds it again without running anything from it."""
+"""Field files, `NAME.field`: reading one builds the field again and runs no code from the file."""
 
 import dataclasses
 import inspect
@@ -30,7 +30,7 @@ from .fields import AbstractField
 FORMAT_VERSION = 2
 
 NAMED = (AbstractComponent, activations.AbstractActivation, AbstractField)
-"""Modules that a file describes by name and hyper-parameters."""
+"""Base classes of the modules that a file describes by class name and hyper-parameters."""
 
 LIBRARY = {
     **registry(encodings, encodings.AbstractEncoding),
@@ -39,19 +39,20 @@ LIBRARY = {
     **registry(fields, AbstractField),
     **registry(composition, AbstractField),
 }
-"""The library's own classes of these, by name."""
+"""The library's own classes of this kind, by name."""
 
 MAX_PARTS_NESTING = 3 * MAX_NESTING
-"""Levels of lists and objects inside one another in the description of a field."""
+"""Maximum depth of nested lists and objects in the description of a field."""
 
 _FIELD, _UNKNOWNS = "field.", "unknowns."
-"""Prefixes of the tensors' names."""
+"""Prefixes of the names of tensors."""
 
 _DAMAGE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError)
-"""What constructors raise when a file says nonsense."""
+"""Exceptions that constructors raise for invalid hyper-parameters in a file."""
+
 _META_HINT = (
-    " Components of a file are built on the meta device, which has shapes but no numbers: a "
-    "constructor must not read numbers out of tensors. Compute them with math or numpy."
+    " Components of a file are built on the meta device, which has shapes but no values: a "
+    "constructor must not read values out of tensors. Compute them with math or numpy."
 )
 
 _OWN_HINT = (
@@ -62,14 +63,14 @@ _OWN_HINT = (
 
 @dataclass(frozen=True)
 class FieldFile:
-    """What a field file holds.
+    """The content of a field file.
 
     Args:
-        field: The field, on the CPU, ready to be called.
-        signal: What is needed to write the signal back (`signals.layout_from_spec` takes it),
-            or None for a field that was not fitted to a file.
-        fit: How it was fitted: settings and figures, for information.
-        unknowns: What was trained beside the field, by name, such as a coefficient of an equation.
+        field: Field on the CPU, ready to be called.
+        signal: Description of the signal's layout, from which `signals.layout_from_spec` makes the
+            layout that writes the signal back; None for a field that was not fitted to a file.
+        fit: Settings and results of the fit, for information.
+        unknowns: Parameters trained with the field, by name, such as a coefficient of an equation.
     """
 
     field: AbstractField
@@ -86,19 +87,19 @@ def save(
     fit: Mapping[str, Any] | None = None,
     unknowns: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write a field to a file, all or nothing. Equal content gives equal bytes.
+    """Writes a field to a file atomically. Equal content gives equal bytes.
 
     Args:
-        path: Where to, by convention with the suffix `.field`. An existing file is replaced.
-        field: The field. Classes and functions of your own go by their names, and have to be given
-            to `load`; that their `hyperparams` build the field again is tried here.
+        path: File to write, by convention with the suffix `.field`. An existing file is replaced.
+        field: Field to save. Classes and functions of your own are stored by name and must be
+            passed to `load`. `save` checks that their `hyperparams` build the field again.
         signal: JSON values that describe the signal's file, from `signal.layout.spec()`.
-        fit: JSON values that tell how it was fitted.
-        unknowns: What was trained beside the field, from `Result.unknowns`.
+        fit: JSON values that describe the fit.
+        unknowns: Parameters trained with the field, from `Result.unknowns`.
 
     Raises:
-        FieldFileError: If a parameter is NaN or infinite, it is not a field, or the file would
-            not build it again.
+        FieldFileError: If `field` is not a field, a parameter is NaN or infinite, or the file would
+            not build the field again.
         OSError: If the file cannot be written.
 
     Example:
@@ -134,25 +135,25 @@ def save(
     tensors = {_FIELD + name: tensor for name, tensor in field.state_dict().items()}
     tensors |= {_UNKNOWNS + name: tensor for name, tensor in (unknowns or {}).items()}
     if field.parts:
-        # A field may stand in a scene and in a scene inside it; a file holds each by itself.
+        # A field may be in a scene and in a scene inside it; a file stores each separately.
         tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     write_sealed(path, tensors, header)
 
 
 def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> FieldFile:
-    """Read a field file.
+    """Reads a field file.
 
     Args:
-        path: The file.
-        components: Classes of your own that it may name: fields, encodings, networks or
-            activations, built with what the file says as keyword arguments; and functions, such as
-            the boundary values of a `HardBoundary`.
+        path: File to read.
+        components: Classes and functions of your own that the file may name. Classes of fields,
+            encodings, networks or activations are called with keyword arguments from the file.
+            Functions may be, for example, the boundary values of a `HardBoundary`.
 
     Raises:
-        FieldFileError: If it is missing, damaged, made by another version, or names
-            components or sizes that neither this library nor you have.
+        FieldFileError: If the file is missing, damaged or of another version, names unknown
+            components, or has tensors of wrong shapes.
         TypeError: If one of `components` is not such a class or function.
-        ValueError: If one has a name that is taken.
+        ValueError: If one of `components` has a name that is taken.
     """
     path = Path(path)
     own = _own(components)
@@ -162,11 +163,11 @@ def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> 
         raise FieldFileError(
             f"{path}: expected a field file, got a {header.get('kind')!r} file{older}."
         )
-    number = header.get("format")
-    if number != FORMAT_VERSION:
-        is_older = isinstance(number, int) and number < FORMAT_VERSION
+    version = header.get("format")
+    if version != FORMAT_VERSION:
+        is_older = isinstance(version, int) and version < FORMAT_VERSION
         raise FieldFileError(
-            f"{path}: expected format {FORMAT_VERSION}, got {number!r}. "
+            f"{path}: expected format {FORMAT_VERSION}, got {version!r}. "
             + (
                 "It was written before the first release; fit it again."
                 if is_older
@@ -189,18 +190,18 @@ def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> 
 
 
 def field_spec(field: AbstractField) -> dict[str, Any]:
-    """Describes a field without its parameters: its class, hyper-parameters and parts, all the way.
+    """Describes a field and, recursively, its parts by class and hyper-parameters.
 
     Raises:
         TypeError: If a part cannot be described, such as a `ModuleField`.
-        ValueError: If a function without a name is part of it.
+        ValueError: If it refers to a function without a name.
     """
     parts = [field_spec(part) for part in field.parts]
     return {**spec_of(field), **({"parts": parts} if parts else {})}
 
 
 def build_field(path: Path, spec: object) -> AbstractField:
-    """Build the field that a header describes, on the meta device: shapes, no memory yet."""
+    """Builds the field that a header describes on the meta device, without allocating memory."""
     with torch.device("meta"):
         try:
             check_nesting("field", spec, MAX_PARTS_NESTING)
@@ -227,7 +228,7 @@ def _build(spec: object) -> AbstractField:
 
 
 def _own(given: Iterable[Callable[..., Any]]) -> list[Callable[..., Any]]:
-    """Classes and functions that are not the library's, each with a name of its own."""
+    """Checks that classes and functions have different names, none of the library's."""
     own: dict[str, Callable[..., Any]] = {}
     for cls in given:
         known = issubclass(cls, NAMED) if inspect.isclass(cls) else callable(cls)
@@ -286,7 +287,7 @@ def _check_fits(path: Path, field: nn.Module, tensors: dict[str, torch.Tensor]) 
 
 
 def _forms(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[tuple[int, ...], object]]:
-    # A field in float64 or bfloat16 comes back as it was; whole numbers have one type.
+    # Any floating dtype is allowed, and restored; integers must have the dtype of the field.
     return {
         name: (shape, "floating" if dtype in FLOATING else dtype)
         for name, (shape, dtype) in state_shapes(tensors).items()

@@ -1,4 +1,4 @@
-"""What this machine is, for `neurafield doctor` and beside every measured figure."""
+"""Description of the machine, for `neurafield doctor` and beside every measured figure."""
 
 import importlib.metadata
 import os
@@ -25,7 +25,7 @@ def describe() -> dict[str, Any]:
 
 
 def available_cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine has."""
+    """Number of cores that this process may use; in a container fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

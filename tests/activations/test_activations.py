@@ -267,7 +267,7 @@ def test_a_trained_constant_stays_positive(name: str) -> None:
 # ---- what the documentation says
 
 
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "activations.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "activations.md").read_text()
 
 
 def test_the_table_has_every_activation_once() -> None:

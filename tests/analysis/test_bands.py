@@ -77,9 +77,9 @@ def test_harmonics_measure_amplitudes_whatever_the_phase() -> None:
 @pytest.mark.parametrize(
     ("samples", "frequencies", "words"),
     [
-        (200, [5, 5], "rising"),
-        (200, [], "rising"),
-        (200, [0, 5], "rising"),
+        (200, [5, 5], "ascending"),
+        (200, [], "ascending"),
+        (200, [0, 5], "ascending"),
         (200, [5, 100], "below half of 200"),
         (2, [1], "num_samples"),
     ],

@@ -452,10 +452,20 @@ def test_debug_shows_the_traceback(run: Run) -> None:
 # ---- render, info, doctor
 
 
+@pytest.fixture(scope="session")
+def kept() -> dict[str, bytes]:
+    """Files that one test has made and others begin with."""
+    return {}
+
+
 @pytest.fixture
-def fitted(run: Run, photo: Path) -> Path:
-    assert run("fit", photo, "--steps", 30).code == 0
-    return Path("photo.field")
+def fitted(run: Run, photo: Path, kept: dict[str, bytes]) -> Path:
+    path = Path("photo.field")
+    if path.name not in kept:
+        assert run("fit", photo, "--steps", 30).code == 0
+        kept[path.name] = path.read_bytes()
+    path.write_bytes(kept[path.name])
+    return path
 
 
 def turn(source: Path, target: str) -> None:

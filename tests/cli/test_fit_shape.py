@@ -23,6 +23,7 @@ def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
     from neurafield.tasks import shape_distance
 
     monkeypatch.setattr(shape_distance, "_MEASURED", 500)
+    monkeypatch.setattr(shape_distance, "_MEASURED_INSIDE", 2**14)
     monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_points": 4000})
 
 
@@ -61,7 +62,9 @@ def test_a_mesh_becomes_a_field_of_its_distance(run: Run, ring: Path) -> None:
     assert told["fit"]["arch"] == "hash"
 
 
-@pytest.mark.parametrize(("steps", "poor"), [(2, True), (500, False)])
+@pytest.mark.parametrize(
+    ("steps", "poor"), [(2, True), pytest.param(500, False, marks=pytest.mark.slow)]
+)
 def test_a_poor_fit_is_told(run: Run, ring: Path, steps: int, poor: bool) -> None:
     outcome = run("fit", ring, "--steps", steps, "--json", *SMALL)
     assert (outcome.json["iou"] < 0.9) == poor

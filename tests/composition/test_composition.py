@@ -1,4 +1,4 @@
-"""Compositions against NumPy, point by point, and against what a distance must keep."""
+"""Compositions against NumPy, point by point, and against properties of distances."""
 
 import inspect
 import json
@@ -133,7 +133,7 @@ def by_hand(x: Tensor) -> tuple[Points, Points]:
     )
 
 
-def test_sharp_ones_are_minima_and_maxima() -> None:
+def test_sharp_booleans_are_minima_and_maxima() -> None:
     x = points()
     a, b = by_hand(x)
     for field, expected in [
@@ -154,7 +154,7 @@ def r_of(x: Tensor) -> Points:
 
 
 def check_bulge(field: nn.Module, width: float) -> None:
-    """What it adds to the sharp one: k/6 at the seam, nothing where the two differ by k."""
+    """Checks the bulge over the sharp union: k/6 at the seam, nothing where the two differ by k."""
     x = points(40_001)
     a, b = by_hand(x)
     added = np.minimum(a, b) - field(x)[:, 0].numpy()
@@ -166,7 +166,7 @@ def check_bulge(field: nn.Module, width: float) -> None:
 
 
 @pytest.mark.parametrize("width", [0.3, 0.05])
-def test_a_smooth_union_bulges_as_it_says(width: float) -> None:
+def test_a_smooth_union_bulges_by_the_formula(width: float) -> None:
     check_bulge(Union(*spheres(), smooth=width), width)
 
 
@@ -176,14 +176,14 @@ def test_check_bulge_can_fail(width: float) -> None:
         check_bulge(Union(*spheres(), smooth=width), 0.3)
 
 
-def test_smooth_ones_become_sharp_with_their_width() -> None:
+def test_smooth_booleans_become_sharp_as_the_width_vanishes() -> None:
     x, (a, b) = points(), spheres()
     for cls in (Union, Intersection, Difference):
         sharp = cls(a, b)(x)
         off = [float((cls(a, b, smooth=k)(x) - sharp).abs().max()) for k in (0.3, 0.03, 0.003)]
         assert all(error <= k / 6 + 1e-12 for error, k in zip(off, (0.3, 0.03, 0.003), strict=True))
         assert_close(cls(a, b, smooth=1e-12)(x), sharp)
-        # Whose square is 0 in 32 bits.
+        # The square of this width underflows to 0 in float32.
         assert_close(cls(a, b, smooth=1e-25)(x.float()), cls(a, b)(x.float()))
 
 
@@ -203,17 +203,17 @@ def test_the_laws_of_de_morgan(width: float) -> None:
 def test_on_a_seam_a_smooth_slope_is_the_mean_of_both() -> None:
     pair = [Transformed(Sphere(radius=0.3), (side, 0, 0)) for side in (-0.4, 0.4)]
     x = torch.tensor([[0.0, 0.3, 0.1]], dtype=torch.float64, requires_grad=True)
-    slopes = [body.jet(x.detach()).jacobian for body in pair]
-    for bodies in (pair, pair[::-1]):
-        blended = Union(*bodies, smooth=0.1)
+    slopes = [solid.jet(x.detach()).jacobian for solid in pair]
+    for solids in (pair, pair[::-1]):
+        blended = Union(*solids, smooth=0.1)
         assert_close(blended.jet(x.detach()).jacobian, sum(slopes) / 2)
         assert_close(torch.autograd.grad(blended(x), x)[0], (sum(slopes) / 2)[:, 0])
 
 
-# ---- places
+# ---- transformations
 
 
-def test_moved_is_turned_by_its_quaternion_and_scaled() -> None:
+def test_transformed_rotates_by_its_quaternion_and_scales() -> None:
     x = points()
     # A third of a turn around (1, 1, 1): x to y, y to z, z to x.
     field = Transformed(Box(reach=(0.3, 0.5, 0.7)), (0.1, -0.2, 0.3), (1, 1, 1, 1), 0.6)
@@ -222,14 +222,14 @@ def test_moved_is_turned_by_its_quaternion_and_scaled() -> None:
 
 
 def test_mirrored_has_both_halves() -> None:
-    x, body = points(), Transformed(Sphere(radius=0.3), (0.5, 0, 0.1))
+    x, solid = points(), Transformed(Sphere(radius=0.3), (0.5, 0, 0.1))
     folded = x.clone()
     folded[:, 0] = folded[:, 0].abs()
-    assert torch.equal(Mirrored(body, axis=0)(x), body(folded))
+    assert torch.equal(Mirrored(solid, axis=0)(x), solid(folded))
 
 
 def check_continuation(field: nn.Module) -> None:
-    """Of a body in the box: never above the true distance, nor jumping at the box's faces."""
+    """Checks that an extension is below the true distance, and continuous at the box."""
     x = points(20_011, reach=4.0)
     a, b = (torch.from_numpy(found) for found in by_hand(x))
     above = field(x)[:, 0] - torch.minimum(a, b)
@@ -238,14 +238,14 @@ def check_continuation(field: nn.Module) -> None:
     assert_close(field(face * (1 + 1e-9)), field(face * (1 - 1e-9)), rtol=0, atol=1e-7)
 
 
-def test_a_field_goes_on_beyond_its_box() -> None:
-    body = Union(*spheres())
-    check_continuation(ExtendedBeyondBox(body))
+def test_a_field_is_extended_beyond_its_box() -> None:
+    solid = Union(*spheres())
+    check_continuation(ExtendedBeyondBox(solid))
     inside = points(reach=1.0)
-    assert torch.equal(ExtendedBeyondBox(body)(inside), body(inside))
-    # What is outside depends on the box alone.
+    assert torch.equal(ExtendedBeyondBox(solid)(inside), solid(inside))
+    # Values outside depend only on those inside the box.
     assert torch.equal(
-        ExtendedBeyondBox(body)(points()), ExtendedBeyondBox(ExtendedBeyondBox(body))(points())
+        ExtendedBeyondBox(solid)(points()), ExtendedBeyondBox(ExtendedBeyondBox(solid))(points())
     )
 
 
@@ -256,20 +256,20 @@ def test_check_continuation_can_fail(wrong: str) -> None:
             nearest = x.clamp(-1, 1)
             away = (x - nearest).norm(dim=-1, keepdim=True)
             within = Union(*spheres())(nearest)
-            # Above the distance; or jumping where the box ends.
+            # Above the distance; or with a jump at the faces of the box.
             return within + away if wrong == "held" else torch.where(away > 0, away, within)
 
     with pytest.raises(AssertionError):
         check_continuation(Wrong())
 
 
-def test_a_body_that_its_box_cuts_off_ends_there() -> None:
+def test_a_solid_beyond_its_box_is_cut_off() -> None:
     long = ExtendedBeyondBox(Capsule(start=(-3, 0, 0), end=(3, 0, 0), radius=0.2))
     x = torch.tensor([[0.9, 0, 0], [1.25, 0, 0]])
     assert_close(long(x)[:, 0], torch.tensor([-0.2, 0.25]))
 
 
-def test_a_field_of_many_is_read_at_one() -> None:
+def test_fixed_inputs_evaluate_one_shape() -> None:
     x, field = points(), Sphere(radius=0.5, in_dim=5)
     whole = torch.cat([x, x.new_tensor([[0.3, -0.4]]).expand(len(x), -1)], dim=1)
     assert torch.equal(FixedInputs(field, (0.3, -0.4))(x), field(whole))
@@ -279,7 +279,7 @@ def test_a_field_of_many_is_read_at_one() -> None:
 
 
 def check_bound(field: nn.Module, bound: float) -> None:
-    """No pair of points differs by more, near or far."""
+    """Checks the bound on pairs of points, near and far."""
     g = torch.Generator().manual_seed(2)
     x = 3 * torch.rand(20_000, 3, generator=g, dtype=torch.float64) - 1.5
     apart = torch.randn(20_000, 3, generator=g, dtype=torch.float64)
@@ -288,7 +288,7 @@ def check_bound(field: nn.Module, bound: float) -> None:
     assert float(slope.max()) <= bound * (1 + 1e-7)
 
 
-BODIES = (
+SOLIDS = (
     Torus(ring=0.4, tube=0.2),
     Transformed(Box(reach=(0.2, 0.3, 0.4)), (0.3, 0.2, 0), (1, 2, 3, 4)),
 )
@@ -297,18 +297,18 @@ BODIES = (
 @pytest.mark.parametrize(
     "field",
     [
-        Union(*BODIES, smooth=0.3),
-        Intersection(*BODIES, Sphere(radius=0.5), smooth=0.2),
-        Difference(*BODIES, smooth=0.1),
-        Interpolated(*BODIES, share=0.4),
-        Shell(Offset(Complement(BODIES[0]), distance=0.1), thickness=0.1),
-        ExtendedBeyondBox(Union(*BODIES)),
-        Transformed(Mirrored(Union(*BODIES), axis=2), (0.1, 0.2, 0.3), (1, 0, 0, 1), 0.3),
+        Union(*SOLIDS, smooth=0.3),
+        Intersection(*SOLIDS, Sphere(radius=0.5), smooth=0.2),
+        Difference(*SOLIDS, smooth=0.1),
+        Interpolated(*SOLIDS, share=0.4),
+        Shell(Offset(Complement(SOLIDS[0]), distance=0.1), thickness=0.1),
+        ExtendedBeyondBox(Union(*SOLIDS)),
+        Transformed(Mirrored(Union(*SOLIDS), axis=2), (0.1, 0.2, 0.3), (1, 0, 0, 1), 0.3),
         Union(HalfSpace(normal=(1, 1, 0)), Capsule(start=(0, 0, 0), end=(0, 1, 0), radius=0.1)),
     ],
     ids=lambda field: type(field).__name__,
 )
-def test_the_slope_stays_bounded(field: AbstractComposition) -> None:
+def test_the_lipschitz_bound_holds(field: AbstractComposition) -> None:
     assert field.lipschitz_bound() == pytest.approx(1)
     check_bound(field, 1.0)
 
@@ -316,25 +316,25 @@ def test_the_slope_stays_bounded(field: AbstractComposition) -> None:
 def test_check_bound_can_fail() -> None:
     class Wrong(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            # A union whose blend is not made of its parts' slopes alone.
-            a, b = BODIES[0](x), BODIES[1](x)
+            # A blend whose slope is not a mean of the slopes of its parts.
+            a, b = SOLIDS[0](x), SOLIDS[1](x)
             return torch.minimum(a, b) - 0.1 * (-30 * (a - b).abs()).exp()
 
     with pytest.raises(AssertionError):
         check_bound(Wrong(), 1.0)
 
 
-def test_where_a_part_knows_no_bound_there_is_none() -> None:
+def test_a_part_without_a_bound_leaves_none() -> None:
     assert Union(Sphere(radius=0.3), network()).lipschitz_bound() is None
     assert Offset(network(), distance=0.1).lipschitz_bound() is None
 
 
-def test_what_a_field_does_not_know_stays_unknown() -> None:
+def test_nan_of_a_part_stays_nan() -> None:
     x = torch.tensor([[torch.nan, 0, 0], [0, 0, torch.nan]])
     for case in COMPOSITION_CASES:
         if case.in_dim == 3:
             assert case.build()(x).isnan().all(), case
-    for parts in (BODIES, BODIES[::-1]):
+    for parts in (SOLIDS, SOLIDS[::-1]):
         half_known = Union(
             Sphere(radius=0.1), Transformed(Unknown(), (0, 0, 0)), *parts, smooth=0.1
         )
@@ -363,7 +363,7 @@ def nested() -> AbstractComposition:
     return Difference(Union(scene, moved, smooth=0.1), HalfSpace(normal=(1, 2, 3)), smooth=0.05)
 
 
-def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
+def test_a_nested_composition_is_saved_and_loaded(tmp_path: Path) -> None:
     field, x = nested(), points()
     neurafield.save(tmp_path / "a.field", field)
     again = neurafield.load(tmp_path / "a.field").field
@@ -375,7 +375,7 @@ def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", COMPOSITION_CASES, ids=str)
-def test_each_comes_back_from_its_file(case: Any, tmp_path: Path) -> None:
+def test_each_composition_is_saved_and_loaded(case: Any, tmp_path: Path) -> None:
     field = case.build()
     neurafield.save(tmp_path / "a.field", field)
     again = neurafield.load(tmp_path / "a.field").field
@@ -383,7 +383,7 @@ def test_each_comes_back_from_its_file(case: Any, tmp_path: Path) -> None:
     assert torch.equal(again(case.coords(7)), field(case.coords(7)))
 
 
-def test_many_in_one_another_come_back(tmp_path: Path) -> None:
+def test_deeply_nested_compositions_are_saved_and_loaded(tmp_path: Path) -> None:
     field: nn.Module = network()
     for _ in range(30):
         field = Offset(field, distance=0.1)
@@ -423,7 +423,7 @@ def test_a_damaged_header_is_one_error(tmp_path: Path, change: dict[str, Any]) -
         neurafield.load(tmp_path / "a.field")
 
 
-def test_info_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_shows_a_composition(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from neurafield.cli.main import main
 
     neurafield.save(tmp_path / "a.field", nested())
@@ -434,7 +434,7 @@ def test_info_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert name in shown
 
 
-def test_each_field_is_read_at_its_level_of_detail() -> None:
+def test_each_field_is_evaluated_at_its_level_of_detail() -> None:
     g = torch.Generator().manual_seed(0)
     grid = neurafield.encodings.HashGrid(3, num_levels=3, finest_resolution=32, generator=g)
     detailed = Field(networks.MLP(6, 1, width=5, depth=1, generator=g), encoding=grid)
@@ -483,7 +483,7 @@ def test_wrong_arguments_are_refused(make: Any, message: str) -> None:
         make()
 
 
-def test_other_things_are_named() -> None:
+def test_errors_name_arguments_of_other_types() -> None:
     with pytest.raises(TypeError, match=r"Union: expected fields.*got ReLU|^Type-check error"):
         Union(torch.nn.ReLU(), Sphere(radius=0.1))
     root = neurafield.derivatives.Jet.root(points())
@@ -504,7 +504,7 @@ def test_every_public_composition_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("cls", sorted(public(), key=lambda cls: cls.__name__))
-def test_a_docstring_tells_what_it_must(cls: type) -> None:
+def test_docstrings_are_complete(cls: type) -> None:
     text = inspect.getdoc(cls) or ""
     for part in ("Use when", "Fails when", "Args:", "Raises:", "Example:", "Reference:"):
         assert part in text, part

@@ -229,7 +229,7 @@ def test_operators_make_pairs() -> None:
         (lambda: Ball((0.0,), 0.0), "Ball: expected radius to be positive"),
         (lambda: Ball((math.nan,), 1.0), "finite centre"),
         (lambda: Box.cube(2) | Box.cube(3), "same number of coordinates, got 2 and 3"),
-        (lambda: Box((0.0,), (1.0,)) & Box((2.0,), (3.0,)), "Intersection: .* miss each other"),
+        (lambda: Box((0.0,), (1.0,)) & Box((2.0,), (3.0,)), "Intersection: .* do not overlap"),
         (
             lambda: (Ball((0.0, 0.0), 1.0) - Box.cube(2)).interior(1, uniform()),
             "Difference: expected a domain with an interior",

@@ -200,7 +200,7 @@ def test_beyond_the_box_the_border_goes_on(make: Any) -> None:
         (lambda **o: CPFactors(5, resolution=3, **o), {}, "in_dim between 1 and 4, got 5"),
         (lambda **o: CPFactors(2, resolution=3, **o), {"components": 0}, "components between 1"),
         (lambda **o: VMFactors(4, resolution=3, **o), {}, "in_dim between 2 and 3, got 4"),
-        (lambda **o: VMFactors(3, resolution=[3, 3], **o), {}, "resolution to have 3 numbers"),
+        (lambda **o: VMFactors(3, resolution=[3, 3], **o), {}, "resolution to have 3 values"),
     ],
 )
 def test_factors_refuse(make: Any, options: dict[str, Any], message: str) -> None:

@@ -157,7 +157,7 @@ def test_levels_make_the_steps_few_whatever_the_size() -> None:
         ({"degree": 0}, "degree between 1 and 5"),
         ({"border": "wrap"}, "border to be free or mirror, got 'wrap'"),
         ({"features": 0}, "features between 1"),
-        ({"resolution": [3, 4, 5]}, "resolution to have 2 numbers"),
+        ({"resolution": [3, 4, 5]}, "resolution to have 2 values"),
         ({"resolution": [0, 4]}, "resolution between 1"),
         ({"in_dim": 5}, "in_dim between 1 and 4"),
         ({"in_dim": 4, "resolution": 2**20}, "at most 68719476736 coefficients"),

@@ -1,4 +1,4 @@
-"""The conformance battery of fields: every public concrete field, held to the same promises."""
+"""Conformance tests that every public concrete field must pass."""
 
 import inspect
 from typing import Any
@@ -43,7 +43,7 @@ def test_every_public_field_has_a_case() -> None:
 
 
 def check_jet(field: AbstractField, x: Tensor) -> None:
-    """Against torch.func on `forward`, in float64, with three sums of second derivatives."""
+    """Compares with torch.func on `forward` in float64, with three sums of second derivatives."""
     dim = x.shape[-1]
     weights = torch.linspace(-1, 2, 3 * dim, dtype=x.dtype).reshape(3, dim)
     got = field.jet(x, weights)
@@ -72,7 +72,7 @@ def test_check_jet_can_fail() -> None:
 
 
 @every
-def test_a_jet_brings_its_own_weights(case: Case) -> None:
+def test_weights_beside_a_jet_are_refused(case: Case) -> None:
     field, x = case.build(), case.coords(5)
     with pytest.raises(ValueError, match=r"\.jet: expected no weights beside a jet"):
         field.jet(Jet.root(x), torch.eye(case.in_dim))
@@ -81,7 +81,7 @@ def test_a_jet_brings_its_own_weights(case: Case) -> None:
 
 
 @every
-def test_the_description_builds_it_again(case: Case, tmp_path: Any) -> None:
+def test_the_description_builds_the_field_again(case: Case, tmp_path: Any) -> None:
     field = case.build()
     again = build_field(tmp_path / "x.field", field_spec(field))
     assert type(again) is type(field)
@@ -117,7 +117,7 @@ def test_levels_of_detail_come_from_the_parts() -> None:
     assert torch.equal(joined.at_lod(1)(x), torch.minimum(bounded.at_lod(1)(x), plain(x)))
 
 
-# ---- modules of one's own
+# ---- custom modules
 
 
 def test_any_module_becomes_a_field() -> None:
@@ -137,7 +137,7 @@ def test_as_field() -> None:
     assert as_field(field) is field
     linear = nn.Linear(2, 3)
     assert as_field(linear, in_dim=2, out_dim=3)(torch.zeros(5, 2)).shape == (5, 3)
-    with pytest.raises(TypeError, match=r"Linear without in_dim\. Say it: as_field\("):
+    with pytest.raises(TypeError, match=r"Linear without in_dim\. Pass it: as_field\("):
         as_field(linear)
     with pytest.raises(ValueError, match=r"shape \(5, 4\) from Linear, got \(5, 3\)"):
         as_field(linear, in_dim=2, out_dim=4)(torch.zeros(5, 2))

@@ -1,4 +1,4 @@
-"""Fields with built-in boundary values: the values, and exact derivatives all the same."""
+"""Hard boundary conditions: values, exact derivatives, files."""
 
 import types
 from pathlib import Path
@@ -21,7 +21,7 @@ def given(x: Tensor) -> Tensor:
     return torch.stack([x.prod(-1), x.sum(-1).sin()], dim=-1)
 
 
-def anchored(factor=SQUARE.distance_factor, values=given) -> HardBoundary:
+def hard(factor=SQUARE.distance_factor, values=given) -> HardBoundary:
     generator = torch.Generator().manual_seed(0)
     encoding = encodings.RandomFourier(2, 5, sigma=1.0, generator=generator)
     network = networks.MLP(10, 2, width=7, activation="Tanh", generator=generator)
@@ -39,7 +39,7 @@ def points(domain, count: int = 7, *, boundary: bool = False) -> Tensor:
 
 @pytest.mark.parametrize("domain", [SQUARE, CUT], ids=["square", "cut"])
 def test_values_on_the_boundary_are_exact(domain) -> None:
-    u, x = anchored(domain.distance_factor), points(domain, 50, boundary=True)
+    u, x = hard(domain.distance_factor), points(domain, 50, boundary=True)
     assert_close(u(x), given(x), atol=1e-6, rtol=0)
     inside = points(domain, 50)
     assert (u(inside) - given(inside)).abs().max() > 0.1
@@ -56,7 +56,7 @@ def check_jet(u: nn.Module, x: Tensor) -> None:
 @pytest.mark.parametrize("values", [given, 2.0], ids=["function", "number"])
 @pytest.mark.parametrize("domain", [SQUARE, CUT], ids=["square", "cut"])
 def test_jet_matches_autodiff(domain, values) -> None:
-    check_jet(anchored(domain.distance_factor, values), points(domain))
+    check_jet(hard(domain.distance_factor, values), points(domain))
 
 
 def test_check_jet_can_fail() -> None:
@@ -64,13 +64,13 @@ def test_check_jet_can_fail() -> None:
         def jet_after(self, x: Jet) -> Jet:
             return self.field.jet(x)
 
-    u = anchored()
+    u = hard()
     with pytest.raises(AssertionError):
         check_jet(Forgetful(u.field, u.factor, u.values), points(SQUARE))
 
 
-def test_only_parameters_are_traced() -> None:
-    u, x = anchored(), points(SQUARE)
+def test_gradients_reach_parameters_and_coordinates() -> None:
+    u, x = hard(), points(SQUARE)
     got = u.jet(x)
     gradients = torch.autograd.grad(got.laplacian.square().mean(), list(u.parameters())[:-1])
     assert all(g.abs().max() > 0 for g in gradients)
@@ -81,7 +81,7 @@ def test_only_parameters_are_traced() -> None:
 
 @pytest.mark.parametrize("domain", [SQUARE, CUT | Ball((1.0, 0.0), 0.3)], ids=["square", "cut"])
 def test_a_domain_comes_back_from_a_file(domain, tmp_path: Path) -> None:
-    u, x = anchored(domain.distance_factor, 2.0), points(SQUARE)
+    u, x = hard(domain.distance_factor, 2.0), points(SQUARE)
     save(tmp_path / "u.field", u)
     again = load(tmp_path / "u.field").field
     assert isinstance(again, HardBoundary)
@@ -94,7 +94,7 @@ def rising(x: Tensor) -> Tensor:
 
 
 def test_functions_come_back_by_their_names(tmp_path: Path) -> None:
-    u, x = anchored(rising, given), points(SQUARE)
+    u, x = hard(rising, given), points(SQUARE)
     save(tmp_path / "u.field", u)
     again = load(tmp_path / "u.field", components=[given, rising]).field
     assert torch.equal(again(x), u(x))
@@ -112,18 +112,18 @@ def rename(function, name: str):
 
 def test_functions_without_a_name_are_not_saved(tmp_path: Path) -> None:
     with pytest.raises(FieldFileError, match=r"function with a name, got <lambda>\. Define it"):
-        save(tmp_path / "u.field", anchored(lambda x: x[..., 0]))
+        save(tmp_path / "u.field", hard(lambda x: x[..., 0]))
     assert not list(tmp_path.iterdir())
 
 
 def test_weights_beside_a_jet_are_refused() -> None:
-    u, x = anchored(), points(SQUARE)
+    u, x = hard(), points(SQUARE)
     with pytest.raises(ValueError, match=r"HardBoundary\.jet: expected no weights beside a jet"):
         u.jet(Jet.root(x), torch.eye(2).double())
 
 
 def test_shapes_are_checked() -> None:
-    u, x = anchored(), points(SQUARE)
+    u, x = hard(), points(SQUARE)
     with pytest.raises(ValueError, match=r"factor to give shape \(7,\).*got \(7, 1\)"):
         HardBoundary(u.field, lambda x: x[..., :1])(x)
     with pytest.raises(ValueError, match=r"values to give shape \(7, 2\), got \(7,\)"):
@@ -134,8 +134,8 @@ def test_shapes_are_checked() -> None:
         HardBoundary(u.field, u.factor, nn.Linear(2, 2))
 
 
-def test_anchors_are_told_apart() -> None:
-    field = anchored().field
+def test_other_boundary_values_have_another_repr() -> None:
+    field = hard().field
     same = [repr(HardBoundary(field, SQUARE.distance_factor, 3.0)) for _ in range(2)]
     others = [
         repr(HardBoundary(field, factor, values))

@@ -1,4 +1,4 @@
-"""Scenes against each field evaluated by hand, and the tree of boxes by counting."""
+"""Scenes against fields evaluated by hand; the tree of boxes by counts of visits."""
 
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,20 @@ from neurafield.geometry._box_tree import Node, tree
 
 
 class Ball(AbstractField):
-    """The signed distance to a ball, and how many points it was asked at."""
+    """Signed distance to a ball, with a count of the points that it was evaluated at."""
 
     in_dim, out_dim = 3, 1
 
     def __init__(self, radius: float = 0.5) -> None:
         super().__init__()
         self.radius = radius
-        self.asked = 0
+        self.evaluated = 0
 
     def hyperparams(self) -> dict[str, Any]:
         raise TypeError("Ball: cannot be described.")
 
     def forward(self, x: Tensor) -> Tensor:
-        self.asked += x[..., 0].numel()
+        self.evaluated += x[..., 0].numel()
         return x.norm(dim=-1, keepdim=True) - self.radius
 
 
@@ -42,7 +42,7 @@ def quaternions(count: int) -> np.ndarray:
 
 
 def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """By the product q v q*, not by the matrix."""
+    """Rotates by the product q v q*, independently of the matrix."""
 
     def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         w = a[..., 0] * b[..., 0] - (a[..., 1:] * b[..., 1:]).sum(-1)
@@ -65,7 +65,7 @@ def random_parts(count: int, out_dim: int) -> list[Placed]:
 
 
 def by_hand(parts: list[Placed], x: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each field's values at each point, whether its box holds it, and the distance to the box."""
+    """Values of all fields at all points, masks of their boxes, and distances to the boxes."""
     values, held, away = [], [], []
     for part in parts:
         back = np.array(part.rotation) * [1, -1, -1, -1]
@@ -90,7 +90,7 @@ def check_mean(scene: Scene, parts: list[Placed]) -> None:
     assert_close(scene(points()).detach(), torch.from_numpy(expected))
 
 
-def test_mean_and_sum_are_those_of_the_fields_whose_box_holds_the_point() -> None:
+def test_mean_and_sum_are_over_the_fields_whose_box_contains_the_point() -> None:
     parts = random_parts(7, 2)
     check_mean(Scene(parts, Mean(outside=0.25)), parts)
     values, held, _ = by_hand(parts, points())
@@ -105,7 +105,7 @@ def test_check_mean_can_fail() -> None:
         check_mean(Scene(turned, Mean(outside=0.25)), parts)
 
 
-def test_a_union_is_the_least_distance_and_never_more_than_to_a_box() -> None:
+def test_the_minimum_is_over_fields_and_distances_to_boxes() -> None:
     parts = random_parts(7, 1)
     values, held, away = by_hand(parts, points())
     scale = np.array([part.scale for part in parts])[:, None]
@@ -116,7 +116,7 @@ def test_a_union_is_the_least_distance_and_never_more_than_to_a_box() -> None:
     assert_close(got, torch.from_numpy(expected))
 
 
-def test_a_union_of_balls_is_a_lower_bound_of_the_distance() -> None:
+def test_the_minimum_over_balls_is_a_lower_bound_of_the_distance() -> None:
     centres = [(-0.6, 0.0, 0.1), (0.5, 0.3, 0.0), (0.4, -0.6, -0.5)]
     scales = [0.4, 0.3, 0.5]
     parts = [Placed(Ball(0.8), c, scale=s) for c, s in zip(centres, scales, strict=True)]
@@ -128,7 +128,7 @@ def test_a_union_of_balls_is_a_lower_bound_of_the_distance() -> None:
     got = Scene(parts, Minimum())(x)[:, 0]
     assert float((got - exact).max()) < 1e-12
     assert_close(got[exact < 0], exact[exact < 0])
-    # A tracer along an axis meets the first ball where it is.
+    # A sphere tracer along an axis finds the surface of the first ball.
     at, scene = -1.5, Scene(parts, Minimum())
     for _ in range(60):
         at += float(scene(torch.tensor([at, 0.0, 0.1], dtype=torch.float64)))
@@ -156,7 +156,7 @@ def crowd(count: int) -> list[Placed]:
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, scene: Scene, x: Tensor) -> int:
-    """Boxes looked at, over all points."""
+    """Number of boxes visited, over all points."""
     looked = []
     whole = Node.distance
 
@@ -169,20 +169,20 @@ def counted(monkeypatch: pytest.MonkeyPatch, scene: Scene, x: Tensor) -> int:
     return sum(looked)
 
 
-def test_a_query_visits_only_the_fields_whose_box_holds_it(
+def test_a_query_visits_only_the_fields_whose_box_contains_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     parts, x = crowd(200), points(1000) / 1.5
     _, held, _ = by_hand(parts, x)
     for part in parts:
-        part.field.asked = 0
+        part.field.evaluated = 0
     looked = counted(monkeypatch, Scene(parts, Sum()), x)
-    assert [part.field.asked for part in parts] == held.sum(1).tolist()
+    assert [part.field.evaluated for part in parts] == held.sum(1).tolist()
     assert held.sum() > 20
     assert looked < 0.25 * len(parts) * len(x)
 
 
-def test_far_boxes_are_not_looked_at_for_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_distances_skip_far_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     parts, x = crowd(200), points(1000) / 1.5
     looked = counted(monkeypatch, Scene(parts, Minimum()), x)
     assert looked < 0.6 * len(parts) * len(x)
@@ -220,13 +220,13 @@ def test_a_scene_in_a_scene_comes_back_from_its_file(tmp_path: Path) -> None:
     again = neurafield.load(tmp_path / "a.field").field
     assert isinstance(again, Scene)
     assert torch.equal(again(points()), scene(points()))
-    # A field of both the scene and the one inside it is then two.
+    # A field of both the outer and the inner scene is loaded as two fields.
     assert again.num_parameters == 2 * scene.num_parameters
     neurafield.save(tmp_path / "b.field", again)
     assert (tmp_path / "a.field").read_bytes() == (tmp_path / "b.field").read_bytes()
 
 
-def test_what_a_file_cannot_hold_is_refused(tmp_path: Path) -> None:
+def test_scenes_that_cannot_be_saved_are_refused(tmp_path: Path) -> None:
     with pytest.raises(neurafield.FieldFileError, match=r"a\.field: Ball: cannot"):
         neurafield.save(tmp_path / "a.field", Scene([Placed(Ball(), (0, 0, 0))], Minimum()))
 
@@ -272,7 +272,7 @@ def test_info_shows_a_scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "places" in shown
 
 
-def test_each_field_is_read_at_its_level_of_detail() -> None:
+def test_each_field_is_evaluated_at_its_level_of_detail() -> None:
     g = torch.Generator().manual_seed(0)
     grid = neurafield.encodings.HashGrid(3, num_levels=3, finest_resolution=32, generator=g)
     detailed = Field(networks.MLP(6, 2, width=5, depth=1, generator=g), encoding=grid)
@@ -313,8 +313,8 @@ def test_wrong_arguments_are_refused(make: Any, message: str) -> None:
         (lambda: Placed(torch.nn.ReLU(), (0, 0)), "a field, got ReLU"),
     ],
 )
-def test_other_things_are_named(make: Any, message: str) -> None:
-    # Where annotations are checked, it is these that refuse some.
+def test_errors_name_arguments_of_other_types(make: Any, message: str) -> None:
+    # With run-time checks of annotations, these refuse some of them first.
     with pytest.raises(TypeError, match=f"{message}|^Type-check error"):
         make()
 
@@ -329,7 +329,7 @@ class Unknown(AbstractField):
         return x[..., :1] * torch.nan
 
 
-def test_what_a_field_does_not_know_is_not_empty_space() -> None:
+def test_nan_of_a_field_is_not_empty_space() -> None:
     for parts in ([Unknown(), Ball()], [Ball(), Unknown()]):
         scene = Scene([Placed(part, (0, 0, 0), scale=0.5) for part in parts], Minimum())
         x = torch.tensor([[0.1, 0.2, 0.3], [0.9, 0.0, 0.0]])

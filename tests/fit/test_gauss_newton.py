@@ -1,4 +1,4 @@
-"""Gauss-Newton and L-BFGS in the loop: right steps, resumed to the same bytes, clear refusals."""
+"""Gauss-Newton and L-BFGS: steps, resumed runs with equal bytes, errors."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -28,6 +28,7 @@ from neurafield.networks import MLP
 from neurafield.signals import Boundary, Interior
 
 SQUARE = Box.cube(2)
+DTYPES = (torch.float32, torch.float64)
 
 
 def network(seed: int = 0, dtype: torch.dtype = torch.float64, width: int = 8) -> Field:
@@ -40,7 +41,7 @@ def exact(x: Tensor) -> Tensor:
 
 
 def poisson(num_points: int | None = 60, batch_size: int | None = None) -> list[Constraint]:
-    """Laplacian and boundary values; the solution is `exact`."""
+    """Poisson's equation with boundary values; its solution is `exact`."""
     equation = Residual(lambda u, x: u.laplacian + 2 * math.pi**2 * exact(x))
     return [
         Constraint(
@@ -70,13 +71,13 @@ def state_bytes(field: nn.Module) -> bytes:
 
 
 def flat(field: nn.Module, gradients: Sequence[Tensor | None]) -> Tensor:
-    """In one row; a parameter without a gradient has that of zero."""
+    """All gradients in one row, with zeros for a parameter that has none."""
     pairs = zip(field.parameters(), gradients, strict=True)
     return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in pairs])
 
 
 def check_tangent(field: nn.Module, found: tuple[Tensor, ...], problem: list[Constraint]) -> None:
-    """Squares add up to the loss; a row is the gradient of one residual by plain autograd."""
+    """Checks that squares add up to the loss, and that a row is the gradient of one residual."""
     r, jacobian = found
     whole = objective(field, problem, micro_batch=10_000)
     loss = whole.total(whole.add_gradients())
@@ -94,7 +95,7 @@ def check_tangent(field: nn.Module, found: tuple[Tensor, ...], problem: list[Con
     torch.testing.assert_close(jacobian[row], flat(field, expected) / len(target) ** 0.5)
 
 
-def test_the_tangent_is_that_of_autograd() -> None:
+def test_the_jacobian_is_that_of_autograd() -> None:
     field, problem = network(), poisson()
     check_tangent(field, tangent(objective(field, problem), list(field.parameters())), problem)
 
@@ -108,10 +109,10 @@ def test_the_tangent_is_that_of_autograd() -> None:
     ],
     ids=["gradient", "burgers", "mixed"],
 )
-@pytest.mark.parametrize("anchored", [False, True])
-def test_the_tangent_of_any_residual(function: Callable, anchored: bool) -> None:
+@pytest.mark.parametrize("hard", [False, True])
+def test_the_jacobian_of_various_residuals(function: Callable, hard: bool) -> None:
     field: nn.Module = network()
-    if anchored:
+    if hard:
         field = HardBoundary(field, SQUARE.distance_factor, lambda x: x.square()[..., :1]).double()
     problem = [Constraint(signal=Interior(SQUARE, num_points=60), map=Residual(function))]
     found = tangent(objective(field, problem), list(field.parameters()))
@@ -129,14 +130,14 @@ def test_check_tangent_can_fail() -> None:
 
 @pytest.mark.parametrize("num_points", [9, 60])
 def test_a_step_solves_the_damped_normal_equations(num_points: int) -> None:
-    """In the space of residuals (18 of them) and of parameters (105 of them) alike."""
+    """With fewer (18) and with more residuals than the 105 parameters."""
     field, problem = network(), poisson(num_points)
-    asked = objective(field, problem)
-    r, jacobian = tangent(asked, list(field.parameters()))
+    drawn = objective(field, problem)
+    r, jacobian = tangent(drawn, list(field.parameters()))
     before = nn.utils.parameters_to_vector(field.parameters()).detach()
-    # So much damping that the first trial is taken.
+    # The damping is so large that the first trial is accepted.
     optimizer = GaussNewton(field.parameters(), damping=1e4)
-    optimizer.step(asked)
+    optimizer.step(drawn)
     damping = 1e4 * jacobian.square().sum() / jacobian.shape[1]
     stacked = torch.cat([jacobian, damping.sqrt() * torch.eye(jacobian.shape[1])])
     right = torch.cat([-r, torch.zeros(jacobian.shape[1])])[:, None]
@@ -167,7 +168,7 @@ def test_a_linear_problem_is_solved_in_one_step() -> None:
 
 
 class NanElsewhere(AbstractMap):
-    """Not a number, unless the first parameter is what it was."""
+    """A map that gives NaN unless the first parameter has its initial value."""
 
     def __init__(self, begun: Tensor) -> None:
         self.begun = begun
@@ -177,7 +178,7 @@ class NanElsewhere(AbstractMap):
         return field(query) + torch.where(moved > 0, math.nan, 0.0)
 
 
-def test_a_step_that_does_not_help_is_not_taken() -> None:
+def test_a_step_that_does_not_lower_the_loss_is_rejected() -> None:
     field = network()
     begun = next(field.parameters()).detach().clone()
     before = state_bytes(field)
@@ -188,10 +189,10 @@ def test_a_step_that_does_not_help_is_not_taken() -> None:
     (state,) = optimizer.state.values()
     again = state["damping"].item()
     optimizer.step(objective(field, [problem]))
-    assert state["damping"].item() > again, "it goes on more carefully"
+    assert state["damping"].item() > again, "the damping must rise"
 
 
-def test_residuals_that_feel_no_parameter_leave_the_field_as_it_was() -> None:
+def test_a_zero_jacobian_leaves_the_field_unchanged() -> None:
     """A network of ReLUs has no second derivatives: the Jacobian is zero."""
     for num_points in (9, 60):
         field = Field(MLP(2, 1, width=8, depth=1, activation="ReLU"))
@@ -204,7 +205,7 @@ def test_residuals_that_feel_no_parameter_leave_the_field_as_it_was() -> None:
         assert state["damping"] > 0
 
 
-def test_the_order_of_the_parameters_is_the_callers() -> None:
+def test_columns_are_in_the_order_of_the_given_parameters() -> None:
     a, b = network(), network()
     GaussNewton(a.parameters()).step(objective(a, poisson()))
     GaussNewton(list(b.parameters())[::-1]).step(objective(b, poisson()))
@@ -213,11 +214,17 @@ def test_the_order_of_the_parameters_is_the_callers() -> None:
         torch.testing.assert_close(one, other)
 
 
-# ---- in the loop
+# ---- in `fit`
 
 
-@pytest.mark.parametrize(("optimizer", "steps"), [(gauss_newton, 30), (lbfgs, 15)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("optimizer", "steps", "dtype"),
+    [
+        (gauss_newton, 30, torch.float32),
+        (gauss_newton, 30, torch.float64),
+        (lbfgs, 15, torch.float32),
+    ],
+)
 def test_poisson(optimizer: Callable, steps: int, dtype: torch.dtype) -> None:
     field = network(dtype=dtype, width=16)
     fit(field, poisson(200), steps=steps, optimizer=optimizer)
@@ -226,14 +233,20 @@ def test_poisson(optimizer: Callable, steps: int, dtype: torch.dtype) -> None:
     assert error < 0.01
 
 
+# Every pair of an optimizer with a type and with a step to stop at, not every triple.
 @pytest.mark.parametrize(
-    ("optimizer", "problem"),
-    [(gauss_newton, poisson()), (gauss_newton, poisson(None, 50)), (lbfgs, poisson())],
-    ids=["gauss-newton", "gauss-newton on fresh points", "l-bfgs"],
+    ("optimizer", "problem", "dtype", "stop_at"),
+    [
+        pytest.param(optimizer, problem, dtype, stop_at, id=f"{name}-{dtype}-{stop_at}")
+        for name, optimizer, problem, pairs in [
+            ("gauss-newton", gauss_newton, poisson(), zip(DTYPES, (1, 4), strict=True)),
+            ("fresh points", gauss_newton, poisson(None, 50), zip(DTYPES, (4, 1), strict=True)),
+            ("l-bfgs", lbfgs, poisson(), zip(DTYPES, (1, 4), strict=True)),
+        ]
+        for dtype, stop_at in pairs
+    ],
 )
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("stop_at", [1, 4])
-def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(
+def test_a_resumed_run_ends_in_the_same_bytes(
     optimizer: Callable,
     problem: list[Constraint],
     dtype: torch.dtype,
@@ -257,7 +270,7 @@ def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(
     assert state_bytes(run(9, **options)) == state_bytes(run(0))
 
 
-def test_the_rate_is_one_whatever_the_schedule() -> None:
+def test_the_learning_rate_is_one_for_any_schedule() -> None:
     rates: list[float] = []
     fit(
         network(),
@@ -273,7 +286,7 @@ def test_the_rate_is_one_whatever_the_schedule() -> None:
 # ---- bad input
 
 
-def test_losses_that_are_no_sum_of_squares_are_refused() -> None:
+def test_losses_other_than_mse_are_refused() -> None:
     problem = Constraint(signal=Interior(SQUARE, num_points=9), loss=losses.l1, name="edges")
     with pytest.raises(ValueError, match="loss mse in constraint 'edges', got l1"):
         fit(network(), problem, steps=1, optimizer=gauss_newton)

@@ -1,4 +1,4 @@
-"""The last layer by least squares: against a dense solve, in every kind of affine map."""
+"""The last layer by least squares, against a dense solver, for every kind of affine map."""
 
 import copy
 import itertools
@@ -25,7 +25,7 @@ def small_field(out_dim: int = 1) -> Field:
 
 
 def oracle(field: Field, problem: list[Constraint], seed: int = 0) -> tuple[Tensor, float]:
-    """Columns by brute force: one prediction for each unit vector of the last layer."""
+    """Columns by brute force: one prediction per unit vector of the last layer."""
     field = copy.deepcopy(field).double()
     last = field.network.layers[-1]
     unknowns = [(last.weight, index) for index in range(last.weight.numel())]
@@ -65,7 +65,7 @@ def interior(out_dim: int) -> Interior:
 
 
 def stretched(u: Derivatives, x: Tensor) -> Tensor:
-    """Every affine kind at once: variable coefficients, mixed derivatives, channels coupled."""
+    """All affine kinds at once: variable coefficients, mixed derivatives, coupled channels."""
     a = u.d(0, 0) + x[:, :1] * u.d(0, 1) + (1 + x[:, 1:] ** 2) * u.d(1, 1)
     b = u.d(1).flip(-1) + 2 * u.value - x
     return torch.cat([a + b, u.divergence + u.curl], dim=1)
@@ -80,7 +80,7 @@ CASES: dict[str, tuple[int, maps.AbstractMap, int]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_the_dense_least_squares_solution(name: str) -> None:
+def test_the_solution_is_that_of_a_dense_solver(name: str) -> None:
     out_dim, map, num_residuals = CASES[name]
     field = small_field(out_dim)
     problem = [
@@ -93,7 +93,7 @@ def test_it_is_the_dense_least_squares_solution(name: str) -> None:
     hidden = field.network.layers[0].weight.clone()
     found = solve_last_layer(field, problem, block=64)
     assert found == pytest.approx(expected, rel=1e-6)
-    # The loss of the field as it now is, by the library's own way.
+    # The loss of the solved field, evaluated directly.
     field.double()
     left = 0.0
     for stream, constraint in enumerate(problem):
@@ -104,7 +104,7 @@ def test_it_is_the_dense_least_squares_solution(name: str) -> None:
     torch.testing.assert_close(field.network.layers[0].weight, hidden.double())
 
 
-def test_the_dense_solution_is_not_met_by_chance() -> None:
+def test_the_comparison_with_the_dense_solution_can_fail() -> None:
     field = small_field()
     problem = [Constraint(signal=interior(1))]
     _, expected = oracle(field, problem)
@@ -136,19 +136,19 @@ NOT_AFFINE: dict[str, Callable[[Derivatives, Tensor], Tensor]] = {
 
 
 @pytest.mark.parametrize("name", NOT_AFFINE)
-def test_it_refuses_what_is_not_affine(name: str) -> None:
+def test_maps_that_are_not_affine_are_refused(name: str) -> None:
     problem = Constraint(signal=interior(1), map=maps.Residual(NOT_AFFINE[name]), name="mine")
     with pytest.raises(ValueError, match="mine: expected a map that is affine"):
         solve_last_layer(small_field(), problem)
 
 
-def test_it_refuses_third_derivatives() -> None:
+def test_third_derivatives_are_refused() -> None:
     residual = maps.Residual(lambda u, x: u.d(0, 0, 1) + u.value)
     with pytest.raises(ValueError, match="up to the second order"):
         solve_last_layer(small_field(), Constraint(signal=interior(1), map=residual))
 
 
-def test_all_first_derivatives_at_once_are_one_row_a_point() -> None:
+def test_a_jacobian_counts_as_one_row_per_point() -> None:
     x = interior(1).batch(None, seed=0, step=0)[0].float()
     slopes = torch.stack([x[:, 1:].sin(), x[:, :1] * x[:, 1:].cos()], dim=-1)
     data = Samples(x, slopes)
@@ -163,7 +163,7 @@ def test_all_first_derivatives_at_once_are_one_row_a_point() -> None:
         solve_last_layer(field, Constraint(signal=Samples(x, slopes[:, 0]), map=maps.Jacobian()))
 
 
-def test_it_refuses_maps_that_bend_only_where_the_solution_lies() -> None:
+def test_maps_that_are_nonlinear_only_near_the_solution_are_refused() -> None:
     field = small_field()
     before = field.network.layers[-1].weight.clone()
     x = interior(1).batch(None, seed=0, step=0)[0].float()
@@ -178,42 +178,42 @@ def test_it_refuses_maps_that_bend_only_where_the_solution_lies() -> None:
     assert solve_last_layer(field, constraint(100.0)) < 1e-6
 
 
-def test_it_refuses_fields_without_a_network() -> None:
+def test_fields_without_a_network_are_refused() -> None:
     field = HardBoundary(small_field(), Box.cube(2).distance_factor)
     with pytest.raises(ValueError, match=r"expected a Field, .* got HardBoundary"):
         solve_last_layer(field, Constraint(signal=interior(1)))
 
 
 class Shifted(maps.AbstractMap):
-    """Sees the field elsewhere than at its query."""
+    """A map that evaluates the field elsewhere than at its query."""
 
     def __call__(self, field: Callable[[Tensor], Tensor], query: Tensor) -> Tensor:
         return field(query + 0.1)
 
 
-def test_it_refuses_maps_that_look_elsewhere() -> None:
-    with pytest.raises(ValueError, match="points of its query alone"):
+def test_maps_that_evaluate_the_field_elsewhere_are_refused() -> None:
+    with pytest.raises(ValueError, match="points of its query only"):
         solve_last_layer(small_field(), Constraint(signal=interior(1), map=Shifted()))
 
 
-def test_it_refuses_another_loss() -> None:
+def test_other_losses_are_refused() -> None:
     with pytest.raises(ValueError, match="the loss mse in constraint 'data', got l1"):
         solve_last_layer(small_field(), Constraint(signal=interior(1), loss=losses.l1))
 
 
-def test_it_refuses_targets_of_another_shape() -> None:
+def test_targets_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"shape \(151, 2\)"):
         solve_last_layer(small_field(), Constraint(signal=interior(2)))
 
 
-def test_it_refuses_a_network_without_a_last_layer() -> None:
+def test_networks_without_a_last_layer_are_refused() -> None:
     field = small_field()
     del field.network.layers
     with pytest.raises(ValueError, match="Siren or MLP, got MLP"):
         solve_last_layer(field, Constraint(signal=interior(1)))
 
 
-def test_an_encoding_without_smoothness_serves_too() -> None:
+def test_an_encoding_that_is_not_smooth_works() -> None:
     g = torch.Generator().manual_seed(0)
     grid = HashGrid(2, num_levels=3, log2_table_size=6, generator=g)
     field = Field(MLP(grid.out_dim, 1, width=7, depth=1, generator=g), encoding=grid)
@@ -224,7 +224,7 @@ def test_an_encoding_without_smoothness_serves_too() -> None:
 # ---- normal equations
 
 
-def test_normal_equations_solve_several_sides_in_parts() -> None:
+def test_normal_equations_solve_several_right_hand_sides_in_parts() -> None:
     g = torch.Generator().manual_seed(0)
     a, b = (torch.randn(1201, n, generator=g, dtype=torch.float64) for n in (601, 3))
     unknowns = NormalEquations(601, 3)
@@ -237,13 +237,13 @@ def test_normal_equations_solve_several_sides_in_parts() -> None:
     assert unknowns.loss(found) == pytest.approx(left, rel=1e-9)
 
 
-def test_normal_equations_leave_a_column_of_zeros_alone() -> None:
+def test_the_unknown_of_a_zero_column_is_zero() -> None:
     unknowns = NormalEquations(2)
     unknowns.add(torch.tensor([[2.0, 0.0]]).double(), torch.tensor([[4.0]]).double())
     assert unknowns.solve(1e-14).flatten().tolist() == pytest.approx([2.0, 0.0])
 
 
-def test_normal_equations_say_that_columns_depend_on_each_other() -> None:
+def test_dependent_columns_are_refused() -> None:
     unknowns = NormalEquations(2)
     unknowns.add(torch.ones(3, 2).double(), torch.ones(3, 1).double())
     with pytest.raises(ValueError, match="Raise the ridge"):

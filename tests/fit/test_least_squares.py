@@ -30,7 +30,7 @@ def points(count: int, seed: int = 1) -> Tensor:
 
 
 def dense(field: Field, parts: list[tuple[str, Tensor, Tensor, float]]) -> np.ndarray:
-    """Weights and biases by a dense solver, from the jets of the encoding alone."""
+    """Weights and biases by a dense solver, from the jets of the encoding."""
     rows, targets = [], []
     for kind, x, target, weight in parts:
         jet = field.encoding.jet(Jet.root(x))
@@ -49,7 +49,7 @@ def both(field: Field) -> np.ndarray:
     return torch.cat([layer.weight.mT, layer.bias[None]]).detach().numpy()
 
 
-def test_it_is_the_dense_solution() -> None:
+def test_the_solution_is_that_of_a_dense_solver() -> None:
     field = features()
     x, y = points(61), points(43, seed=2)
     g = torch.Generator().manual_seed(3)
@@ -63,17 +63,17 @@ def test_it_is_the_dense_solution() -> None:
     result = least_squares(field, problem, tolerance=1e-12)
     assert result.status == "tolerance"
     np.testing.assert_allclose(both(field), expected, atol=1e-6)
-    # The loss is the loop's, term by term.
+    # The loss is that of `fit`, term by term.
     loss = sum(
         c.weight * c.loss(c.map(field, c.signal.coords), c.signal.targets).item() for c in problem
     )
     assert abs(result.loss / loss - 1) < 1e-9
-    # Other weights give another solution: the comparison above is not empty.
+    # Other weights give another solution, so the comparison above can fail.
     other = dense(field, [("value", x, values, 1.0), ("laplacian", y, bends, 0.1)])
     assert np.abs(other - expected).max() > 1e-2
 
 
-def test_of_many_solutions_it_takes_the_nearest() -> None:
+def test_the_nearest_of_many_solutions_is_found() -> None:
     field = features()
     x = points(5)
     target = torch.ones(5, 3, dtype=torch.float64)
@@ -97,9 +97,9 @@ def test_parts_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_close(field(x) - origin, x.prod(-1, keepdim=True), atol=1e-4, rtol=0)
 
 
-def test_probes_make_unequal_unknowns_equal() -> None:
+def test_probes_scale_unequal_unknowns() -> None:
     g = torch.Generator().manual_seed(5)
-    # Features of very different size.
+    # Features of very different scales.
     sizes = torch.logspace(-3, 0, 60, dtype=torch.float64)
     x = sizes * torch.randn(400, 60, generator=g, dtype=torch.float64)
     target = torch.randn(400, 1, generator=g, dtype=torch.float64)
@@ -114,7 +114,7 @@ def test_probes_make_unequal_unknowns_equal() -> None:
     assert loss(steps=20, probes=16) < best * 1.001
 
 
-def test_it_stops_and_tells() -> None:
+def test_limits_end_the_run_with_their_status() -> None:
     seen: list[Progress] = []
     problem = Constraint(signal=Samples(points(40), torch.rand(40, 3).double()))
     result = least_squares(features(), problem, steps=3, callbacks=[seen.append])
@@ -128,20 +128,20 @@ def test_it_stops_and_tells() -> None:
     assert (done.status, done.step) == ("tolerance", 0)
 
 
-def test_it_refuses_what_is_not_linear() -> None:
+def test_nonlinear_problems_are_refused() -> None:
     siren = networks.Siren(2, 3, width=8, depth=1)
     problem = Constraint(signal=Samples(points(40), torch.rand(40, 3).double()))
     before = [parameter.clone() for parameter in siren.parameters()]
     with pytest.raises(ValueError, match="expected predictions affine in the parameters"):
         least_squares(siren, problem, steps=20)
-    # It leaves what it could not solve as it was.
+    # A refused field is unchanged.
     assert all(map(torch.equal, before, siren.parameters()))
-    # Its last layer alone is linear.
+    # The problem is linear in the last layer only.
     siren.layers[0].requires_grad_(False)
     least_squares(siren, problem, steps=20)
 
 
-def test_it_refuses_bad_problems() -> None:
+def test_bad_problems_are_refused() -> None:
     field = features()
     x, target = points(7), torch.zeros(7, 3)
 

@@ -1,4 +1,4 @@
-"""The loop: reproducible, bounded, resumable, and not felled by NaN."""
+"""The training loop: mathematics, reproducibility, limits, resumed runs, NaN, reports."""
 
 import math
 from collections.abc import Callable
@@ -65,13 +65,13 @@ class Recorder:
 
 
 def test_it_is_adam_on_the_mean_squared_error() -> None:
-    """Against a loop of ten lines that shares nothing with ours but torch."""
+    """Compares with a loop of ten lines that shares only torch with ours."""
     ours, theirs = siren(dtype=torch.float64), siren(dtype=torch.float64)
     signal = picture()
     run(ours, problem=Constraint(signal=signal), schedule=schedule.constant)
     rows, columns = np.meshgrid(np.arange(13), np.arange(11), indexing="ij")
     x = np.stack([(2 * rows + 1) / 13 - 1, (2 * columns + 1) / 11 - 1], -1).reshape(-1, 2)
-    # Queries are float32 at the boundary, whatever the field's type.
+    # Signals draw float32 coordinates, whatever the field's dtype.
     x = torch.from_numpy(x).float().double()
     y = torch.from_numpy(signal.data.reshape(-1, 3).astype(np.float32) / 127.5 - 1).double()
     optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-3)
@@ -113,7 +113,7 @@ def test_constraints_are_summed_with_their_weights() -> None:
     (progress,) = recorder.seen
     assert progress.terms == pytest.approx({"once": once, "twice": twice}, rel=1e-5)
     assert progress.loss == pytest.approx(3 * once + 0.5 * twice, rel=1e-5)
-    # Of the one constraint that sees the signal's values; they span 2, from -1 to 1.
+    # The PSNR is that of the constraint on the signal's values, which span 2, from -1 to 1.
     assert progress.psnr == pytest.approx(-10 * math.log10(once / 4), rel=1e-4)
 
 
@@ -161,7 +161,7 @@ def test_a_stopped_and_resumed_run_ends_in_the_same_bytes(stop_at: int, tmp_path
         parts, **options, callbacks=[recorder], should_stop=lambda: len(recorder.seen) == stop_at
     )
     assert (first.status, first.step) == ("interrupted", stop_at)
-    again = siren(seed=9)  # resuming must not depend on what the field held
+    again = siren(seed=9)  # resuming must not depend on the field's initial parameters
     second = run(again, **options)
     assert (second.status, second.step) == ("steps", 20)
     assert state_bytes(again) == state_bytes(whole)
@@ -250,7 +250,7 @@ def test_a_full_disk_does_not_end_a_run(tmp_path: Path, monkeypatch: pytest.Monk
     assert state_bytes(poor) == state_bytes(whole)
 
 
-# ---- bounded
+# ---- limits
 
 
 def test_stops_at_time() -> None:
@@ -259,7 +259,7 @@ def test_stops_at_time() -> None:
     assert 0.2 <= result.seconds < 5
 
 
-def test_whichever_comes_first() -> None:
+def test_the_first_limit_ends_the_run() -> None:
     assert run(siren(), steps=2, time=1000.0, target_psnr=99.0).status == "steps"
 
 
@@ -272,7 +272,7 @@ def test_limits_can_be_given_as_one() -> None:
         Limits()
 
 
-def test_the_rate_falls_with_time_too() -> None:
+def test_the_schedule_follows_the_time_limit() -> None:
     recorder = Recorder()
     run(siren(), steps=None, time=0.3, callbacks=[recorder])
     rates = [p.learning_rate for p in recorder.seen]
@@ -281,7 +281,7 @@ def test_the_rate_falls_with_time_too() -> None:
 
 
 @pytest.mark.parametrize("batch_size", [None, 64])
-def test_target_psnr_is_reached_for_certain(batch_size: int | None) -> None:
+def test_the_target_psnr_is_measured_before_stopping(batch_size: int | None) -> None:
     signal, field = picture(), siren()
     problem = Constraint(signal=signal, batch_size=batch_size)
     result = run(
@@ -308,7 +308,7 @@ def test_a_crash_around_the_target_is_resumed_to_the_same_bytes(
         patch.setattr(run_module, "evaluate", crash)
         with pytest.raises(KeyboardInterrupt):
             run(siren(), **options, path=tmp_path / "c")
-    for seed in (8, 9):  # the second time it is finished already, and stays so
+    for seed in (8, 9):  # the second run is finished already, and must stay so
         again = siren(seed)
         result = run(again, **options, path=tmp_path / "c", resume=True)
         assert (result.status, result.step) == (reference.status, reference.step)
@@ -343,11 +343,11 @@ def test_bad_arguments_are_refused(options: dict, message: str) -> None:
         run(siren(), **options)
 
 
-# ---- not felled by NaN
+# ---- NaN
 
 
 class Poisoned(Image):
-    """A picture whose targets are NaN at some steps."""
+    """A picture with NaN targets at some steps."""
 
     bad: Callable[[int], bool] = staticmethod(lambda step: False)
 
@@ -382,7 +382,7 @@ def test_ten_bad_steps_roll_back_at_half_the_rate() -> None:
     calls: list[int] = []
 
     def bad(step: int) -> bool:
-        # Steps 13 to 22 fail the first time they are drawn, and only then.
+        # Steps 13 to 22 fail only the first time they are drawn.
         calls.append(step)
         return 13 <= step <= 22 and calls.count(step) == 1
 
@@ -413,7 +413,7 @@ def test_the_third_roll_back_ends_the_run_and_names_the_term(tmp_path: Path) -> 
     stopper = Recorder()
     run(reference, callbacks=[stopper], should_stop=lambda: len(stopper.seen) == 5)
     assert state_bytes(field) == state_bytes(reference), "the last good checkpoint"
-    # Whoever goes on from there, with a cure, starts counting anew.
+    # A run that is resumed with good data counts its roll-backs from zero.
     again = run(siren(9), problem=poisoned(lambda _: False), path=path, resume=True)
     assert (again.status, again.rollbacks) == ("steps", 0)
 
@@ -446,7 +446,7 @@ def test_a_crash_after_a_roll_back_is_resumed_to_the_same_bytes(tmp_path: Path) 
 def test_a_bad_gradient_is_named() -> None:
     class Kink(AbstractMap):
         def __call__(self, field: Callable[[Tensor], Tensor], query: Tensor) -> Tensor:
-            # Zero, with an infinite slope.
+            # The square root has value 0 and an infinite slope here.
             return (0 * field(query)).abs().sqrt()
 
     problem = replace(Constraint(signal=picture()), map=Kink())
@@ -482,7 +482,7 @@ def test_an_interrupted_run_that_cannot_be_saved_says_so(
         run(siren(), path=tmp_path / "c", should_stop=lambda: True)
 
 
-# ---- telling
+# ---- reports
 
 
 def test_json_lines(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def skimage_ssim(a: np.ndarray, b: np.ndarray, data_range: float) -> float:
 
 
 class Lookup(nn.Module):
-    """A field that knows the answer: the nearest sample of an array."""
+    """A field that returns the nearest sample of an array."""
 
     def __init__(self, array: np.ndarray) -> None:
         super().__init__()
@@ -57,13 +57,13 @@ def test_ssim_agrees_with_scikit_image(channels: int) -> None:
     assert metrics.ssim(torch.from_numpy(a), torch.from_numpy(a)) == pytest.approx(1.0)
 
 
-def test_ssim_refuses_what_no_window_fits() -> None:
+def test_ssim_refuses_pictures_smaller_than_its_window() -> None:
     with pytest.raises(ValueError, match="at least 11 x 11"):
         metrics.ssim(torch.zeros(10, 40, 1), torch.zeros(10, 40, 1))
 
 
 @pytest.mark.parametrize("rows_at_a_time", [1, 7, 1000])
-def test_evaluate_of_a_picture_agrees_with_scikit_image_however_it_is_cut(
+def test_evaluate_of_a_picture_in_parts_agrees_with_scikit_image(
     rows_at_a_time: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = noisy_pair(37, 29, 3)
@@ -90,8 +90,8 @@ def test_evaluate_of_a_clip_is_the_mean_over_frames() -> None:
     assert got.ssim == pytest.approx(expected, abs=1e-6)
 
 
-def test_evaluate_counts_what_the_file_can_hold() -> None:
-    # Off by less than half a grey level: exact once written.
+def test_evaluate_rounds_to_the_values_of_the_file() -> None:
+    # The error is less than half a grey level, so rounding makes the values exact.
     a8 = np.arange(17 * 13, dtype=np.uint8).reshape(17, 13, 1)
     got = metrics.evaluate(Lookup(a8 / 127.5 - 1 + 0.3 / 127.5), Image.from_array(a8))
     assert got.mse == 0

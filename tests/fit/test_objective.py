@@ -1,4 +1,4 @@
-"""Refined draws: more points where the residual is large, and a resumed run draws the same."""
+"""Refined batches: more points where the residual is large, equal bytes in a resumed run."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_a_refined_batch_lies_where_the_residual_is_large() -> None:
     assert share[8] > 0.4
 
 
-def test_a_refined_run_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
+def test_a_resumed_refined_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     problem = Constraint(signal=Interior(LINE, step_target), batch_size=20, refine=4)
 
     def run(seed: int, **options) -> Field:
@@ -58,7 +58,7 @@ def test_a_refined_run_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
         assert torch.equal(a, b)
 
 
-def test_points_are_chosen_anew_from_candidates_that_stay() -> None:
+def test_each_step_draws_anew_from_fixed_candidates() -> None:
     signal = Interior(LINE, step_target, resample_every=10)
     problem = [Constraint(signal=signal, batch_size=20, refine=4)]
     candidates = signal.batch(80, seed=0, step=0)[0].flatten().float()

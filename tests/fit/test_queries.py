@@ -1,4 +1,4 @@
-"""Queries that are no tensors, and maps that need a whole query at once."""
+"""Queries that are not tensors, and maps that need the whole query at once."""
 
 import math
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def test_rays_and_tensors_are_queries() -> None:
     assert not isinstance([1, 2], Query)
 
 
-def test_rays_are_cut_and_moved() -> None:
+def test_rays_can_be_indexed_and_moved() -> None:
     rays = some_rays(7)
     assert len(rays) == 7
     assert torch.equal(rays[2:5].origins, rays.origins[2:5])
@@ -47,7 +47,7 @@ def test_rays_are_cut_and_moved() -> None:
 
 
 class Mean(AbstractMap):
-    """The mean of a field along the first unit of each ray, by the midpoint rule."""
+    """Mean of a field along the first unit of length of each ray, by the midpoint rule."""
 
     def __call__(self, field: Callable[[Tensor], Tensor], query: Rays) -> Tensor:
         depths = (torch.arange(8) + 0.5) / 8
@@ -56,7 +56,7 @@ class Mean(AbstractMap):
 
 
 class RaySamples(AbstractSignal):
-    """Means along rays of the field x + 2 y - z, of which the value at the middle is the mean."""
+    """Means of the field x + 2 y - z along rays, which are its values at their midpoints."""
 
     in_dim, out_dim = 3, 1
 
@@ -75,7 +75,7 @@ class RaySamples(AbstractSignal):
         return "rays"
 
 
-@pytest.mark.parametrize("refine", [1, 3])
+@pytest.mark.parametrize("refine", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_field_is_fitted_to_rays(refine: int) -> None:
     field = network(3)
     problem = Constraint(signal=RaySamples(200), map=Mean(), batch_size=60, refine=refine)
@@ -100,12 +100,12 @@ class Double(Mean):
         return field(points).mean(1)
 
 
-# ---- members of a set
+# ---- members of a collection
 
 
 @dataclass(frozen=True)
 class Members:
-    """Points of several things, and the number of each one's thing."""
+    """Points of several objects, and the index of the object of each."""
 
     items: Tensor
     points: Tensor
@@ -138,18 +138,18 @@ class Things(AbstractSignal):
         return "things"
 
 
-def test_members_of_a_set_are_queries() -> None:
+def test_members_of_a_collection_are_queries() -> None:
     field = network(1)
     fit(field, Constraint(signal=Things(), map=OneOf()), steps=300, lr=1e-2, micro_batch=7)
     x = torch.linspace(-1, 1, 9)[:, None]
     assert (field(x) - x.sin()).abs().max() < 0.1
 
 
-# ---- maps that see everything at once
+# ---- maps that need the whole query
 
 
 class Spectrum(AbstractMap):
-    """The real parts of the discrete Fourier transform of a field along a line."""
+    """Real part of the discrete Fourier transform of a field along a line."""
 
     cuts = False
 
@@ -164,14 +164,14 @@ def spectrum() -> tuple[Samples, Tensor]:
 
 
 class Coarse(Samples):
-    """Sixteen points, and five numbers that were observed of all of them."""
+    """Sixteen points, and five values observed from all of them together."""
 
     def __init__(self, coords: Tensor, targets: Tensor) -> None:
         super().__init__(coords, torch.zeros(len(coords), 1))
         self.targets = targets
 
 
-def test_a_map_that_does_not_cut_gets_the_whole_query() -> None:
+def test_a_map_with_cuts_false_gets_the_whole_query() -> None:
     signal, x = spectrum()
     field, whole = network(1), Spectrum()
     result = fit(field, Constraint(signal=signal, map=whole), steps=300, lr=1e-2, micro_batch=3)
@@ -181,7 +181,7 @@ def test_a_map_that_does_not_cut_gets_the_whole_query() -> None:
     assert LevelOfDetail(0).cuts is True
 
 
-def test_fewer_targets_than_queries_are_refused_where_a_batch_is_cut() -> None:
+def test_fewer_targets_than_queries_are_refused_if_the_map_cuts() -> None:
     class Cutting(Spectrum):
         cuts = True
 
@@ -190,16 +190,16 @@ def test_fewer_targets_than_queries_are_refused_where_a_batch_is_cut() -> None:
         fit(network(1), problem, steps=1)
 
 
-def test_gauss_newton_refuses_a_map_that_does_not_cut() -> None:
+def test_gauss_newton_refuses_a_map_with_cuts_false() -> None:
     problem = Constraint(signal=spectrum()[0], map=Spectrum())
     with pytest.raises(ValueError, match="residuals that belong to points"):
         fit(network(1), problem, steps=1, optimizer=gauss_newton)
 
 
-# ---- parts of a problem that are none
+# ---- invalid parts of a problem
 
 
-def test_parts_by_duck_typing_are_named() -> None:
+def test_signals_and_maps_must_derive_from_their_base_class() -> None:
     class Periodic:
         def __call__(self, field: Callable, query: Tensor) -> Tensor:
             return field(query) - field(query + 1)

@@ -1,4 +1,4 @@
-"""Unknowns beside the field: trained, reported, checkpointed, kept in the file."""
+"""Unknowns that are trained with the field: reports, checkpoints, files; penalties."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def network(seed: int = 0) -> Field:
 
 
 def decay(k: nn.Parameter) -> list[Constraint]:
-    """U' = k u with u(0) = 1, and samples of the solution exp(RATE x)."""
+    """The equation u' = k u with u(0) = 1, and samples of its solution exp(RATE x)."""
     x = torch.linspace(0, 1, 20)[:, None]
     equation = Residual(lambda u, x, k: u.d(0) - k * u.value, k=k)
     return [
@@ -52,7 +52,7 @@ def unknown(value: float = 0.0) -> nn.Parameter:
 
 
 def check_rate(optimizer: Callable, steps: int, tolerance: float) -> None:
-    """The rate comes out, and the parameter itself holds it."""
+    """Checks that the rate is found, in the result and in the parameter."""
     k = unknown()
     result = fit(network(), decay(k), steps=steps, lr=0.1, optimizer=optimizer)
     assert result.unknowns.keys() == {"decay.k"}
@@ -81,7 +81,7 @@ def test_check_rate_can_fail() -> None:
         check_rate(field_alone, 50, 0.02)
 
 
-def test_it_is_reported_after_every_step(tmp_path: Path) -> None:
+def test_unknowns_are_reported_after_every_step(tmp_path: Path) -> None:
     k, seen = unknown(), []
     with JsonLines(tmp_path / "log", every=1) as log:
         fit(network(), decay(k), steps=3, lr=1e-2, callbacks=[seen.append, log])
@@ -107,7 +107,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
         assert torch.equal(a, b)
 
 
-def test_a_roll_back_restores_it_too() -> None:
+def test_a_roll_back_restores_unknowns() -> None:
     k, poisoned = unknown(0.25), []
 
     def poison(progress: Progress) -> None:
@@ -130,7 +130,7 @@ def test_a_gradient_that_is_not_finite_is_named() -> None:
     assert messages == ["the gradient of root.k"]
 
 
-def test_it_is_kept_in_the_file(tmp_path: Path) -> None:
+def test_unknowns_are_saved_in_the_file(tmp_path: Path) -> None:
     field, k = network(), unknown(0.125)
     result = fit(field, decay(k), steps=1, lr=1e-9)
     neurafield.save(tmp_path / "u.field", field, unknowns=result.unknowns)
@@ -142,7 +142,7 @@ def test_it_is_kept_in_the_file(tmp_path: Path) -> None:
 
 
 def test_a_field_can_be_the_unknown() -> None:
-    """k(x) = 1 + x in u' = k(x), with u known."""
+    """Finds k(x) = 1 + x in u' = k(x) with a known u."""
     x = torch.linspace(0, 1, 30)[:, None]
     u, rate = network(), network(1)
     problem = [
@@ -159,7 +159,7 @@ def test_a_field_can_be_the_unknown() -> None:
         assert (rate(x) - 1 - x).abs().max() < 0.02
 
 
-def test_one_unknown_in_two_constraints_is_one() -> None:
+def test_an_unknown_in_two_constraints_is_trained_once() -> None:
     k = unknown()
     problem = decay(k)
     again = Residual(lambda u, x, k: u.d(0, 0) - k**2 * u.value, k=k)
@@ -169,13 +169,13 @@ def test_one_unknown_in_two_constraints_is_one() -> None:
     assert len(list(Trained(network(), problem).parameters())) == 5
 
 
-def test_levels_of_detail_pass_unknowns_on() -> None:
+def test_a_map_inside_a_level_of_detail_keeps_its_unknowns() -> None:
     rate = Residual(lambda u, x, k: u.value - k, k=unknown())
     problem = [Constraint(signal=Interior(LINE, num_points=9), map=LevelOfDetail(0, of=rate))]
     assert list(Trained(network(), problem).unknowns()) == ["data.of.k"]
 
 
-def test_a_map_of_ones_own_with_an_unknown() -> None:
+def test_a_custom_map_with_an_unknown() -> None:
     class Scaled(AbstractMap, nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -194,7 +194,7 @@ def test_a_map_of_ones_own_with_an_unknown() -> None:
     assert result.unknowns["scaled.gain"].item() == pytest.approx(3.0, rel=1e-3)
 
 
-# ---- what is refused
+# ---- errors
 
 
 @pytest.mark.parametrize("optimizer", [gauss_newton, lbfgs, None], ids=["gn", "lbfgs", "adam"])
@@ -214,7 +214,7 @@ def test_wrong_unknowns_are_refused() -> None:
         Residual(lambda u, x, forward: u.value, forward=unknown())
 
 
-def test_runs_with_other_unknowns_are_told_apart(tmp_path: Path) -> None:
+def test_a_run_with_other_unknowns_is_not_resumed(tmp_path: Path) -> None:
     kept = Checkpointing(path=tmp_path / "c", resume=True)
     fit(network(), decay(unknown()), steps=2, checkpointing=kept)
     with pytest.raises(neurafield.FieldFileError, match="another problem"):
@@ -239,7 +239,7 @@ def test_a_penalty_is_added_with_its_weight() -> None:
     assert seen[0].loss == pytest.approx(0.5 * expected)
 
 
-def test_a_penalty_alone_is_a_problem() -> None:
+def test_a_problem_may_be_one_penalty() -> None:
     field = network()
     before = size(field).item()
     fit(field, Penalty(function=size), steps=20, lr=1e-2)
@@ -272,7 +272,7 @@ def test_wrong_penalties_are_refused(function: Callable, message: str) -> None:
         fit(network(), Penalty(function=function), steps=1)
 
 
-def test_solvers_of_least_squares_refuse_penalties() -> None:
+def test_least_squares_solvers_refuse_penalties() -> None:
     penalty = Penalty(function=size)
     for solve in (least_squares, solve_last_layer):
         with pytest.raises(ValueError, match="got the penalty 'penalty'"):
@@ -282,7 +282,7 @@ def test_solvers_of_least_squares_refuse_penalties() -> None:
 
 
 def test_least_squares_finds_an_unknown_offset() -> None:
-    """What is linear in the unknowns is solved with the field."""
+    """An unknown in which the problem is linear is solved for with the field."""
 
     class Shifted(AbstractMap, nn.Module):
         def __init__(self) -> None:

@@ -360,7 +360,7 @@ def test_gradients_of_gradients(level: str, activation: str) -> None:  # noqa: F
 
 @pytest.mark.parametrize("activation", SMOOTH)
 def test_gradgradcheck_in_float64(activation: str) -> None:
-    streams, weights, biases, options = arguments(JetProblem([2, 3, 4, 2], activation, 2))
+    streams, weights, biases, options = arguments(JetProblem([2, 3, 4, 2], activation, 1))
     options["mix"] = options["mix"].double()
     leaves = [t.double().requires_grad_() for t in (streams, *weights, *biases)]
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import cache
 
 import pytest
 import torch
@@ -69,9 +70,21 @@ def points(corners: Tensor, count: int = 151) -> Tensor:
     return torch.cat([around, on, on + 1e-3 * noise, some[:31, 0], 100 * noise[:31]])
 
 
-def check_closest(corners: Tensor, x: Tensor, nearest: Tensor, numbers: Tensor) -> None:
+@cache
+def references(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Points around a shape, the nearest ones on it; those off the surface, their numbers."""
+    corners = SHAPES[name]
+    x = points(corners)
+    nearest, _ = reference.closest_points(corners, x)
+    # On a triangle the winding number jumps by one.
+    off = x[(x - nearest).norm(dim=1) >= 1e-4]
+    return x, nearest, off, reference.winding_numbers(corners, off)
+
+
+def check_closest(
+    corners: Tensor, x: Tensor, wanted: Tensor, nearest: Tensor, numbers: Tensor
+) -> None:
     """As near as any triangle, on the one that is named."""
-    wanted, _ = reference.closest_points(corners, x)
     distance, least = (x - nearest).norm(dim=1), (x - wanted).norm(dim=1)
     bound = 1e-6 * (1 + x.abs().amax(1))
     assert ((distance - least).abs() < bound).all()
@@ -83,41 +96,38 @@ def check_closest(corners: Tensor, x: Tensor, nearest: Tensor, numbers: Tensor) 
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_nearest_point_is_that_of_the_reference(level: str, name: str) -> None:  # noqa: F811
     corners = SHAPES[name]
-    x = points(corners)
+    x, wanted, _, _ = references(name)
     nearest, numbers = closest_points(Triangles(corners), x)
-    check_closest(corners, x, nearest, numbers)
+    check_closest(corners, x, wanted, nearest, numbers)
 
 
 @pytest.mark.parametrize("wrong", ["place", "number"])
 def test_check_closest_can_fail(wrong: str) -> None:
     corners = SHAPES["soup"]
-    x = points(corners)
+    x, wanted, _, _ = references("soup")
     nearest, numbers = reference.closest_points(corners, x)
-    check_closest(corners, x, nearest, numbers)
+    check_closest(corners, x, wanted, nearest, numbers)
     if wrong == "place":
         nearest = nearest + 1e-4
     else:
         numbers = (numbers + 1) % len(corners)
     with pytest.raises(AssertionError):
-        check_closest(corners, x, nearest, numbers)
+        check_closest(corners, x, wanted, nearest, numbers)
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize(("accuracy", "tolerance"), [(2.0, 0.02), (4.0, 1e-3), (1e9, 1e-4)])
 def test_winding_numbers_are_those_of_the_reference(
     level: str,  # noqa: F811
     name: str,
-    accuracy: float,
-    tolerance: float,
 ) -> None:
-    corners = SHAPES[name]
-    x = points(corners)
-    # On a triangle it jumps by one.
-    near = (x - reference.closest_points(corners, x)[0]).norm(dim=1) < 1e-4
-    got = winding_numbers(Triangles(corners), x[~near], accuracy=accuracy)
-    wanted = reference.winding_numbers(corners, x[~near])
-    assert len(got) > 200
-    assert (got - wanted).abs().max() < tolerance * (len(corners) if name == "same" else 1)
+    triangles = Triangles(SHAPES[name])
+    _, _, x, wanted = references(name)
+    assert len(x) > 200
+    for accuracy, tolerance in ((2.0, 0.02), (4.0, 1e-3), (1e9, 1e-4)):
+        got = winding_numbers(triangles, x, accuracy=accuracy)
+        assert (got - wanted).abs().max() < tolerance * (
+            len(SHAPES[name]) if name == "same" else 1
+        ), accuracy
 
 
 @needs_native

@@ -31,5 +31,5 @@ def test_another_code_is_another_signal() -> None:
 
 @pytest.mark.parametrize("code", [(), (float("nan"),), (1.0, float("inf"))])
 def test_a_code_that_is_none_is_refused(code: tuple[float, ...]) -> None:
-    with pytest.raises(SignalError, match="finite numbers for a code"):
+    with pytest.raises(SignalError, match="finite values for a code"):
         Coded(samples(), code)

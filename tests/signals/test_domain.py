@@ -104,7 +104,7 @@ def test_fingerprints_tell_signals_apart() -> None:
         (lambda: Slice(SQUARE, 0, float("nan")), "coordinate 0 is nan"),
         (lambda: Boundary(SQUARE, where=lambda x: x[:, 0]), r"booleans.*got torch\.float64"),
         (lambda: Boundary(SQUARE, where=lambda x: x == 0), r"booleans.*of shape \(\d+, 2\)"),
-        (lambda: Boundary(SQUARE, where=lambda x: True), "booleans, one a point, got True"),
+        (lambda: Boundary(SQUARE, where=lambda x: True), "booleans, one per point, got True"),
         (lambda: Interior(SQUARE, float("nan")), "a finite target, got nan"),
         (lambda: Interior(SQUARE, (0.0, float("inf")), out_dim=2), "a finite target"),
         (lambda: Slice(SQUARE, 2, 0.0), "axis between 0 and 1"),

@@ -18,8 +18,8 @@ def ball(x: Tensor, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Ten
     return (x - x.new_tensor(centre)).norm(dim=-1, keepdim=True) - 0.5
 
 
-def picture(scenery: RenderSurface, camera: Camera, **options: object) -> Tensor:
-    return torch.cat(list(drawing.draw(scenery, camera, **options)))
+def picture(surface: RenderSurface, camera: Camera, **options: object) -> Tensor:
+    return torch.cat(list(drawing.draw(surface, camera, **options)))
 
 
 def front(**options: object) -> Camera:
@@ -51,8 +51,8 @@ def test_a_ball_covers_what_it_should() -> None:
 def test_where_things_are(
     centre: tuple[float, float, float], up: str, row: int, column: int
 ) -> None:
-    scenery = RenderSurface.of(lambda x: ball(x, centre))
-    cover = picture(scenery, front(up=up), transparent=True)[..., 3]
+    surface = RenderSurface.of(lambda x: ball(x, centre))
+    cover = picture(surface, front(up=up), transparent=True)[..., 3]
     rows, columns = torch.arange(40) + 0.5 - 20, torch.arange(56) + 0.5 - 28
     middle = (cover.sum(1) @ rows / cover.sum(), cover.sum(0) @ columns / cover.sum())
     assert [round(float(m) / 6) for m in middle] == [row, column]
@@ -83,9 +83,9 @@ def test_light_comes_from_the_upper_left() -> None:
 
 
 def test_a_white_or_no_background() -> None:
-    scenery = RenderSurface.of(ball)
-    white = picture(scenery, front())
-    clear = picture(scenery, front(), transparent=True)
+    surface = RenderSurface.of(ball)
+    white = picture(surface, front())
+    clear = picture(surface, front(), transparent=True)
     assert white.shape == (*SIZE, 3)
     assert_close(white[0, 0], torch.ones(3))
     assert clear[0, 0, 3] == 0
@@ -94,10 +94,10 @@ def test_a_white_or_no_background() -> None:
 
 
 def test_parts_of_a_picture_are_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenery = RenderSurface.of(ball)
-    whole = picture(scenery, front())
+    surface = RenderSurface.of(ball)
+    whole = picture(surface, front())
     monkeypatch.setattr(drawing, "RAYS", 3 * SIZE[1])
-    parts = list(drawing.draw(scenery, front()))
+    parts = list(drawing.draw(surface, front()))
     assert [len(part) for part in parts] == [3] * 13 + [1]
     assert_close(torch.cat(parts), whole)
 
@@ -109,9 +109,9 @@ def test_what_is_seen_from_within_is_lit() -> None:
 
 
 def test_nothing_in_view() -> None:
-    scenery = RenderSurface.of(lambda x: ball(x) + 9)
-    assert_close(picture(scenery, front()), torch.ones(*SIZE, 3))
-    assert (picture(scenery, front(), transparent=True)[..., 3] == 0).all()
+    surface = RenderSurface.of(lambda x: ball(x) + 9)
+    assert_close(picture(surface, front()), torch.ones(*SIZE, 3))
+    assert (picture(surface, front(), transparent=True)[..., 3] == 0).all()
 
 
 def test_narrow_places_are_darker() -> None:

@@ -220,8 +220,8 @@ def test_nan_is_nothing() -> None:
 @pytest.mark.parametrize("distance", [1e4, 1e6])
 def test_from_afar_places_are_as_exact(distance: float) -> None:
     rays = Rays(torch.tensor([[0.25, 0.0, -distance]]), torch.tensor([[0.0, 0.0, 1.0]]))
-    for clearance in (None, DistanceGrid.of(ball, slope=1.0)):
-        hits = trace(ball, rays, slope=1.0, clearance=clearance)
+    for distance_grid in (None, DistanceGrid.of(ball, slope=1.0)):
+        hits = trace(ball, rays, slope=1.0, distance_grid=distance_grid)
         assert_close(hits.points, torch.tensor([[0.25, 0.0, -math.sqrt(0.7**2 - 0.25**2)]]))
         assert_close(hits.depth, distance + hits.points[:, 2])
 
@@ -253,17 +253,17 @@ def test_free_cells_change_nothing_but_the_cost(function: Function) -> None:
     rays = some_rays()
     plain = trace(counted, rays, slope=1.2)
     cost, asked[0] = asked[0], 0
-    clearance = DistanceGrid.of(function, slope=1.2, dtype=torch.float64)
-    hits = trace(counted, rays, slope=1.2, clearance=clearance)
+    distance_grid = DistanceGrid.of(function, slope=1.2, dtype=torch.float64)
+    hits = trace(counted, rays, slope=1.2, distance_grid=distance_grid)
     assert asked[0] < 0.8 * cost
     assert hits.hit.equal(plain.hit)
     assert_close(hits.depth, plain.depth, atol=1e-11, rtol=0)
 
 
-def test_a_wrong_clearance_would_be_seen() -> None:
+def test_a_wrong_distance_grid_is_noticed() -> None:
     rays = some_rays()
     wrong = DistanceGrid(DistanceGrid.of(ball, slope=1.0).free.double() + 0.3)
-    assert not trace(ball, rays, slope=1.0, clearance=wrong).hit.equal(trace(ball, rays).hit)
+    assert not trace(ball, rays, slope=1.0, distance_grid=wrong).hit.equal(trace(ball, rays).hit)
 
 
 def test_the_ball_around_the_surface() -> None:

@@ -1,7 +1,7 @@
-"""Activations: the elementwise functions between a network's affine layers.
+"""Activations: elementwise functions between the affine layers of a network.
 
-The one type is `AbstractActivation`: f with its first two derivatives, and the initialisation that
-belongs to it. Nothing from `encodings`, `networks` or above may be imported here.
+The one type is `AbstractActivation`: f with its first two derivatives, and its initialisation.
+Imports nothing from `encodings`, `networks` or above.
 """
 
 from ._base import AbstractActivation as AbstractActivation

@@ -1,4 +1,4 @@
-"""The type of an activation, and the constants that it may have."""
+"""The base class of activations, and their positive constants."""
 
 import math
 from abc import ABC, abstractmethod
@@ -16,12 +16,11 @@ Derivatives = tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"], Float[Tens
 
 
 class AbstractActivation(nn.Module, ABC):
-    r"""An elementwise function, with the initialisation that belongs to it.
+    r"""An elementwise function and its initialisation.
 
-    A final subclass says how far the initial weights and biases of an affine layer before it may
-    go; networks draw them uniformly. By default weights have the variance
-    $g^2/\mathrm{fan\_in}$ for a `gain` g, which roughly keeps the size of a signal on its way
-    through the network.
+    A final subclass gives the bounds of the uniform distribution of initial weights and biases in
+    the affine layer before it. By default weights have the variance $g^2/\mathrm{fan\_in}$ for a
+    `gain` g, which roughly preserves the scale of a signal through the network.
     """
 
     gain: float = 1.0
@@ -32,18 +31,18 @@ class AbstractActivation(nn.Module, ABC):
 
     @abstractmethod
     def derivatives(self, x: Float[Tensor, "*shape"]) -> Derivatives:
-        """Give f, f' and f'' in closed form; at a kink f'' leaves out the jump of f'."""
+        """Return f, f' and f'' in closed form; at a kink f'' ignores the jump of f'."""
 
     @abstractmethod
     def hyperparams(self) -> dict[str, Any]:
         """Plain JSON keyword arguments that build this activation again."""
 
     def kernel(self) -> tuple[str, float | Tensor] | None:
-        """Name of k and factor s if kernels have f(x) = k(s x); None if they do not."""
+        """Name of k and factor s if kernels support f(x) = k(s x), else None."""
         return None
 
     def weight_bound(self, fan_in: int, *, first: bool) -> float:
-        """Largest initial weight of an affine layer before this; `first` sees coordinates."""
+        """Largest initial weight of an affine layer before this; `first` reads coordinates."""
         return self.gain * math.sqrt(3 / fan_in)
 
     def bias_bound(self, fan_in: int, *, first: bool) -> float:
@@ -51,7 +50,7 @@ class AbstractActivation(nn.Module, ABC):
         return 1 / math.sqrt(fan_in)
 
     def output_bound(self, fan_in: int) -> float:
-        """Largest initial weight of the last affine layer, which comes after this."""
+        """Largest initial weight of the last affine layer, after this activation."""
         return math.sqrt(3 / fan_in)
 
     def extra_repr(self) -> str:
@@ -59,7 +58,7 @@ class AbstractActivation(nn.Module, ABC):
 
 
 class AbstractKernelled(AbstractActivation):
-    """f(x) = k(s x) for a k that kernels have: one formula for them and for plain torch."""
+    """An activation f(x) = k(s x) whose k kernels support; plain torch uses the same formula."""
 
     @abstractmethod
     def kernel(self) -> tuple[str, float | Tensor]:
@@ -76,7 +75,7 @@ class AbstractKernelled(AbstractActivation):
 
 
 class Constant(nn.Module):
-    """A positive number, fixed or trained. Its logarithm is trained, so that it stays positive."""
+    """A positive constant, fixed or trained. Training its logarithm keeps it positive."""
 
     def __init__(self, owner: object, *, trained: bool, **initial: float) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Activations that are 1 at 0 and fall to 0 on both sides: bare coordinates are all they need.
+"""Bump activations: 1 at 0, falling to 0 on both sides; they need no encoding.
 
-A unit is a ridge, as narrow as its constant says, so a first layer of them tells near points apart
-as an encoding would. Initial weights and biases are uniform in ±1/sqrt(fan_in), torch's own rule,
-with which these functions are used; the constants' defaults are measured with it.
+A unit is a ridge whose width is set by a constant, so a first layer distinguishes nearby points as
+an encoding would. Initial weights and biases are uniform in ±1/sqrt(fan_in), torch's default; the
+default constants were tuned with it.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch import Tensor
 from ._base import AbstractKernelled, Constant
 
 TORCH_GAIN = 1 / math.sqrt(3)
-"""Of weights uniform in ±1/sqrt(fan_in)."""
+"""Gain of weights uniform in ±1/sqrt(fan_in)."""
 
 
 class Gaussian(AbstractKernelled):
@@ -21,14 +21,14 @@ class Gaussian(AbstractKernelled):
 
     $f(x) = e^{-x^2 / 2a^2}$. Weights and biases uniform in $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
-    Use when the network sees bare coordinates and the initialisation should matter less than with
-    sines. Fails when `a` does not suit the signal: too wide blurs, too narrow turns into noise
-    between the samples; and far outside the samples, where every unit is 0.
+    Use when the network reads bare coordinates and the initialisation should matter less than with
+    sines. Fails when `a` does not match the signal: too wide blurs, too narrow gives noise between
+    samples; also far outside the samples, where every unit is 0.
 
     Args:
-        a: Standard deviation, in units of the pre-activation, positive. Smaller codes higher
+        a: Standard deviation, in units of the pre-activation, positive. Smaller represents higher
             frequencies.
-        trained: Whether log `a` is a parameter, one for each layer.
+        trained: True makes log `a` a parameter, one per layer.
 
     Raises:
         ValueError: If `a` is not positive and finite.
@@ -62,13 +62,13 @@ class SuperGaussian(AbstractKernelled):
     $f(x) = [e^{-x^2 / 2a^2}]^b$, a Gaussian of standard deviation $a/\sqrt b$. Weights and biases
     uniform in $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
-    Use when published settings with two constants are reproduced, or both are trained. Fails when
-    a Gaussian does, and says nothing that a Gaussian of another width would not.
+    Use when reproducing published settings with two constants, or to train both. Fails when a
+    Gaussian fails: it is a Gaussian of another width.
 
     Args:
         a: Standard deviation of the bell before its power, positive.
         b: The power, positive.
-        trained: Whether log `a` and log `b` are parameters, one pair for each layer.
+        trained: True makes log `a` and log `b` parameters, one pair per layer.
 
     Raises:
         ValueError: If `a` or `b` is not positive and finite.
@@ -80,7 +80,8 @@ class SuperGaussian(AbstractKernelled):
 
     Reference:
         Ramasinghe and Lucey, Beyond Periodicity, ECCV 2022, table 1. The initialisation and the
-        defaults are ours. Not the flat-topped super-Gaussian of optics, a power of the exponent.
+        defaults are ours. This is not the flat-topped super-Gaussian of optics, a power of the
+        exponent.
     """
 
     gain = TORCH_GAIN
@@ -107,11 +108,11 @@ class Laplacian(AbstractKernelled):
     $f(x) = e^{-|x| / a}$. Weights and biases uniform in $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
     Use when edges should stay sharp: its peak is a corner. Fails when derivatives are needed: f'
-    jumps at 0, and f'' leaves that jump out.
+    jumps at 0, and f'' ignores that jump.
 
     Args:
         a: Distance over which it falls to 1/e, in units of the pre-activation, positive.
-        trained: Whether log `a` is a parameter, one for each layer.
+        trained: True makes log `a` a parameter, one per layer.
 
     Raises:
         ValueError: If `a` is not positive and finite.
@@ -144,12 +145,12 @@ class Quadratic(AbstractKernelled):
 
     $f(x) = 1 / (1 + (a x)^2)$. Weights and biases uniform in $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
-    Use when the network sees bare coordinates: like a Gaussian, with tails that do not vanish at
-    once. Fails when `a` does not suit the signal: too small blurs, too large turns into noise.
+    Use when the network reads bare coordinates: like a Gaussian, with heavier tails. Fails when `a`
+    does not match the signal: too small blurs, too large gives noise.
 
     Args:
-        a: The inverse of its width, positive: f(1/a) = 1/2. Larger codes higher frequencies.
-        trained: Whether log `a` is a parameter, one for each layer.
+        a: The inverse of its width, positive: f(1/a) = 1/2. Larger represents higher frequencies.
+        trained: True makes log `a` a parameter, one per layer.
 
     Raises:
         ValueError: If `a` is not positive and finite.
@@ -183,12 +184,12 @@ class Multiquadric(AbstractKernelled):
     $f(x) = 1 / \sqrt{1 + (a x)^2}$. Weights and biases uniform in $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
     Use when a bump with heavy tails is wanted: units far from a point still learn from it. Fails
-    when `a` does not suit the signal; its tails 1/|ax| also make features more alike than a
-    Gaussian's.
+    when `a` does not match the signal; the tails 1/|ax| also make features more correlated than
+    those of a Gaussian.
 
     Args:
-        a: The inverse of its width, positive. Larger codes higher frequencies.
-        trained: Whether log `a` is a parameter, one for each layer.
+        a: The inverse of its width, positive. Larger represents higher frequencies.
+        trained: True makes log `a` a parameter, one per layer.
 
     Raises:
         ValueError: If `a` is not positive and finite.

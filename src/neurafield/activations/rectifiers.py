@@ -1,4 +1,4 @@
-"""Activations that keep what is positive and (nearly) cut off what is negative."""
+"""Rectifiers: activations that keep positive values and (nearly) suppress negative ones."""
 
 import math
 from typing import Any
@@ -16,8 +16,8 @@ class ReLU(AbstractKernelled):
 
     $f(x) = \max(0, x)$. Weights of variance $2/\mathrm{fan\_in}$.
 
-    Use when an encoding comes before the network: nothing is cheaper. Fails when second derivatives
-    matter, which are 0 wherever they exist, or when the network sees bare coordinates.
+    Use when an encoding precedes the network: nothing is cheaper. Fails when second derivatives
+    matter, which are 0 wherever they exist, or when the network reads bare coordinates.
 
     Example:
         >>> ReLU()(torch.tensor([-2.0, 3.0]))
@@ -38,16 +38,16 @@ class ReLU(AbstractKernelled):
 
 
 class PReLU(AbstractActivation):
-    r"""The rectified linear unit whose negative side has a slope, trained or fixed.
+    r"""The rectified linear unit with a trained or fixed slope for negative inputs.
 
     $f(x) = \max(0, x) + a \min(0, x)$. Weights of variance $2/((1 + a^2)\,\mathrm{fan\_in})$.
 
-    Use when units of a ReLU network die, or their cut should be learned. Fails when second
-    derivatives matter, or when the network sees bare coordinates, as ReLU.
+    Use when units of a ReLU network die, or the negative slope should be learned. Fails when second
+    derivatives matter, or when the network reads bare coordinates, like ReLU.
 
     Args:
-        a: Slope of the negative side, any finite number; 1 makes f linear. One for each layer.
-        trained: Whether `a` is a parameter. It is trained as it is and may become negative.
+        a: Slope for negative inputs, any finite number; 1 makes f linear. One per layer.
+        trained: True makes `a` a parameter. It is trained directly and may become negative.
 
     Raises:
         ValueError: If `a` is not finite.
@@ -57,8 +57,8 @@ class PReLU(AbstractActivation):
         tensor([-1.,  3.])
 
     Reference:
-        He et al., Delving Deep into Rectifiers, ICCV 2015, sections 2.1 (the form with one slope
-        a layer, and the initial 0.25) and 2.2 (the variance).
+        He et al., Delving Deep into Rectifiers, ICCV 2015, sections 2.1 (one slope per layer, and
+        the initial 0.25) and 2.2 (the variance).
     """
 
     def __init__(self, a: float = 0.25, *, trained: bool = True) -> None:
@@ -82,13 +82,13 @@ class PReLU(AbstractActivation):
 
 
 class SiLU(AbstractKernelled):
-    r"""The sigmoid-weighted linear unit, called Swish too.
+    r"""The sigmoid-weighted linear unit, also called Swish.
 
     $f(x) = x / (1 + e^{-x})$. Weights of variance $2/\mathrm{fan\_in}$, as for ReLU, which it
     approaches far from 0.
 
-    Use when an encoding comes before the network and derivatives should be smooth. Fails when the
-    network sees bare coordinates, or is deep: what varies shrinks by a quarter a layer (measured).
+    Use when an encoding precedes the network and derivatives should be smooth. Fails when the
+    network reads bare coordinates, or is deep: variation shrinks by a quarter per layer (measured).
 
     Example:
         >>> SiLU()(torch.tensor([-100.0, 0.0, 100.0])).abs()
@@ -96,7 +96,7 @@ class SiLU(AbstractKernelled):
 
     Reference:
         Hendrycks and Gimpel, Gaussian Error Linear Units (GELUs), 2016, section 2, where it is
-        named; the gain is ReLU's, by the limit.
+        named; the gain is that of ReLU, its limit.
     """
 
     gain = math.sqrt(2)
@@ -114,12 +114,12 @@ class Softplus(AbstractActivation):
     $f(x) = \frac{1}{a} \log(1 + e^{a x})$. Weights of variance $2/\mathrm{fan\_in}$, as for ReLU,
     which it approaches for large `a`.
 
-    Use when a ReLU network's surface should be smooth, as for distance fields (`a` = 100). Fails
-    when the network sees bare coordinates, or when `a` is small: f is then close to linear.
+    Use when the surface of a ReLU network should be smooth, as for distance fields (`a` = 100).
+    Fails when the network reads bare coordinates, or when `a` is small: f is then close to linear.
 
     Args:
-        a: Sharpness of the corner, positive. Kernels serve a fixed 1, others run in plain torch.
-        trained: Whether log `a` is a parameter, one for each layer.
+        a: Sharpness of the corner, positive. Kernels support a fixed 1; others run in plain torch.
+        trained: True makes log `a` a parameter, one per layer.
 
     Raises:
         ValueError: If `a` is not positive and finite.
@@ -129,8 +129,8 @@ class Softplus(AbstractActivation):
         tensor([0., 1.])
 
     Reference:
-        Gropp et al., Implicit Geometric Regularization for Learning Shapes, ICML 2020, section 5
-        (a = 100); the gain is ReLU's, by the limit.
+        Gropp et al., Implicit Geometric Regularization for Learning Shapes, ICML 2020, section 5 (a
+        = 100); the gain is that of ReLU, its limit.
     """
 
     gain = math.sqrt(2)
@@ -142,7 +142,7 @@ class Softplus(AbstractActivation):
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         a = self.a()
-        # Torch's threshold is 20, where float64 still sees that f is not linear.
+        # At torch's default threshold of 20, float64 still resolves that f is not linear.
         return F.softplus(a * x, threshold=40) / a
 
     def derivatives(self, x: Float[Tensor, "*shape"]) -> Derivatives:
@@ -158,21 +158,21 @@ class Softplus(AbstractActivation):
 
 
 class GELU(AbstractKernelled):
-    r"""The Gaussian error linear unit, exact, not the tanh form.
+    r"""The Gaussian error linear unit, in its exact form, not the tanh approximation.
 
     $f(x) = x\, P(Z \le x)$ for a standard normal $Z$. Weights of variance $2/\mathrm{fan\_in}$, as
     for ReLU, which it approaches far from 0.
 
-    Use when an encoding comes before the network and derivatives should be smooth. Fails when the
-    network sees bare coordinates: detail is learned late.
+    Use when an encoding precedes the network and derivatives should be smooth. Fails when the
+    network reads bare coordinates: detail is learned late.
 
     Example:
         >>> GELU()(torch.tensor([-100.0, 0.0, 100.0])).abs()
         tensor([  0.,   0., 100.])
 
     Reference:
-        Hendrycks and Gimpel, Gaussian Error Linear Units (GELUs), 2016, section 2; the gain is
-        ReLU's, by the limit.
+        Hendrycks and Gimpel, Gaussian Error Linear Units (GELUs), 2016, section 2; the gain is that
+        of ReLU, its limit.
     """
 
     gain = math.sqrt(2)

@@ -1,4 +1,4 @@
-"""Activations that rise from one level to another."""
+"""Sigmoids: activations that rise from one level to another."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ class Tanh(AbstractKernelled):
 
     $f(x) = \tanh x$. Weights of variance $(5/3)^2/\mathrm{fan\_in}$.
 
-    Use when a smooth, bounded field without fine detail is wanted, such as many solutions of
-    equations. Fails when the signal has high frequencies, or when the network is deep: units
-    saturate and gradients vanish.
+    Use when a smooth, bounded field without fine detail is wanted, such as solutions of many
+    differential equations. Fails when the signal has high frequencies, or when the network is deep:
+    units saturate and gradients vanish.
 
     Example:
         >>> import torch
@@ -41,7 +41,7 @@ class Sigmoid(AbstractKernelled):
     1/4.
 
     Use when hidden features should lie in [0, 1]. Fails when the signal has high frequencies, or
-    the network is deep: what varies shrinks by a third a layer (measured).
+    the network is deep: variation shrinks by a third per layer (measured).
 
     Example:
         >>> import torch
@@ -49,7 +49,7 @@ class Sigmoid(AbstractKernelled):
         tensor([0.0000, 0.5000, 1.0000])
 
     Reference:
-        LeCun et al., Efficient BackProp, 1998, section 4.4, which advises against it; the gain is
+        LeCun et al., Efficient BackProp, 1998, section 4.4, which advises against it. The gain is
         ours, the inverse of the slope.
     """
 

@@ -1,4 +1,4 @@
-"""Activations that repeat, or nearly so: bare coordinates are all they need."""
+"""Periodic and nearly periodic activations; they need no encoding."""
 
 import math
 from typing import Any
@@ -18,13 +18,12 @@ class Sine(AbstractKernelled):
     $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
     Use when derivatives of the signal matter, or one small smooth network should hold all of it.
-    Fails when `a` does not suit the signal's bandwidth, or the weights are drawn otherwise: too low
-    blurs, too high turns into noise between the samples. `networks.Siren` gives its first layer a
-    factor of its own.
+    Fails when `a` does not match the signal's bandwidth or the weights: too low blurs, too high
+    gives noise between samples. `networks.Siren` has a separate factor for its first layer.
 
     Args:
         a: Frequency factor, in radians per unit of the pre-activation, positive.
-        trained: Whether log `a` is a parameter, one for each layer.
+        trained: True makes log `a` a parameter, one per layer.
 
     Raises:
         ValueError: If `a` is not positive and finite.
@@ -35,9 +34,9 @@ class Sine(AbstractKernelled):
         tensor([0., 1.])
 
     Reference:
-        Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
-        NeurIPS 2020, section 3.2 and supplement 1.5. Biases follow their code, since the paper
-        leaves them open.
+        Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions, NeurIPS
+        2020, section 3.2 and supplement 1.5. Biases follow their code; the paper does not specify
+        them.
     """
 
     def __init__(self, a: float = 30.0, *, trained: bool = False) -> None:
@@ -62,14 +61,14 @@ class ExpSine(AbstractKernelled):
     r"""The exponential of a sine.
 
     $f(x) = e^{\sin(a x)}$. Weights as for Sine, but in hidden layers uniform in
-    $\pm\sqrt{4.43/\mathrm{fan\_in}}/a$, so that what varies of a pre-activation keeps its size.
+    $\pm\sqrt{4.43/\mathrm{fan\_in}}/a$, so that the variation of a pre-activation keeps its scale.
 
-    Use when a periodic function with all harmonics, and positive values, is wanted. Fails when `a`
-    does not suit the signal, as Sine.
+    Use when a periodic, positive function with all harmonics is wanted. Fails when `a` does not
+    match the signal, like Sine.
 
     Args:
         a: Frequency factor, in radians per unit of the pre-activation, positive.
-        trained: Whether log `a` is a parameter, one for each layer.
+        trained: True makes log `a` a parameter, one per layer.
 
     Raises:
         ValueError: If `a` is not positive and finite.
@@ -81,8 +80,8 @@ class ExpSine(AbstractKernelled):
 
     Reference:
         Ramasinghe and Lucey, Beyond Periodicity: Towards a Unifying Framework for Activations in
-        Coordinate-MLPs, ECCV 2022, table 1. The initialisation is ours: of a uniform phase, f has
-        the variance $I_0(2) - I_0(1)^2 = 0.677$, and $4.43 / 3 \cdot 0.677 = 1$.
+        Coordinate-MLPs, ECCV 2022, table 1. The initialisation is ours: for a uniform phase, f has
+        variance $I_0(2) - I_0(1)^2 = 0.677$, and $4.43 / 3 \cdot 0.677 = 1$.
     """
 
     def __init__(self, a: float = 30.0, *, trained: bool = False) -> None:
@@ -109,14 +108,14 @@ class FinerSine(AbstractActivation):
     $f(x) = \sin(a\,(|x| + 1)\,x)$. Weights as for Sine; biases of the first layer uniform in
     $\pm$`first_bias`, so that its units start with different frequencies.
 
-    Use when the signal's bandwidth is not known well: the biases spread the first layer over low
-    and high frequencies. Fails when `first_bias` is so large that it turns into noise between the
-    samples; f'' jumps at 0.
+    Use when the signal's bandwidth is uncertain: the biases spread the first layer over low and
+    high frequencies. Fails when `first_bias` is so large that it gives noise between samples; f''
+    jumps at 0.
 
     Args:
         a: Frequency factor, in radians per unit of the pre-activation, positive.
         first_bias: Bound of the first layer's initial biases, positive.
-        trained: Whether log `a` is a parameter, one for each layer.
+        trained: True makes log `a` a parameter, one per layer.
 
     Raises:
         ValueError: If `a` or `first_bias` is not positive and finite.
@@ -128,8 +127,8 @@ class FinerSine(AbstractActivation):
 
     Reference:
         Liu et al., FINER: Flexible Spectral-bias Tuning in Implicit NEural Representation by
-        Variable-periodic Activation Functions, CVPR 2024, equations 3 and 5. Their code by default
-        takes no gradient through $|x| + 1$; ours is exact.
+        Variable-periodic Activation Functions, CVPR 2024, equations 3 and 5. By default, their code
+        stops the gradient through $|x| + 1$; ours is exact.
     """
 
     def __init__(self, a: float = 30.0, *, first_bias: float = 1.0, trained: bool = False) -> None:

@@ -1,7 +1,7 @@
-"""What a field learns, how fast, and why: spectra of errors, and the neural tangent kernel.
+"""Analysis of training: error spectra, and the neural tangent kernel.
 
-The type is `AbstractBands`: parts of a spectrum, in which `learn` follows a fit. Nothing from
-`problems` or `cli` may be imported here.
+The type is `AbstractBands`: bands of a spectrum, in which `learn` follows a fit. Imports nothing
+from `problems` or `cli`.
 """
 
 from .bands import AbstractBands as AbstractBands

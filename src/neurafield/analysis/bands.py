@@ -1,4 +1,4 @@
-"""Bands of spatial frequency: how much of a signal, or of an error, lies in each."""
+"""Bands of spatial frequency, and the energy of a signal or an error in each."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,53 +12,53 @@ from .._checks import check_count
 
 
 class AbstractBands(ABC):
-    """Parts of the spectrum of samples on a regular grid.
+    """Bands of the spectrum of samples on a regular grid.
 
-    Frequencies are in cycles across the longest axis, the same in all directions: a ripple of so
-    many samples a cycle has the same frequency along every axis. For a picture of n pixels along
-    its longer side, f cycles across it are f / n cycles a pixel.
+    Frequencies are in cycles across the longest axis, in all directions: a wave with a given number
+    of samples per cycle has the same frequency along every axis. In a picture with n pixels along
+    its longer side, f means f / n cycles per pixel.
     """
 
     ranges: tuple[tuple[float, float], ...]
-    """Lowest and highest frequency of each band, from low to high."""
+    """Lowest and highest frequency of each band, in ascending order."""
 
     @abstractmethod
     def energy(self, values: Float[Tensor, "*shape c"]) -> Float[Tensor, " bands"]:
         """Sum of squares in each band, in float64.
 
         Raises:
-            ValueError: If the values are not on the grid that the bands were made for.
+            ValueError: If the values are not on the grid of the bands.
         """
 
 
 class Octaves(AbstractBands):
     r"""All frequencies of a grid in octaves $[2^j/2,\ 2^j)$, by the cosine transform.
 
-    The transform takes the signal as mirrored beyond its border. The plain Fourier transform takes
-    it as repeated, so that a jump from one border to the opposite one would show as detail that is
-    not there; and a window would be blind to errors at the border. Its coefficients are
-    orthonormal: the bands' energies and the mean's add up to the sum of squares, so that what
-    they say of an error adds up to the mean squared error.
+    The cosine transform assumes that the signal is mirrored at its border. The Fourier transform
+    assumes a periodic signal, so a jump between opposite borders would appear as detail; and a
+    window would hide errors at the border. The transform is orthonormal: the energies of the bands
+    and of the mean add up to the sum of squares.
 
-    The mean belongs to no band. What lies beyond the highest frequency of the longest axis, the
-    corners of a spectrum with several axes, belongs to the last.
+    The mean belongs to no band. Frequencies above the highest one of the longest axis, in the
+    corners of a spectrum with several axes, belong to the last band.
 
     Args:
-        shape: Samples on each axis; the longest has two at least.
+        shape: Samples on each axis; the longest has at least two.
 
     Example:
         >>> Octaves((8,)).ranges
         ((0.5, 1.0), (1.0, 2.0), (2.0, 3.5))
 
     Reference:
-        Ahmed, Natarajan and Rao, Discrete Cosine Transform, 1974; the orthonormal form.
+        Ahmed, Natarajan and Rao, Discrete Cosine Transform, 1974; orthonormal form.
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
         longest = max(shape)
         check_count("Octaves", **{"samples on the longest axis": longest}, low=2, high=2**40)
         self.shape = tuple(shape)
-        # Coefficient k of n samples is cos(pi k (i + 1/2) / n): k / 2 cycles across its axis.
+        # Coefficient k of n samples belongs to cos(pi k (i + 1/2) / n): k / 2 cycles across the
+        # axis.
         squares = torch.zeros(self.shape, dtype=torch.float64)
         for axis, n in enumerate(self.shape):
             along = torch.arange(n, dtype=torch.float64) * (longest / n / 2)
@@ -66,7 +66,7 @@ class Octaves(AbstractBands):
         frequency = squares.sqrt()
         edges = [2.0**j / 2 for j in range(math.ceil(math.log2(longest)))]
         self.ranges = tuple(zip(edges, [*edges[1:], float(frequency.max())], strict=True))
-        # 0 is the mean; the tolerance keeps an edge that was rounded in its own band.
+        # 0 is the mean; the tolerance keeps a rounded edge in its band.
         inner = torch.tensor(edges, dtype=torch.float64) * (1 - 1e-12)
         self._band = torch.bucketize(frequency, inner, right=True).flatten()
 
@@ -84,17 +84,17 @@ class Octaves(AbstractBands):
 
 
 class Harmonics(AbstractBands):
-    """Single frequencies of one axis, each a whole number of cycles across it, by Fourier's sums.
+    """Single frequencies on one axis, each an integer number of cycles, by the Fourier transform.
 
-    For signals that are made of just these: such a sine and cosine are orthogonal to all the
-    others on evenly spaced samples, wherever the first one lies.
+    For signals that consist of just these: on evenly spaced samples, such sines and cosines are
+    orthogonal, for any position of the first sample.
 
     Args:
-        num_samples: On the axis.
-        frequencies: In cycles across the axis, rising.
+        num_samples: Samples on the axis.
+        frequencies: Frequencies in cycles across the axis, ascending.
 
     Raises:
-        ValueError: If they do not rise, or the samples cannot carry them.
+        ValueError: If they are not ascending, or too high for the samples.
 
     Example:
         >>> z = torch.arange(8)[:, None] / 8
@@ -107,7 +107,7 @@ class Harmonics(AbstractBands):
         check_count("Harmonics", num_samples=num_samples, low=3, high=2**40)
         rising = list(frequencies) == sorted(set(frequencies))
         if not rising or not frequencies or not 1 <= frequencies[0] <= frequencies[-1]:
-            raise ValueError(f"Harmonics: expected rising whole numbers, got {frequencies}.")
+            raise ValueError(f"Harmonics: expected ascending integers, got {frequencies}.")
         if 2 * frequencies[-1] >= num_samples:
             raise ValueError(
                 f"Harmonics: expected frequencies below half of {num_samples} samples, got "
@@ -123,7 +123,7 @@ class Harmonics(AbstractBands):
                 f"Harmonics: expected values of shape ({self.num_samples}, c), got "
                 f"{tuple(values.shape)}."
             )
-        # The negative frequencies, which hold as much, are counted along.
+        # Negative frequencies, which have the same energy, are included.
         spectrum = torch.fft.rfft(values.double(), dim=0, norm="ortho")[self._index]
         return 2 * spectrum.abs().square().sum(-1)
 
@@ -138,7 +138,7 @@ def cosine_transform(x: Float[Tensor, "*shape"], axis: int) -> Float[Tensor, "*s
         [2.0, 0.0, 0.0, 0.0]
     """
     n = x.shape[axis]
-    # By one Fourier transform of the same length: even samples in order, then odd ones backwards.
+    # One Fourier transform of the same length: even samples in order, then odd ones reversed.
     order = torch.cat([torch.arange(0, n, 2), torch.arange(1, n, 2).flip(0)])
     spectrum = torch.fft.fft(x.movedim(axis, -1)[..., order])
     phase = torch.arange(n, dtype=x.dtype) * (-math.pi / (2 * n))

@@ -1,12 +1,12 @@
-r"""The neural tangent kernel: how a step for one point moves the field at another.
+r"""The neural tangent kernel: the effect of a training step at one point on the field at another.
 
-Notation: f the field with parameters $\theta$, points $x_1 \dots x_n$, J the Jacobian of
-$f(x_a)$ by $\theta$, $K = J J^T$; r = f - y what is left to learn, $\eta$ the learning rate.
-Under the mean squared error, one small step of gradient descent turns r into
-$(I - 2 \eta K / n)\, r$: along each eigenvector of K the error shrinks by its own factor.
+Notation: f the field with parameters $\theta$, points $x_1 \dots x_n$, J the Jacobian of $f(x_a)$
+by $\theta$, $K = J J^T$; r = f - y the residual, $\eta$ the learning rate. Under the mean squared
+error, one small step of gradient descent turns r into $(I - 2 \eta K / n)\, r$: along each
+eigenvector of K the error shrinks by its own factor.
 
 Reference:
-    Jacot, Gabriel and Hongler, Neural Tangent Kernel, NeurIPS 2018; for what is learnt when,
+    Jacot, Gabriel and Hongler, Neural Tangent Kernel, NeurIPS 2018; for the order of learning,
     Tancik et al., Fourier Features Let Networks Learn High Frequency Functions, NeurIPS 2020,
     section 3.
 """
@@ -27,24 +27,23 @@ from .bands import cosine_transform
 
 MAX_POINTS = 4096
 _MAX_NUMBERS = 2**25
-"""In the Jacobian of the points that are differentiated at a time: a quarter of a gigabyte."""
+"""Entries of the Jacobian of one block of points: a quarter of a gigabyte."""
 _MAX_PARTS = 16
-"""Of the points: with two parts at a time, 136 Jacobians."""
+"""Maximum number of blocks of points; their pairs need 136 Jacobians."""
 
 
 @dataclass(frozen=True)
 class KernelSpectrum:
-    """The eigenvalues of a kernel, and how fast it learns each frequency on a line.
+    """Eigenvalues of a kernel, and the rate at which it learns each frequency on a line.
 
-    Both leave the mean out, as the bands do: the last bias learns it at a rate of its own, which
-    often hides all the rest.
+    Both exclude the mean, as the bands do: the last bias learns it at its own rate, which often
+    hides all the rest.
 
     Args:
-        eigenvalues: Of K / n on functions of mean zero, falling; they tend to those of the
-            continuous kernel.
-        frequencies: Of the cosines on the line, in cycles across the box.
-        rates: For each of these, v the cosine on the line, v^T K v / (n v^T v): how fast its error
-            starts to shrink.
+        eigenvalues: Eigenvalues of K / n on functions of mean zero, descending; they converge to
+            those of the continuous kernel.
+        frequencies: Frequencies of the cosines on the line, in cycles across the box.
+        rates: Initial rate at which the error of each cosine v shrinks, v^T K v / (n v^T v).
     """
 
     eigenvalues: Float[Tensor, " n"]
@@ -53,14 +52,17 @@ class KernelSpectrum:
 
     @property
     def condition(self) -> float:
-        """Largest eigenvalue by smallest; infinite where the smallest is lost in rounding."""
+        """Ratio of the largest to the smallest eigenvalue; infinite if the smallest is lost in
+        rounding.
+        """
         largest, smallest = self.eigenvalues[0].item(), self.eigenvalues[-1].item()
         lost = smallest <= largest * len(self.eigenvalues) * torch.finfo(torch.float64).eps
         return math.inf if lost else largest / smallest
 
     @property
     def effective_rank(self) -> float:
-        """How many directions are learnt at a like rate: e to the entropy of the eigenvalues.
+        """Effective number of directions learnt at a similar rate: e to the entropy of the
+        eigenvalues.
 
         Reference:
             Roy and Vetterli, The Effective Rank, EUSIPCO 2007.
@@ -70,10 +72,10 @@ class KernelSpectrum:
 
 
 def affordable_points(num_parameters: int, channels: int) -> int:
-    """How many points' kernel is a matter of minutes: 16 for a large field, more for a small one.
+    """Number of points whose kernel takes minutes: 16 for a large field, more for a small one.
 
-    Jacobians do not fit into memory at once, so they are made again for each pair of parts of the
-    points, and the work grows with the square of points times parameters.
+    The Jacobian does not fit into memory, so it is recomputed for each pair of blocks of points,
+    and the work grows with the square of points times parameters.
 
     Example:
         >>> [affordable_points(size, 3) for size in (10_000, 1_000_000, 4_000_000, 10**8)]
@@ -89,18 +91,18 @@ def tangent_kernel(
     *,
     progress: Callable[[float], None] | None = None,
 ) -> Float[Tensor, "n n"]:
-    r"""The kernel of a field as it is, at some points.
+    r"""Computes the kernel of a field with its current parameters.
 
-    $K_{ab} = \frac{1}{c} \sum_{j=1}^{c} \langle \partial_\theta f_j(x_a),\,
-    \partial_\theta f_j(x_b) \rangle$, the mean over the c values of the field, in float64. The
-    Jacobian is made for parts of the points, so that it stays below a quarter of a gigabyte
-    where one point's own is.
+    $K_{ab} = \frac{1}{c} \sum_{j=1}^{c} \langle \partial_\theta f_j(x_a),\, \partial_\theta
+    f_j(x_b) \rangle$, the mean over the c values of the field, in float64. The Jacobian is computed
+    for blocks of points, so that it stays below a quarter of a gigabyte, if that of a single point
+    does.
 
     Args:
-        field: From coordinates to values; it is not changed.
-        coords: The points, a few hundred: their kernel has their number squared. For a field of a
-            million parameters or more, `affordable_points` says how many take minutes.
-        progress: Told, now and then, which share of the work is done.
+        field: Module from coordinates to values; it is not changed.
+        coords: Points, a few hundred: the kernel of n points has n^2 entries. For a field of a
+            million parameters or more, see `affordable_points`.
+        progress: Callback that gets the completed share of the work.
 
     Raises:
         ValueError: If there are no points, or too many.
@@ -112,7 +114,7 @@ def tangent_kernel(
         [[1.0, 1.0], [1.0, 5.0]]
     """
     check_count("tangent_kernel", points=len(coords), high=MAX_POINTS)
-    # In float64, for the small eigenvalues; a copy, for the caller's field stays as it is.
+    # In float64, for the small eigenvalues; on a copy, so that the caller's field is unchanged.
     field = copy.deepcopy(field).double()
     trained = {name: p.detach() for name, p in field.named_parameters() if p.requires_grad}
 
@@ -154,20 +156,22 @@ def kernel_spectrum(
     num_points: int = 256,
     progress: Callable[[float], None] | None = None,
 ) -> KernelSpectrum:
-    """The kernel's spectrum on a line through the middle of the box, along its last axis.
+    """Computes the spectrum of the kernel on a line through the centre of the box, along the last
+    axis.
 
-    On a line the frequencies reach up to a quarter of the number of points per unit of coordinate,
-    where as many points spread over a plane would reach to its root.
+    On a line, n points resolve frequencies up to n / 4 cycles per unit of coordinate; spread over a
+    plane, the same number would only resolve about the square root of that.
 
     Args:
-        field: From coordinates to values.
+        field: Module from coordinates to values.
         in_dim: Number of coordinates.
-        num_points: On the line, at the centres of equal cells.
-        progress: As for `tangent_kernel`.
+        num_points: Points on the line, at the centres of equal cells.
+        progress: Callback, as for `tangent_kernel`.
     """
     check_count("kernel_spectrum", in_dim=in_dim)
     check_count("kernel_spectrum", num_points=num_points, low=2, high=MAX_POINTS)
-    # In the middle a grid of vertices would be hit exactly, which no sample of a signal does.
+    # Offset from the centre, where the line would pass exactly through grid vertices, unlike
+    # samples.
     coords = torch.full((num_points, in_dim), 1 / num_points, dtype=torch.float64)
     coords[:, -1] = (2 * torch.arange(num_points) + 1) / num_points - 1
     # The first cosine is the constant.
@@ -177,11 +181,12 @@ def kernel_spectrum(
 
 
 def between_cosines(kernel: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
-    r"""A kernel on evenly spaced points in the basis of the cosines: $v_k^T K v_l / n$.
+    r"""Transforms a kernel on evenly spaced points to the cosine basis: $v_k^T K v_l / n$.
 
-    With unit cosines $v_k$ of k half cycles across the points. The diagonal tells how fast each
-    starts to be learnt: the eigenvalue of K / n wherever the cosine is an eigenvector, otherwise
-    the mean of the eigenvalues, weighted by how much of it lies along their eigenvectors.
+    $v_k$ is the normalised cosine of k half cycles across the points. The diagonal holds the
+    initial learning rate of each: its eigenvalue of K / n if the cosine is an eigenvector,
+    otherwise the mean of the eigenvalues, weighted by the squared components of the cosine along
+    the eigenvectors.
 
     Example:
         >>> between_cosines(torch.eye(2)).round(decimals=5).tolist()
@@ -193,16 +198,16 @@ def between_cosines(kernel: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
 def linearised(
     kernel: Float[Tensor, "n n"], residual: Float[Tensor, "n c"], *, lr: float, steps: int
 ) -> Float[Tensor, "n c"]:
-    r"""What is left to learn after steps of gradient descent, if the kernel stays as it is.
+    r"""Predicts the residual after steps of gradient descent, if the kernel stays constant.
 
     $r_t = \sum_i (1 - 2 \eta \lambda_i / n)^t u_i u_i^T r_0$, with the eigenvectors $u_i$ of K: an
     exponential decay of each mode at its own rate.
 
     Args:
-        kernel: K of the training points, which are all in each step.
-        residual: r at the start, field minus target.
+        kernel: Kernel K of the training points, all of which are in each step.
+        residual: Initial residual r, field minus target.
         lr: Learning rate of plain gradient descent on the mean squared error.
-        steps: t.
+        steps: Number of steps t.
 
     Example:
         >>> linearised(torch.eye(2), torch.ones(2, 1), lr=0.5, steps=1).tolist()

@@ -1,4 +1,4 @@
-"""A sum of sines of rising frequency, to see which of them a network learns first."""
+"""Sums of sines, to see which frequencies a network learns first."""
 
 import math
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from ..signals import Audio
 from .bands import Harmonics
 
 FREQUENCIES = tuple(range(5, 55, 5))
-"""Those of the paper, in cycles across the box."""
+"""Frequencies of the paper, in cycles across the box."""
 NUM_SAMPLES = 200
-"""As many as in the paper: four for a cycle of the highest frequency."""
+"""Number of samples in the paper: four per cycle of the highest frequency."""
 
 
 def sum_of_sines(
@@ -24,21 +24,21 @@ def sum_of_sines(
     grid: Grid | None = None,
     seed: int = 0,
 ) -> Audio:
-    r"""A signal on one axis with as much of each frequency, or more of the higher ones.
+    r"""Builds a signal of sines on one axis, with equal or rising amplitudes.
 
     $\sum_i A_i \sin(2\pi (k_i z + \varphi_i))$, z from 0 to 1 across the axis, $\varphi_i$ uniform
     in [0, 1).
 
     Args:
-        frequencies: k, in cycles across the axis; `Harmonics` of them measures each.
-        rising: Amplitudes i / n for the i-th of n frequencies, so that the highest weighs most in
-            the loss; otherwise 1.
-        num_samples: On the axis.
-        grid: Where they lie for the field; None for the library's convention.
-        seed: Of the phases.
+        frequencies: Frequencies k, in cycles across the axis; `Harmonics` measures them.
+        rising: True for amplitude i / n of the i-th of n frequencies, so that the highest has most
+            weight in the loss; False for amplitude 1.
+        num_samples: Samples on the axis.
+        grid: Coordinates of the samples; None for the library's convention.
+        seed: Seed of the phases.
 
     Raises:
-        ValueError: If the frequencies do not rise, or the samples cannot carry them.
+        ValueError: If the frequencies are not ascending, or too high for the samples.
 
     Example:
         >>> sum_of_sines().layout.shape
@@ -46,8 +46,8 @@ def sum_of_sines(
 
     Reference:
         Rahaman et al., On the Spectral Bias of Neural Networks, ICML 2019, section 3, experiment
-        1. Their coordinates are z; ours, unless a `grid` says otherwise, are 2 z - 1. The values
-        are scaled to a peak of 1, as any sound.
+        1. Their coordinates are z; ours, without a `grid`, are 2 z - 1. The values are scaled to a
+        peak of 1, like any sound.
     """
     check_count("sum_of_sines", seed=seed, low=0, high=2**63 - 1)
     Harmonics(num_samples, frequencies)

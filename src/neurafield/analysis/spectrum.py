@@ -1,4 +1,4 @@
-"""Which frequencies a fit learns first: a field's error in each band, over the steps."""
+"""Spectral bias: the error of a field in each frequency band, over the steps of a fit."""
 
 import math
 import statistics
@@ -18,20 +18,20 @@ from ..signals import AbstractGridSignal, render
 from .bands import AbstractBands
 
 HALF = 0.5
-"""A band is learnt once its error's amplitude is this part of its own."""
+"""Relative error amplitude at which a band counts as learnt."""
 _NOTHING = 1e-12
-"""Part of a signal's energy below which a band holds rounding only."""
+"""Share of a signal's energy below which a band contains only rounding errors."""
 
 
 @dataclass(frozen=True)
 class BiasFactor:
-    """How many times later the highest band is learnt than the lowest.
+    """Ratio of the steps needed to learn the highest and the lowest band.
 
     Args:
-        factor: Steps until the highest, divided by steps until the lowest. None if not even the
-            lowest is learnt, or the signal has only one band.
-        exact: False if the highest was not learnt within the run: then the factor is at least
-            this, the whole run by the steps until the lowest.
+        factor: Steps for the highest band, divided by steps for the lowest. None if the lowest is
+            not learnt, or the signal has only one band.
+        exact: False if the highest band was not learnt within the run: the factor is then a lower
+            bound, the steps of the run divided by the steps for the lowest.
     """
 
     factor: float | None
@@ -45,17 +45,16 @@ class BiasFactor:
 
 @dataclass(frozen=True)
 class Learning:
-    """What a fit had made of each band, at some of its steps, the initial field first.
+    """Error and response of each band, at some steps of a fit, starting with the initial field.
 
-    Amplitudes are relative to the signal's own in the band. A band in which the signal has
-    nothing has NaN.
+    Amplitudes are relative to that of the signal in the band. Bands without signal have NaN.
 
     Args:
-        steps: At which it was measured; the first is 0.
-        error: Of the difference between field and signal: 1 for a field that is zero there, 0 for
-            a perfect one.
-        response: Of the field itself: 0 for none, 1 for as much as the signal has.
-        status: How the fit ended.
+        steps: Steps of the measurements; the first is 0.
+        error: Amplitude of the difference between field and signal: 1 for a field that is zero, 0
+            for a perfect one.
+        response: Amplitude of the field itself: 0 for none, 1 for that of the signal.
+        status: Status of the fit at its end.
     """
 
     steps: tuple[int, ...]
@@ -64,17 +63,16 @@ class Learning:
     status: str
 
     def steps_until(self, level: float = HALF) -> list[int | None]:
-        """For each band the first measured step at which its error is at most `level`.
+        """First measured step of each band at which its error is at most `level`.
 
-        None where that was never so. A band that the initial field has already counts as
-        learnt at step 1.
+        None if there is none. A band that the initial field already matches counts as step 1.
         """
         reached = self.error <= level
         first = [int(column.argmax()) if column.any() else None for column in reached.T]
         return [None if record is None else max(1, self.steps[record]) for record in first]
 
     def bias_factor(self) -> BiasFactor:
-        """How much later the highest band is learnt than the lowest, of those the signal has.
+        """Bias factor between the highest and the lowest band that the signal has.
 
         Example:
             >>> error = np.array([[1.0, 1.0], [0.4, 1.0], [0.1, 0.5]])
@@ -94,10 +92,9 @@ class Learning:
 
 
 def median_factor(factors: Sequence[BiasFactor]) -> BiasFactor:
-    """The median over runs with different seeds; the lower one of two.
+    """Median over runs with different seeds; of two, the lower one.
 
-    It is a bound, too, where a factor that is only a bound is among those up to it; and there is
-    none if a run has none.
+    The median is a bound if any factor up to it is a bound, and None if any run has none.
 
     Example:
         >>> str(median_factor([BiasFactor(8, True), BiasFactor(5, False), BiasFactor(20, True)]))
@@ -124,32 +121,31 @@ def learn(
     num_records: int = 50,
     callbacks: Sequence[Callback] = (),
 ) -> Learning:
-    """Fit a field to a signal, and follow each band.
+    """Fit a field to a signal, and record the error of each band.
 
-    The learning rate stays the same throughout, so that when a band is learnt does not depend on
-    how long the run was meant to be. All samples are in each step if they are no more than a batch.
+    The learning rate is constant, so that the step at which a band is learnt does not depend on the
+    length of the run. Each step uses all samples if they fit into a batch.
 
     Args:
-        field: From coordinates to values; it is trained in place.
-        signal: What it is fitted to.
-        bands: Of the signal's grid.
-        steps: Of the fit.
+        field: Module from coordinates to values; it is trained in place.
+        signal: Signal to fit.
+        bands: Bands of the signal's grid.
+        steps: Steps of the fit.
         lr: Learning rate of Adam.
-        batch_size: Samples a step; None for all.
+        batch_size: Samples per step; None for all.
         micro_batch: Samples that pass through the field at a time.
-        seed: Of the sampling.
-        num_records: Measurements, evenly spaced in the logarithm of the step; each evaluates the
-            field on all samples.
+        seed: Seed of the sampling.
+        num_records: Number of measurements, log-spaced over the steps; each evaluates the field on
+            all samples.
         callbacks: Called with a `Progress` after each step.
 
     Raises:
         SignalError: If the signal is constant.
-        ValueError: If a number is out of range.
+        ValueError: If an argument is out of range.
 
     Reference:
         Rahaman et al., On the Spectral Bias of Neural Networks, ICML 2019, section 3, who plot the
-        `response`. We tell what is learnt by the `error`, which a component of the wrong phase
-        does not please.
+        `response`. We use the `error` instead, which also detects a wrong phase.
     """
     check_count("learn", steps=steps, high=2**40)
     check_count("learn", num_records=num_records, low=2)
@@ -174,7 +170,7 @@ def _spread(steps: int, count: int) -> frozenset[int]:
 
 
 class _Recorder:
-    """Measures the field in each band when the fit has come to the steps asked for."""
+    """Measures the field in each band at the requested steps of a fit."""
 
     def __init__(
         self,
@@ -195,7 +191,7 @@ class _Recorder:
         self._measure(0)
 
     def __call__(self, progress: Progress) -> None:
-        # A fit that went back to a checkpoint comes by the same steps again.
+        # A fit that returned to a checkpoint passes the same steps again.
         if progress.step in self._at and progress.step > self._steps[-1]:
             self._measure(progress.step)
 

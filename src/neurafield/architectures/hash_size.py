@@ -14,13 +14,13 @@ The rule was measured on nine pictures of 0.26 to 14 megapixels (docs/benchmarks
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..encodings.hash_grid import growing_resolutions
 from ..errors import ArgumentError
 from ..geometry import Extent
-from ..kernels.grid import MAX_CELLS, make_levels
+from ..kernels.grid import MAX_CELLS
 
 FEATURES = 2
 _COARSEST = 32
@@ -56,7 +56,9 @@ class HashSize:
         resolutions = growing_resolutions(
             self.base_resolution, self.finest_resolution, self.num_levels
         )
-        return FEATURES * make_levels(resolutions, max_rows=2**self.log2_table_size).num_rows
+        # Row counts of `make_levels`, without its levels: a search asks for thousands.
+        most = 2**self.log2_table_size
+        return FEATURES * sum(min(most, math.prod(n + 1 for n in cells)) for cells in resolutions)
 
 
 def default_size(extent: Extent) -> HashSize:
@@ -82,26 +84,33 @@ def matching_size(
     Raises:
         ValueError: If the number is out of reach.
     """
-    candidates = [
-        _sized(extent, log2_rows, num_levels, scale, width)
-        for width, scale, num_levels, log2_rows in itertools.product(
-            _WIDTHS,
-            (1.0, 1.25, 0.8, 1.6, 0.6, 2.5, 4.0, 8.0),
-            range(_NUM_LEVELS, 3, -1),
-            range(1, 25),
-        )
-        if 2 * network(_sized(extent, 1, num_levels, scale, width)) <= num_parameters
-    ]
-    sizes = [c.num_parameters + network(c) for c in candidates]
-    if not sizes or not min(sizes) <= num_parameters <= max(sizes):
+    sizes: list[int] = []
+    closest, least = None, math.inf
+    for candidate in _candidates(extent, num_parameters // 2, network):
+        sizes.append(candidate.num_parameters + network(candidate))
+        distance = round(abs(sizes[-1] / num_parameters - 1), 2)
+        if distance < least:
+            closest, least = candidate, distance
+        if least == 0:
+            break  # The first of equals: no later candidate can replace it.
+    if closest is None or (least > 0 and not min(sizes) <= num_parameters <= max(sizes)):
         raise ArgumentError(
             f"params: {num_parameters:,} are too {'many' if sizes else 'few'} for a hash grid on "
             f"this signal. Choose another number, or a network alone, such as siren."
         )
-    return min(
-        zip(candidates, sizes, strict=True),
-        key=lambda pair: round(abs(pair[1] / num_parameters - 1), 2),
-    )[0]
+    return closest
+
+
+def _candidates(
+    extent: Extent, most: int, network: Callable[[HashSize], int]
+) -> Iterator[HashSize]:
+    """Sizes whose network has `most` parameters or fewer, the most usual first."""
+    for width, scale, num_levels in itertools.product(
+        _WIDTHS, (1.0, 1.25, 0.8, 1.6, 0.6, 2.5, 4.0, 8.0), range(_NUM_LEVELS, 3, -1)
+    ):
+        if network(_sized(extent, 1, num_levels, scale, width)) <= most:
+            for log2_rows in range(1, 25):
+                yield _sized(extent, log2_rows, num_levels, scale, width)
 
 
 def _sized(

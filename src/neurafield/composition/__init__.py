@@ -1,8 +1,8 @@
-"""Shapes made of shapes: fields in, a field out.
+"""Constructive solid geometry: signed distance fields made of other such fields.
 
-The one type is `AbstractComposition`: fields of one value, a signed distance that is negative
-inside, become another such field. Primitives are compositions of nothing. `Field`, `Scene` and
-`HardBoundary` are parts like any other module here, and are not imported.
+The one type is `AbstractComposition`: fields of signed distances, negative inside, become another
+such field. Primitives have no parts. Any `AbstractField` can be a part. Nothing from `maps`,
+`signals`, `fit` or above may be imported here.
 """
 
 from ._base import AbstractComposition as AbstractComposition

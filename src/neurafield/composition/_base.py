@@ -1,4 +1,4 @@
-"""The interface of compositions: parts, hyper-parameters, and a bound of the slope."""
+"""The interface of compositions."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ class AbstractComposition(AbstractField):
     for values and derivatives.
 
     Args:
-        fields: Fields of one value, a signed distance. One field may stand at several places; a
-            file holds each by itself.
+        fields: Fields of one value, a signed distance. A field may be a part several times; a file
+            stores each of them separately.
         in_dim: Number of coordinates; None for that of the fields.
 
     Raises:
@@ -60,22 +60,22 @@ class AbstractComposition(AbstractField):
 
     @abstractmethod
     def jet_after(self, x: Jet) -> Jet:
-        """The distance at points, with as many derivatives as they have."""
+        """Signed distances after the jet `x`, with as many derivatives as it has."""
 
     @abstractmethod
     def lipschitz(self, bounds: list[float]) -> float:
-        """A bound of its slope, from those of its parts."""
+        """Lipschitz bound of the composition, from the bounds of its parts."""
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch 1"]:
-        """Distances at coordinates `x`; batch axes are kept."""
+        """Signed distances at coordinates `x`; batch axes are kept."""
         check_last_axis(self, x, self.in_dim)
         return self.jet_after(Jet.of_value(x)).value
 
     def lipschitz_bound(self) -> float | None:
-        """A bound L with |f(x) - f(y)| <= L |x - y|, or None if it is not known of a part.
+        """Bound L with |f(x) - f(y)| <= L |x - y|, or None if a part has no known bound.
 
-        1 for a composition of exact distances: a step as long as the value never goes through the
-        surface, which is what meshing and sphere tracing need.
+        It is 1 for a composition of exact distances. A step as long as the value then never crosses
+        the surface, as meshing and sphere tracing require.
         """
         bounds = [part.lipschitz_bound() for part in self.parts]
         known = [bound for bound in bounds if bound is not None]

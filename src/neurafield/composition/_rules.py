@@ -1,4 +1,4 @@
-"""How jets pass through what distances are made of: minima, lengths, absolute values."""
+"""Rules for jets of distances: minimum, length, absolute value."""
 
 import torch
 from jaxtyping import Float
@@ -13,30 +13,30 @@ def negative(x: Jet) -> Jet:
 
 
 def scaled(x: Jet, factor: float) -> Jet:
-    """Times a number."""
+    """Product with a constant."""
     return Jet(factor * x.streams, x.weights)
 
 
 def shifted(x: Jet, shift: float | Float[Tensor, " c"]) -> Jet:
-    """Plus a number, or one for each channel."""
+    """Sum with a constant, or with one per channel."""
     return Jet(torch.cat([x.streams[:1] + shift, x.streams[1:]]), x.weights)
 
 
 def absolute(x: Jet) -> Jet:
-    """|v|, whose slope at 0 is that of the positive side."""
+    """|v|, with the slope of the positive side at 0."""
     return Jet(torch.where(x.value >= 0, x.streams, -x.streams), x.weights)
 
 
 def positive(x: Jet) -> Jet:
-    """max(v, 0), whose slope at 0 is that of the positive side; NaN stays NaN."""
+    """max(v, 0), with the slope of the positive side at 0; NaN stays NaN."""
     return Jet(torch.where(x.value < 0, 0.0, x.streams), x.weights)
 
 
 def least(x: Jet, y: Jet, smooth: float = 0.0) -> Jet:
-    r"""$\min(a, b) - \max(k - |a - b|, 0)^3 / 6k^2$ for a width k; of equals the first.
+    r"""$\min(a, b) - \max(k - |a - b|, 0)^3 / 6k^2$ for a width k; the first of equals.
 
-    Twice differentiable across $a = b$ if k > 0. Its slope is a mean of both slopes, so whatever
-    bounds these bounds it. NaN in either gives NaN.
+    Twice differentiable across $a = b$ if k > 0. Its slope is a weighted mean of both slopes, so a
+    bound of both is a bound of it. NaN in either gives NaN.
 
     Reference:
         Quilez, Smooth minimum, iquilezles.org, 2013 and later: the cubic polynomial.
@@ -47,8 +47,8 @@ def least(x: Jet, y: Jet, smooth: float = 0.0) -> Jet:
     if not smooth:
         return near
     far = torch.where(first, y.streams, x.streams)
-    # Not |a - b|, which autograd takes to have no slope where it is zero. In shares of the width,
-    # whose square may be too small for 32 bits.
+    # Not |a - b|, whose slope is 0 at 0 in autograd. Relative to the width, whose square may
+    # underflow in float32.
     gap = Jet(far - near.streams, x.weights)
     bulge = rules.elementwise(
         gap,
@@ -60,13 +60,13 @@ def least(x: Jet, y: Jet, smooth: float = 0.0) -> Jet:
 
 
 def length(x: Jet) -> Jet:
-    r"""$|v|_2$; in 0 its derivatives are finite.
+    r"""$|v|_2$; its derivatives at 0 are finite.
 
     $J'_k = n \cdot J_k$ and $S' = n \cdot S + \sum_k w_{sk} (|J_k|^2 - (n \cdot J_k)^2) / |v|$ for
-    $n = v / |v|$: nothing is squared that could leave the range of float32.
+    $n = v / |v|$. In this form no square can leave the range of float32.
     """
     zero = (x.value == 0).all(-1, keepdim=True)
-    # Autograd must not see the root of 0, not even where its gradient is thrown away.
+    # Autograd must not see the root of 0, even if its gradient is discarded.
     divisor = torch.linalg.vector_norm(torch.where(zero, 1.0, x.value), dim=-1, keepdim=True)
     value = torch.where(zero, 0.0, divisor)
     unit = x.value / divisor
@@ -80,5 +80,5 @@ def length(x: Jet) -> Jet:
 
 
 def channels(x: Jet, *indices: int) -> Jet:
-    """Some of the channels, in this order."""
+    """Channels with the given indices, in their order."""
     return Jet(x.streams[..., list(indices)], x.weights)

@@ -1,4 +1,4 @@
-"""Bodies joined, intersected, cut and turned inside out; with sharp edges or with smooth ones."""
+"""Boolean operations on solids, with sharp or smooth edges."""
 
 import functools
 from typing import Any
@@ -11,7 +11,7 @@ from ._rules import least, negative
 
 
 class _AbstractBoolean(AbstractComposition):
-    """Two bodies or more, and the width over which their edges are blended."""
+    """Two or more solids, and the width over which their edges are blended."""
 
     def __init__(self, *fields: AbstractField, smooth: float = 0.0) -> None:
         super().__init__(*fields)
@@ -34,23 +34,25 @@ class _AbstractBoolean(AbstractComposition):
 
 
 class Union(_AbstractBoolean):
-    r"""All bodies together: $\min_i f_i$.
+    r"""Union of solids: $\min_i f_i$.
 
-    With a width $k$, where two distances differ by less: $\min(a, b) - \max(k - |a-b|, 0)^3 /
-    6k^2$, one field after the other. It bulges by $k/6$ where $a = b$, and by nothing where they
-    differ by $k$; no point farther than $k/6$ from the sharp body is added. Outside the bodies a
-    sharp union of exact distances is exact; inside, where a face of one lies within another, it is
-    less than the distance to the surface, so a bound. A smooth one is a bound everywhere.
+    A smooth union of width $k$ takes $\min(a, b) - \max(k - |a-b|, 0)^3 / 6k^2$ instead, one field
+    after the other. It bulges by $k/6$ where $a = b$, and not at all where they differ by $k$ or
+    more. All points that it adds are within $k/6$ of the sharp union.
 
-    Use when bodies are joined, or run into one another. Fails when one of the fields is not close
-    to a distance away from its surface: it may hide the others there.
+    Outside the solids, a sharp union of exact distances is exact. Inside, where a face of one solid
+    lies within another, it is a lower bound of the distance to the surface. A smooth union is a
+    bound everywhere.
+
+    Use when solids are joined or blended. Fails when one of the fields is not close to a distance
+    away from its surface: it may hide the others there.
 
     Args:
-        fields: Two or more.
-        smooth: $k$, in units of the coordinates; 0 for sharp edges.
+        fields: Two or more solids.
+        smooth: Width $k$, in units of the coordinates; 0 for sharp edges.
 
     Raises:
-        TypeError: If one is not a field.
+        TypeError: If a part is not a field.
         ValueError: If there are fewer than two, their sizes differ, or `smooth` is negative.
 
     Example:
@@ -71,20 +73,20 @@ class Union(_AbstractBoolean):
 
 
 class Intersection(_AbstractBoolean):
-    r"""What is in all bodies: $\max_i f_i$; smooth as `Union` is, with $k/6$ taken away at edges.
+    r"""Intersection of solids: $\max_i f_i$; smooth as in `Union`, with $k/6$ removed at edges.
 
-    Inside, a sharp intersection of exact distances is exact; outside, near an edge, it is less
-    than the distance, so a bound.
+    Inside, a sharp intersection of exact distances is exact. Outside, near an edge, it is a lower
+    bound of the distance.
 
-    Use when a body is trimmed by others. Fails when bodies do not meet: nothing is left, and the
+    Use when a solid is trimmed by others. Fails when solids do not meet: nothing is left, and the
     field is positive everywhere.
 
     Args:
-        fields: Two or more.
-        smooth: $k$, in units of the coordinates; 0 for sharp edges.
+        fields: Two or more solids.
+        smooth: Width $k$, in units of the coordinates; 0 for sharp edges.
 
     Raises:
-        TypeError: If one is not a field.
+        TypeError: If a part is not a field.
         ValueError: If there are fewer than two, their sizes differ, or `smooth` is negative.
 
     Example:
@@ -103,17 +105,17 @@ class Intersection(_AbstractBoolean):
 
 
 class Difference(_AbstractBoolean):
-    r"""The first body without the others: $\max(f_1, -f_2, \dots)$; smooth as `Intersection` is.
+    r"""The first solid minus the others: $\max(f_1, -f_2, \dots)$; smooth as in `Intersection`.
 
-    Use when a hole is cut. Fails when the fields of what is cut away are far from distances, as
-    beyond the box of a fitted field: see `ExtendedBeyondBox`.
+    Use when a hole is cut. Fails when the fields of the removed solids are far from distances, as
+    a fitted field is outside its box: see `ExtendedBeyondBox`.
 
     Args:
-        fields: What is kept, then what is cut away from it.
-        smooth: $k$, in units of the coordinates; 0 for sharp edges.
+        fields: Solid to keep, then the solids to remove from it.
+        smooth: Width $k$, in units of the coordinates; 0 for sharp edges.
 
     Raises:
-        TypeError: If one is not a field.
+        TypeError: If a part is not a field.
         ValueError: If there are fewer than two, their sizes differ, or `smooth` is negative.
 
     Example:
@@ -133,16 +135,16 @@ class Difference(_AbstractBoolean):
 
 
 class Complement(AbstractComposition):
-    """All that a body is not: $-f$.
+    """Complement of a solid: $-f$.
 
-    Use when inside and outside have to be exchanged. Fails when the result shall be meshed: its
-    surface is the same, its inside has no end.
+    Use when inside and outside must be exchanged. Fails when the result is meshed as a solid: the
+    surface is the same, but the inside is unbounded.
 
     Args:
-        field: The body.
+        field: Solid.
 
     Raises:
-        TypeError: If it is not a field.
+        TypeError: If `field` is not a field.
         ValueError: If it has more than one value.
 
     Example:

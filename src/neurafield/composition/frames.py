@@ -1,4 +1,4 @@
-"""Fields of shapes that were fitted in different frames, brought into one."""
+"""Common frames for fields of shapes that were fitted in different frames."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from .transforms import ExtendedBeyondBox, Transformed
 
 
 def common_frame(frames: Sequence[Frame]) -> Frame:
-    """One in which all shapes have the place that each has in its own.
+    """Frame that contains all shapes at their positions in user units.
 
     Raises:
         ValueError: If there is no frame.
@@ -28,12 +28,12 @@ def common_frame(frames: Sequence[Frame]) -> Frame:
 
 
 def in_frame(field: AbstractField, own: Frame, frame: Frame) -> AbstractField:
-    """A field of signed distances, in another frame than its own.
+    """Transforms a field of signed distances to another frame.
 
     Args:
         field: Field fitted in [-1, 1]^3 of its own frame; `ExtendedBeyondBox` continues it.
-        own: Its frame.
-        frame: The one in which it shall be asked, and its distances be.
+        own: Frame of the field.
+        frame: Frame of the coordinates and distances of the result.
 
     Example:
         >>> from neurafield.composition import Sphere

@@ -1,4 +1,4 @@
-"""Bodies made thicker, hollow, or into something between two."""
+"""Offsets, shells and interpolations of solids."""
 
 import math
 from typing import Any
@@ -11,19 +11,20 @@ from ._rules import absolute, scaled, shifted
 
 
 class Offset(AbstractComposition):
-    r"""A body grown by a distance, its edges rounded: $f - d$.
+    r"""A solid grown by a distance, which rounds its edges: $f - d$.
 
-    Exact outside if $f$ is: those are all points within $d$ of the body. A negative $d$ shrinks it.
+    The result is all points within $d$ of the solid, and exact outside if $f$ is. A negative $d$
+    shrinks the solid.
 
-    Use when edges shall be round, or walls thicker. Fails when $f$ is a bound only, as that of an
+    Use when edges should be round, or walls thicker. Fails when $f$ is only a bound, as that of an
     intersection near its edges: these then stay sharp.
 
     Args:
-        field: The body.
-        distance: $d$, in units of the coordinates.
+        field: Solid.
+        distance: Distance $d$, in units of the coordinates.
 
     Raises:
-        TypeError: If it is not a field.
+        TypeError: If `field` is not a field.
         ValueError: If it has more than one value, or the distance is not finite.
 
     Example:
@@ -53,17 +54,17 @@ class Offset(AbstractComposition):
 
 
 class Shell(AbstractComposition):
-    r"""A body's surface, made thick: $|f| - w/2$.
+    r"""A wall around the surface of a solid: $|f| - w/2$.
 
-    Use when a body shall be hollow; twice, and it has layers like an onion. Fails when $f$ is not
-    close to a distance on both sides: walls are then thinner or thicker than said.
+    Use when a solid should be hollow, or, applied twice, have layers. Fails when $f$ is not close
+    to a distance on both sides: walls are then thinner or thicker than $w$.
 
     Args:
-        field: The body.
-        thickness: $w$, in units of the coordinates: half of it is inside the old surface.
+        field: Solid.
+        thickness: Thickness $w$, in units of the coordinates; half of it is inside the surface.
 
     Raises:
-        TypeError: If it is not a field.
+        TypeError: If `field` is not a field.
         ValueError: If it has more than one value, or the thickness is not positive.
 
     Example:
@@ -92,21 +93,22 @@ class Shell(AbstractComposition):
 
 
 class Interpolated(AbstractComposition):
-    r"""Something between two bodies: $(1 - s) f_1 + s f_2$.
+    r"""Interpolation between two solids: $(1 - s) f_1 + s f_2$.
 
-    Its slope is bounded as theirs are; a distance it is only where both fall alike.
+    Its Lipschitz bound is the interpolation of theirs. It is a distance only where both gradients
+    are equal.
 
-    Use when one body shall turn into another, of a similar place and size. Fails when they hardly
-    overlap: the middle is empty.
+    Use when one solid should morph into another of similar position and size. Fails when they
+    hardly overlap: the middle is empty.
 
     Args:
-        first: The body for $s = 0$.
-        second: The body for $s = 1$.
-        share: $s$, from 0 to 1.
+        first: Solid for $s = 0$.
+        second: Solid for $s = 1$.
+        share: Share $s$, from 0 to 1.
 
     Raises:
-        TypeError: If one is not a field.
-        ValueError: If one has more than one value, sizes differ, or the share is out of range.
+        TypeError: If a part is not a field.
+        ValueError: If a part has more than one value, sizes differ, or the share is out of range.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Bodies with a signed distance in closed form, exact inside and outside."""
+"""Primitive solids with an exact signed distance in closed form."""
 
 import functools
 import math
@@ -14,24 +14,24 @@ from ._rules import absolute, channels, least, length, negative, positive, shift
 
 
 class _AbstractPrimitive(AbstractComposition):
-    """A composition of nothing."""
+    """A composition without parts."""
 
     def lipschitz(self, bounds: list[float]) -> float:
         return 1.0
 
 
 class Sphere(_AbstractPrimitive):
-    r"""All points within a radius of the origin: $|x| - r$.
+    r"""A ball around the origin: $|x| - r$.
 
-    Use when a round body is wanted, in any number of dimensions. Fails when its derivatives are
-    asked for in its centre: they are finite there, and none of them is right.
+    Use when a round solid is needed, in any number of dimensions. Fails when derivatives are
+    evaluated at its centre, where they are undefined: finite values are returned.
 
     Args:
-        radius: $r$.
+        radius: Radius $r$.
         in_dim: Number of coordinates.
 
     Raises:
-        ValueError: If one is not positive.
+        ValueError: If an argument is not positive.
 
     Example:
         >>> Sphere(radius=2.0, in_dim=2)(torch.tensor([3.0, 4.0])).item()
@@ -57,11 +57,11 @@ class Sphere(_AbstractPrimitive):
 class Box(_AbstractPrimitive):
     r"""A box around the origin: $|\max(q, 0)| + \min(\max_a q_a, 0)$ with $q = |x| - h$.
 
-    Use when faces are flat and square; `Offset` rounds it. Fails when its size is trained: it is
-    fixed.
+    Use when faces are flat and at right angles; `Offset` rounds them. Fails when the size should
+    be trained: it is fixed.
 
     Args:
-        reach: $h$, from the middle to the face on each axis.
+        reach: Half side $h$ on each axis, from the centre to the face.
 
     Raises:
         ValueError: If one is not positive, or there is none.
@@ -98,15 +98,15 @@ class Box(_AbstractPrimitive):
 class Torus(_AbstractPrimitive):
     r"""A ring around the z axis: $|(|(x, y)| - R,\ z)| - r$.
 
-    Use when a body with a hole is wanted. Fails when its derivatives are asked for on the z axis
-    or in the middle of the tube: they are finite there, and not right.
+    Use when a solid with a hole is needed. Fails when derivatives are evaluated on the z axis or at
+    the centre of the tube, where they are undefined: finite values are returned.
 
     Args:
-        ring: $R$, from the middle to the middle of the tube.
-        tube: $r$, the radius of the tube.
+        ring: Radius $R$ from the centre to the centre of the tube.
+        tube: Radius $r$ of the tube.
 
     Raises:
-        ValueError: If one is not positive.
+        ValueError: If a radius is not positive.
 
     Example:
         >>> Torus(ring=0.5, tube=0.25)(torch.tensor([[0.5, 0.0, 0.0], [0.0, 1.0, 0.0]])).tolist()
@@ -132,18 +132,18 @@ class Torus(_AbstractPrimitive):
 class Capsule(_AbstractPrimitive):
     r"""All points within a radius of a segment: $|x - a - s (b - a)| - r$.
 
-    $s$ is the share of the segment at which it is nearest.
+    $s$ in [0, 1] is the parameter of the segment's point that is nearest to $x$.
 
-    Use when a limb or a rod is wanted; its ends are round. Fails when both ends are one point:
-    that is a sphere.
+    Use when a limb or a rod with round ends is needed. Fails when both ends are equal: take a
+    `Sphere`.
 
     Args:
-        start: $a$.
-        end: $b$.
-        radius: $r$.
+        start: End $a$ of the segment.
+        end: End $b$ of the segment.
+        radius: Radius $r$.
 
     Raises:
-        ValueError: If the ends are one point or of unequal sizes, or the radius is not positive.
+        ValueError: If the ends are equal or of unequal sizes, or the radius is not positive.
 
     Example:
         >>> rod = Capsule(start=(0.0, 0.0), end=(1.0, 0.0), radius=0.5)
@@ -156,7 +156,7 @@ class Capsule(_AbstractPrimitive):
 
     def __init__(self, *, start: Sequence[float], end: Sequence[float], radius: float) -> None:
         check_positive("Capsule", radius=radius)
-        ends = [tuple(float(number) for number in point) for point in (start, end)]
+        ends = [tuple(float(value) for value in point) for point in (start, end)]
         if len(ends[0]) != len(ends[1]) or not all(map(math.isfinite, ends[0] + ends[1])):
             raise ValueError(f"Capsule: expected two finite points, got {start} and {end}.")
         if math.dist(*ends) == 0:
@@ -183,14 +183,13 @@ class Capsule(_AbstractPrimitive):
 
 
 class HalfSpace(_AbstractPrimitive):
-    r"""All points on one side of a plane: $n \cdot x - d$ for a unit normal $n$, outward.
+    r"""A half-space: $n \cdot x - d$ for the outward unit normal $n$ of its plane.
 
-    Use when a body is cut by a plane. Fails when it shall be meshed or drawn by itself: it has no
-    end.
+    Use when a solid is cut by a plane. Fails when it is meshed or drawn by itself: it is unbounded.
 
     Args:
-        normal: $n$, of any length above zero.
-        offset: $d$, from the origin to the plane, along the normal.
+        normal: Outward normal, of any length above zero.
+        offset: Distance $d$ from the origin to the plane, along the normal.
 
     Raises:
         ValueError: If the normal is zero or not finite, or the offset is not finite.
@@ -211,7 +210,7 @@ class HalfSpace(_AbstractPrimitive):
                 f"and {offset}."
             )
         super().__init__(in_dim=len(normal))
-        self.normal = tuple(float(number) for number in normal)
+        self.normal = tuple(float(value) for value in normal)
         self.offset = float(offset)
 
     def jet_after(self, x: Jet) -> Jet:

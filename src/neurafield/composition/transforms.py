@@ -1,4 +1,4 @@
-"""Bodies moved, mirrored, continued beyond the box of their field, or chosen among many."""
+"""Transformations of solids: moved, mirrored, extended beyond their box, or with fixed inputs."""
 
 import math
 from collections.abc import Sequence
@@ -15,21 +15,22 @@ from ._rules import absolute, length, positive, scaled
 
 
 class Transformed(AbstractComposition):
-    r"""A body at another place, turned and scaled: $s f(R^\top (x - t) / s)$.
+    r"""A solid translated, rotated and scaled: $s f(R^\top (x - t) / s)$.
 
-    Distances are scaled with the body, and so stay distances.
+    Distances are scaled with the solid, so they stay distances.
 
-    Use when bodies are put together. Fails when the field is fitted and the place leaves room
-    beside it: beyond its box the field says nothing true, see `ExtendedBeyondBox`.
+    Use when solids are put together. Fails when a fitted field is evaluated outside its box, where
+    it is meaningless: see `ExtendedBeyondBox`.
 
     Args:
-        field: The body.
-        translation: $t$, where its origin goes.
-        rotation: $R$: a quaternion (w, x, y, z) in three dimensions, or a matrix; None for none.
-        scale: $s$, above zero, of all axes alike.
+        field: Solid.
+        translation: Position $t$ of its origin.
+        rotation: Rotation $R$: a matrix, or in three dimensions a quaternion (w, x, y, z); None for
+            no rotation.
+        scale: Scale $s$ of all axes, above zero.
 
     Raises:
-        TypeError: If it is not a field.
+        TypeError: If `field` is not a field.
         ValueError: If it has more than one value, or a size does not fit.
 
     Example:
@@ -55,8 +56,8 @@ class Transformed(AbstractComposition):
 
     def jet_after(self, x: Jet) -> Jet:
         scale = self.place["scale"]
-        turn = x.value.new_tensor(self.place["rotation"]).mT / scale
-        y = rules.linear(x, turn, -turn @ x.value.new_tensor(self.place["translation"]))
+        inverse = x.value.new_tensor(self.place["rotation"]).mT / scale
+        y = rules.linear(x, inverse, -inverse @ x.value.new_tensor(self.place["translation"]))
         return scaled(evaluate_after(self.parts[0], y), scale)
 
     def lipschitz(self, bounds: list[float]) -> float:
@@ -67,22 +68,22 @@ class Transformed(AbstractComposition):
 
 
 class ExtendedBeyondBox(AbstractComposition):
-    r"""A field that is known in [-1, 1] alone, continued: $\sqrt{\max(f(c), 0)^2 + |x - c|^2}$.
+    r"""A field extended beyond its box [-1, 1]: $\sqrt{\max(f(c), 0)^2 + |x - c|^2}$ outside.
 
-    $c$ is the nearest point of the box; inside, that is $x$, and the field is as it was. For a body
-    in the box this is at most the true distance: the angle at $c$ between $x$ and any point $p$ of
-    the body is at least a right one, so $|x - p|^2 \ge |x - c|^2 + |c - p|^2$. It is continuous
-    where the body does not touch the box's faces; where it does, it is cut off there, by a jump
-    that `lipschitz_bound` knows nothing of.
+    $c$ is the point of the box that is nearest to $x$; inside the box the field is unchanged. For a
+    solid in the box the extension is at most the true distance: the angle at $c$ between $x$ and
+    any point $p$ of the solid is at least 90 degrees, so $|x - p|^2 \ge |x - c|^2 + |c - p|^2$. It
+    is continuous unless the solid touches a face of the box. There the solid is cut off by a jump,
+    which `lipschitz_bound` ignores.
 
     Use when a fitted field is moved, or put together with something larger than its box.
-    Fails when the body has no end, such as a half-space.
+    Fails when the solid is unbounded, such as a half-space.
 
     Args:
-        field: A field fitted in [-1, 1].
+        field: Field fitted in [-1, 1].
 
     Raises:
-        TypeError: If it is not a field.
+        TypeError: If `field` is not a field.
         ValueError: If it has more than one value.
 
     Example:
@@ -112,7 +113,7 @@ class ExtendedBeyondBox(AbstractComposition):
         return Jet(torch.where(within, distance.streams, outside.streams), x.weights)
 
     def lipschitz(self, bounds: list[float]) -> float:
-        # Outside, f's slope is along the face and that of |x - c| across it.
+        # Outside, the slope of f is along the face, and that of |x - c| is orthogonal to it.
         return max(1.0, bounds[0])
 
     def hyperparams(self) -> dict[str, Any]:
@@ -120,20 +121,20 @@ class ExtendedBeyondBox(AbstractComposition):
 
 
 class Mirrored(AbstractComposition):
-    r"""The half of a body where a coordinate is positive, and its mirror image: $f(|x_a|)$.
+    r"""The half of a solid at positive $x_a$, and its mirror image: $f(|x_a|)$.
 
-    Of exact distances it is exact if the body is on the positive side of the mirror alone; if the
-    mirror cuts it, what is on the other side is lost, and the rest is a bound.
+    An exact distance stays exact if the solid is on the positive side of the mirror only. If the
+    mirror cuts the solid, the part on the other side is lost, and the rest is a bound.
 
-    Use when a body is symmetric, or two of it are wanted. Fails when the mirror cuts a body whose
-    surface does not meet it at a right angle: there is an edge, then.
+    Use when a solid is symmetric, or needed twice. Fails when the mirror cuts a solid whose surface
+    does not meet it at a right angle: the result has an edge there.
 
     Args:
-        field: The body.
-        axis: $a$, the coordinate, from 0.
+        field: Solid.
+        axis: Index $a$ of the mirrored coordinate, from 0.
 
     Raises:
-        TypeError: If it is not a field.
+        TypeError: If `field` is not a field.
         ValueError: If it has more than one value, or no such coordinate.
 
     Example:
@@ -166,19 +167,19 @@ class Mirrored(AbstractComposition):
 
 
 class FixedInputs(AbstractComposition):
-    r"""One body of a field that holds many: $f(x, z)$ for coordinates $z$ that are given.
+    r"""A field of many shapes with its last inputs fixed: $f(x, z)$ for a given $z$.
 
-    Use when the last coordinates of a field are a code of its shape, or the time: what is left is a
-    field of the others, to be meshed, drawn or put together. Fails when the code is far from those
-    that the field was fitted at: nothing is known of it there.
+    Use when the last coordinates of a field are a latent code or the time: the result is a field of
+    the others, which can be meshed, drawn or put together. Fails when $z$ is far from the values
+    that the field was fitted at: the shape is meaningless there.
 
     Args:
-        field: The field of $x$ and $z$.
-        last: $z$, fewer numbers than the field has coordinates.
+        field: Field of $x$ and $z$.
+        last: Values $z$ of the last coordinates, fewer than the field has.
 
     Raises:
-        TypeError: If it is not a field.
-        ValueError: If it has more than one value, or the numbers are none, too many or not finite.
+        TypeError: If `field` is not a field.
+        ValueError: If it has more than one value, or `last` is empty, too long or not finite.
 
     Example:
         >>> import torch
@@ -188,12 +189,12 @@ class FixedInputs(AbstractComposition):
 
     Reference:
         Park et al., DeepSDF: Learning Continuous Signed Distance Functions for Shape
-        Representation, CVPR 2019, section 4: one network, and a code a shape.
+        Representation, CVPR 2019, section 4: one network, and a code per shape.
     """
 
     def __init__(self, field: AbstractField, last: Sequence[float]) -> None:
         super().__init__(field)
-        self.last = tuple(float(number) for number in last)
+        self.last = tuple(float(value) for value in last)
         if not 0 < len(self.last) < self.in_dim or not all(map(math.isfinite, self.last)):
             raise ValueError(
                 f"FixedInputs: expected 1 to {self.in_dim - 1} finite numbers for a field of "

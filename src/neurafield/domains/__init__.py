@@ -1,7 +1,7 @@
-"""Domains of a differential equation: boxes, balls, and what is joined and cut from them.
+"""Domains of differential equations: boxes, balls, and their set operations.
 
-The one type is `AbstractDomain`: it tells inside from outside, and where its boundary is. Only
-argument checks may be imported here.
+The one type is `AbstractDomain`: a closed set with an inside and a boundary. Imports only argument
+checks.
 """
 
 from ._base import AbstractDomain as AbstractDomain

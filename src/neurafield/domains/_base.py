@@ -1,4 +1,4 @@
-"""What a domain is, and how points are drawn from one."""
+"""The base classes of domains, and the sampling of points from them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,7 +12,8 @@ from .._checks import check_last_axis
 _MAX_CANDIDATES = 2**22
 
 Uniform = Callable[[int, int], Float[Tensor, "n k"]]
-"""Gives the next n points of a unit cube with k axes, in float64: random or quasi-random."""
+"""Function that returns the next n points of the k-dimensional unit cube, in float64: random or
+quasi-random."""
 
 
 class AbstractDomain(ABC):
@@ -24,31 +25,31 @@ class AbstractDomain(ABC):
     @property
     @abstractmethod
     def bounds(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """The lowest and the highest corner of a box around it."""
+        """Lowest and highest corner of a bounding box."""
 
     @property
     @abstractmethod
     def solids(self) -> "tuple[AbstractSolid, ...]":
-        """The boxes and balls that it is made of."""
+        """Boxes and balls from which the domain is composed."""
 
     @abstractmethod
     def contains(self, x: Float[Tensor, "*batch dim"]) -> Bool[Tensor, "*batch"]:
-        """Whether points lie in it."""
+        """Tests whether points lie in the domain."""
 
     @abstractmethod
     def signed_distance(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch"]:
         """Distance to the boundary, negative inside.
 
-        Exact for a box and a ball. For what is made of them the sign is right and the magnitude a
-        lower bound (where surfaces of parts that do not belong to the boundary are nearer).
+        Exact for a box and a ball. For set operations the sign is exact and the magnitude a lower
+        bound (surfaces of parts that are not on the boundary may be nearer).
         """
 
     @abstractmethod
     def distance_factor(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch"]:
         """A function that is 0 on the boundary, positive inside and negative outside.
 
-        Smooth inside, so that `factor * field` is a field with the value 0 on the boundary. Its
-        slope jumps in corners.
+        Smooth inside, so that `factor * field` is a smooth field with the value 0 on the boundary.
+        Its slope jumps at corners.
 
         Reference:
             Sukumar and Srivastava, Exact imposition of boundary conditions with distance
@@ -77,18 +78,18 @@ class AbstractDomain(ABC):
         return Difference(self, other)
 
     def normal(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
-        """Outward unit normals at points of the boundary, which may be off by their rounding."""
+        """Outward unit normals at points of the boundary, which may be off it by rounding."""
         check_last_axis(self, x, self.dim)
         distances = torch.stack([solid.signed_distance(x).abs() for solid in self.solids])
         normals = torch.stack([solid.outward(x) for solid in self.solids])
         nearest = distances.argmin(0)[None, ..., None].expand_as(normals[:1])
         found = normals.gather(0, nearest)[0]
-        # The inside of a solid that was cut away is our outside.
+        # The normals of solids that were cut away point into the domain.
         inwards = self.contains(x + self._nudge(x.dtype) * found)
         return torch.where(inwards[..., None], -found, found)
 
     def interior(self, count: int, uniform: Uniform) -> Float[Tensor, "count dim"]:
-        """Points spread evenly over the inside.
+        """Points distributed uniformly over the inside.
 
         Raises:
             ValueError: If the domain has no interior.
@@ -98,7 +99,7 @@ class AbstractDomain(ABC):
     def slice(
         self, axis: int, at: float, count: int, uniform: Uniform
     ) -> Float[Tensor, "count dim"]:
-        """Points spread evenly over the part where one coordinate has a given value.
+        """Points distributed uniformly over the part where one coordinate has a given value.
 
         Raises:
             ValueError: If the domain has no such part.
@@ -123,10 +124,10 @@ class AbstractDomain(ABC):
         uniform: Uniform,
         where: Callable[[Tensor], Tensor] | None = None,
     ) -> Float[Tensor, "count dim"]:
-        """Points spread evenly over the boundary, or over its part where `where(x)` is true.
+        """Points distributed uniformly over the boundary, or its part where `where(x)` is true.
 
         Raises:
-            ValueError: If the domain has no such part, or `where` gives no booleans.
+            ValueError: If the domain has no such part, or `where` does not return booleans.
         """
         areas = torch.tensor([solid.area for solid in self.solids], dtype=torch.float64)
         shares = areas.cumsum(0) / areas.sum()
@@ -137,7 +138,7 @@ class AbstractDomain(ABC):
             solid = torch.searchsorted(shares, u[:, -1].contiguous()).clamp(max=len(areas) - 1)
             points = torch.stack([s.surface(u[:, : self.dim]) for s in self.solids])
             x = points.gather(0, solid[None, :, None].expand_as(points[:1]))[0]
-            # Where the surfaces of several solids coincide, each of them offers the same points.
+            # Where the surfaces of several solids coincide, each proposes the same points.
             offers = sum((s.signed_distance(x).abs() < nudge).long() for s in self.solids)
             x = x[u[:, self.dim] * offers < 1]
             step = nudge * self.normal(x)
@@ -158,13 +159,13 @@ class AbstractDomain(ABC):
                 else repr(chosen)
             )
             raise ValueError(
-                f"{type(self).__name__}: expected where(x) to give {len(x)} booleans, one a point, "
-                f"got {got}. Compare, as in `x[:, 0] == 0`."
+                f"{type(self).__name__}: expected where(x) to give {len(x)} booleans, one per "
+                f"point, got {got}. Compare, as in `x[:, 0] == 0`."
             )
         return chosen.reshape(len(x))
 
     def _nudge(self, dtype: torch.dtype) -> float:
-        """A step well above the rounding of coordinates and well below anything else."""
+        """A step well above rounding errors and well below any other length."""
         sizes = [high - low for low, high in zip(*self.bounds, strict=True)]
         return 64 * max(torch.finfo(dtype).eps, 1e-9) * max(sizes)
 
@@ -180,10 +181,10 @@ class AbstractDomain(ABC):
     def _collect(
         self, count: int, candidates: Callable[[int], Tensor], part: str
     ) -> Float[Tensor, "count dim"]:
-        """Candidates until there are enough; `candidates(n)` keeps what is right of n."""
+        """Rejection sampling: `candidates(n)` returns the accepted ones of n proposals."""
         found, total, tried = [torch.zeros(0, self.dim, dtype=torch.float64)], 0, 0
         while total < count:
-            # As many as are missing at the share that was right so far, and a few more.
+            # Missing points divided by the acceptance rate so far, and a few more.
             size = int(1.1 * (count - total) * (tried + 1) / (total + 1)) + 16
             size = min(size, 2**16) if total or not tried else 2**16
             found.append(candidates(size))
@@ -197,20 +198,20 @@ class AbstractDomain(ABC):
 
 
 class AbstractSolid(AbstractDomain):
-    """A domain whose surface can be drawn from directly."""
+    """A domain with direct sampling of its surface."""
 
     @property
     @abstractmethod
     def area(self) -> float:
-        """Measure of the surface: the number of ends on a line, else length or area."""
+        """Measure of the surface: number of ends in 1-D, length in 2-D, area in 3-D."""
 
     @abstractmethod
     def surface(self, u: Float[Tensor, "n dim"]) -> Float[Tensor, "n dim"]:
-        """Map the unit cube to the surface, equal volumes to equal areas."""
+        """Map the unit cube to the surface, preserving measure."""
 
     @abstractmethod
     def outward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
-        """The direction in which the surface is left."""
+        """Outward direction at points of the surface."""
 
     @property
     def solids(self) -> "tuple[AbstractSolid, ...]":

@@ -1,4 +1,4 @@
-"""Logic on functions whose sign tells inside from outside."""
+"""R-functions: Boolean operations on implicit functions."""
 
 from torch import Tensor
 
@@ -6,8 +6,8 @@ _TINY = 1e-30
 
 
 def both(first: Tensor, *others: Tensor) -> Tensor:
-    """A number that is positive where all are, and smooth but where two of them are zero."""
+    """R-conjunction: positive where all arguments are, smooth except where two of them are zero."""
     for other in others:
-        # The square root's slope at zero is infinite.
+        # The slope of the square root at zero is infinite.
         first = first + other - (first.square() + other.square() + _TINY).sqrt()
     return first

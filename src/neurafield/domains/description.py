@@ -1,4 +1,4 @@
-"""Domains as JSON values, for files, and back."""
+"""Conversion of domains to JSON values, for files, and back."""
 
 import dataclasses
 from typing import Any
@@ -47,7 +47,7 @@ def from_description(description: Any) -> AbstractDomain:
 
     Raises:
         TypeError: If it is not such a description.
-        ValueError: If it names no domain, or sizes are out of range.
+        ValueError: If it names an unknown domain, or sizes are out of range.
     """
     if not isinstance(description, dict) or not isinstance(description.get("hyperparams"), dict):
         raise TypeError(f"domains: expected a type and hyperparams, got {description!r}.")

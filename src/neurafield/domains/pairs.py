@@ -1,4 +1,4 @@
-"""Domains made of two others."""
+"""Set operations on two domains."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from ._rfunctions import both
 
 
 class AbstractPair(AbstractDomain):
-    """Two domains made into one."""
+    """A domain composed of two others."""
 
     a: AbstractDomain
     b: AbstractDomain
@@ -26,7 +26,7 @@ class AbstractPair(AbstractDomain):
         if not all(x < y for x, y in zip(low, high, strict=True)):
             raise ValueError(
                 f"{type(self).__name__}: expected a domain with an interior, got {self}, "
-                "whose parts miss each other."
+                "whose parts do not overlap."
             )
 
     @property

@@ -20,10 +20,10 @@ class Box(AbstractSolid):
 
     Args:
         low: The lowest coordinate on each axis.
-        high: The highest.
+        high: The highest coordinate on each axis.
 
     Raises:
-        ValueError: If it has no interior.
+        ValueError: If the box has no interior.
 
     Example:
         >>> square = Box((0.0, 0.0), (1.0, 2.0))
@@ -35,7 +35,7 @@ class Box(AbstractSolid):
     high: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        # Tuples of floats whatever was given: two equal boxes print alike.
+        # Always tuples of floats, so that equal boxes print the same.
         object.__setattr__(self, "low", tuple(float(value) for value in self.low))
         object.__setattr__(self, "high", tuple(float(value) for value in self.high))
         if not (len(self.low) == len(self.high) >= 1):
@@ -70,18 +70,19 @@ class Box(AbstractSolid):
 
     def signed_distance(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch"]:
         check_last_axis(self, x, self.dim)
-        beyond = torch.maximum(x.new_tensor(self.low) - x, x - x.new_tensor(self.high))
-        return beyond.clamp(min=0).norm(dim=-1) + beyond.amax(-1).clamp(max=0)
+        outside = torch.maximum(x.new_tensor(self.low) - x, x - x.new_tensor(self.high))
+        return outside.clamp(min=0).norm(dim=-1) + outside.amax(-1).clamp(max=0)
 
     def distance_factor(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch"]:
         check_last_axis(self, x, self.dim)
         low, high = x.new_tensor(self.low), x.new_tensor(self.high)
         factors = 4 * (x - low) * (high - x) / (high - low).square()
-        # Inside their product, which is a polynomial; outside what has the right sign everywhere.
+        # Inside, the product, which is a polynomial; outside, an R-function, whose sign is correct
+        # everywhere.
         return torch.where((factors >= 0).all(-1), factors.prod(-1), both(*factors.unbind(dim=-1)))
 
     def outward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
-        """The normal of the nearest face."""
+        """Normal of the nearest face."""
         below, above = x.new_tensor(self.low) - x, x - x.new_tensor(self.high)
         axis = torch.maximum(below, above).argmax(-1, keepdim=True)
         sign = torch.where(above > below, 1.0, -1.0).to(x)
@@ -92,12 +93,12 @@ class Box(AbstractSolid):
         sizes = high - low
         ends = (sizes.prod() / sizes).repeat_interleave(2).cumsum(0) / self.area
         face = torch.searchsorted(ends, u[:, -1].contiguous()).clamp(max=len(ends) - 1)
-        # The last number chose the face; the others are the place on it.
+        # The last coordinate chooses the face; the others are the position on it.
         axis = face // 2
-        place = torch.cat([u[:, :-1], torch.zeros_like(u[:, :1])], dim=1)
+        position = torch.cat([u[:, :-1], torch.zeros_like(u[:, :1])], dim=1)
         order = torch.arange(self.dim).expand(len(u), -1)
-        place = place.gather(1, (order - (order > axis[:, None]).long()).clamp(min=0))
-        x = low + sizes * place
+        position = position.gather(1, (order - (order > axis[:, None]).long()).clamp(min=0))
+        x = low + sizes * position
         at = torch.where(face % 2 == 1, high[axis], low[axis])
         return x.scatter(1, axis[:, None], at[:, None])
 
@@ -107,8 +108,8 @@ class Ball(AbstractSolid):
     """All points within a radius of a centre.
 
     Args:
-        centre: Its coordinates.
-        radius: Positive.
+        centre: Coordinates of the centre.
+        radius: Radius, positive.
 
     Raises:
         ValueError: If the radius is not positive.
@@ -151,12 +152,12 @@ class Ball(AbstractSolid):
         return 1 - (x - x.new_tensor(self.centre)).square().sum(-1) / self.radius**2
 
     def outward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
-        """The direction away from the centre."""
+        """Direction away from the centre."""
         away = x - x.new_tensor(self.centre)
         return away / away.norm(dim=-1, keepdim=True).clamp(min=_TINY)
 
     def surface(self, u: Float[Tensor, "n dim"]) -> Float[Tensor, "n dim"]:
-        # Normal numbers have no preferred direction; 0 and 1 would be infinitely far out.
+        # Normally distributed points have no preferred direction; 0 and 1 would map to infinity.
         away = torch.special.ndtri(u.clamp(1e-12, 1 - 1e-12))
         away = away / away.norm(dim=-1, keepdim=True).clamp(min=_TINY)
         return u.new_tensor(self.centre) + self.radius * away

@@ -1,7 +1,7 @@
-"""Encodings: fixed or trained lifts of coordinates to features, before the network.
+"""Encodings: fixed or trainable maps from coordinates to features, in front of a network.
 
-The one type is `AbstractEncoding`: `(*batch, in_dim) -> (*batch, out_dim)`.
-Nothing from `networks`, `field`, `signals` or above may be imported here.
+The one type is `AbstractEncoding`: `(*batch, in_dim) -> (*batch, out_dim)`. Imports nothing from
+`networks`, `fields`, `signals` or above.
 """
 
 from ._base import AbstractEncoding as AbstractEncoding

@@ -1,7 +1,7 @@
-"""The type of an encoding."""
+"""The base class of all encodings."""
 
 from .._component import AbstractComponent
 
 
 class AbstractEncoding(AbstractComponent):
-    """A lift of coordinates in [-1, 1] to `out_dim` features."""
+    """A map from coordinates in [-1, 1] to `out_dim` features."""

@@ -1,6 +1,6 @@
-"""What encodings with bumps along each axis share: where they sit, and Gaussians with their jets.
+"""Helpers for encodings with bumps along each axis: centres, Gaussians, and their jets.
 
-Channels are ordered by coordinate: all bumps of the first one, then all of the second one.
+Channels are ordered by coordinate: all bumps of the first, then all of the second.
 """
 
 import torch
@@ -11,19 +11,19 @@ from ..derivatives import Jet, rules
 
 
 def cell_centres(num: int, x: Tensor) -> Float[Tensor, " num"]:
-    """The centres of `num` equal cells of [-1, 1], in the type and on the device of `x`."""
+    """Centres of `num` equal cells of [-1, 1], with the dtype and device of `x`."""
     return (2 * torch.arange(num, dtype=x.dtype, device=x.device) + 1) / num - 1
 
 
 def differences(
     x: Float[Tensor, "*batch in_dim"], marks: Float[Tensor, " num"]
 ) -> Float[Tensor, "*batch _"]:
-    """Every coordinate minus every mark."""
+    """Differences of every coordinate and every mark."""
     return (x[..., None] - marks).flatten(-2)
 
 
 def differences_jet(x: Jet, marks: Float[Tensor, " num"]) -> Jet:
-    """`differences` of a jet: the marks are constant, so derivatives are only repeated."""
+    """`differences` of a jet. The marks are constant, so derivatives are just repeated."""
     derivatives = x.streams[1:].repeat_interleave(len(marks), dim=-1)
     return Jet(torch.cat([differences(x.value, marks)[None], derivatives]), x.weights)
 

@@ -1,4 +1,4 @@
-"""What planes and tensor factors share: grids over some of the coordinates, combined by point."""
+"""Base class of plane and tensor factor encodings: grids over some of the coordinates, combined."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -14,15 +14,15 @@ from ._base import AbstractEncoding
 from ._grid import new_table, table_jet, with_finer
 
 MAX_AXES = 2
-"""Coordinates of one factor: a line has one, a plane two."""
+"""Maximum number of coordinates per factor: a line has one, a plane two."""
 
 
 class AbstractFactors(AbstractEncoding):
-    """Lines and planes, each over some of the coordinates, whose features are combined.
+    """Lines and planes of features, each over some of the coordinates, combined per point.
 
-    A final subclass sets the three lists, an entry for each factor, and the interpolation; it says
-    how features are combined, and how jets are. Each parameter is a table. At a level of detail
-    the features of finer ones are zero.
+    A final subclass sets the interpolation and three lists with one entry per factor, and
+    implements how features and jets are combined. Each parameter is a table. At a level of detail,
+    the features of finer levels are zero.
     """
 
     axes: list[tuple[int, ...]]
@@ -58,7 +58,7 @@ class AbstractFactors(AbstractEncoding):
         return Jet(with_finer(y.streams, self.out_dim), x.weights)
 
     def _read(self) -> Iterator[tuple[tuple[int, ...], Tensor, Levels]]:
-        """Each factor's coordinates, table, and the levels of it that are read."""
+        """Coordinates, table and levels to read of each factor."""
         for axes, table, levels in zip(self.axes, self.factors, self.levels, strict=True):
             blocks = len(levels.levels) // self.num_levels
             yield axes, table, levels.first(blocks * (self.lod + 1))
@@ -70,21 +70,21 @@ class AbstractFactors(AbstractEncoding):
     def _combine(
         self, features: list[Float[Tensor, "*batch f"]]
     ) -> Float[Tensor, "*batch out_dim"]:
-        """The output, from the features of each factor."""
+        """Combines the features of all factors into the output."""
 
     @abstractmethod
     def _combine_jets(self, features: list[Jet]) -> Jet:
-        """The same, of jets."""
+        """Combines the jets of all factors into the jet of the output."""
 
 
 def chosen(x: Float[Tensor, "*batch d"], axes: tuple[int, ...]) -> Float[Tensor, "*batch m"]:
-    """One or two of the coordinates, as a view."""
+    """View of one or two of the coordinates."""
     first, last = axes[0], axes[-1]
     return x[..., first : last + 1 : max(1, last - first)]
 
 
 def check_features(owner: object, *, num_levels: int = 1, **named: int) -> None:
-    """Require channels of a factor that make whole rows, and a whole output the kernel can do."""
+    """Require channels that fill whole rows of a factor, and no more than the kernel supports."""
     (name, features), *_ = named.items()
     widest = max(FEATURES)
     check_count(owner, high=widest * MAX_LEVELS // num_levels, **named)
@@ -102,9 +102,9 @@ def new_factor(
     bounds: tuple[float, float],
     generator: torch.Generator | None,
 ) -> tuple[Levels, nn.Parameter]:
-    """A factor of one or more resolutions, its values drawn evenly between two bounds.
+    """Levels and table of one factor, with values drawn uniformly between two bounds.
 
-    Rows of the kernel have 8 features at most. More make several levels of the same cells.
+    Kernel rows have at most 8 features. More features become several levels of the same cells.
     """
     width = min(features, max(FEATURES))
     repeated = [cells for cells in resolutions for _ in range(features // width)]

@@ -1,4 +1,4 @@
-"""What encodings on grids share: the lookup, sizes along each axis, the table's first values."""
+"""Base class and helpers of grid encodings: lookup, resolution per axis, initial table."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis, owner_name
 from ..derivatives import Jet, rules
+from ..errors import ArgumentError
 from ..kernels.grid import (
     FEATURES,
     INTERPOLATIONS,
@@ -21,15 +22,15 @@ from ..kernels.grid import (
 from ._base import AbstractEncoding
 
 MAX_ROWS = 2**36
-"""Rows of a table, at most: beyond any memory, and indices stay far from 64 bits."""
+"""Maximum rows of a table: more than any memory holds, and far from overflowing 64-bit indices."""
 
 
 class AbstractGrid(AbstractEncoding):
-    """One table, read through the grid kernel.
+    """An encoding with one table, read through the grid kernel.
 
-    A final subclass sets `levels`, `interpolation` and `sparse`, and says what the rows are. All
-    its parameters are tables, whose rows few points read. At a level of detail the features of
-    finer ones are zero.
+    A final subclass sets `levels`, `interpolation` and `sparse`, and implements `rows`. All its
+    parameters are tables: each point reads few of their rows. At a level of detail, the features of
+    finer levels are zero.
     """
 
     levels: Levels
@@ -38,7 +39,7 @@ class AbstractGrid(AbstractEncoding):
 
     @abstractmethod
     def rows(self) -> Float[Tensor, "rows features"]:
-        """The table: features of all vertices, level by level."""
+        """Features of all vertices, level by level."""
 
     @property
     def num_lods(self) -> int:
@@ -62,7 +63,7 @@ class AbstractGrid(AbstractEncoding):
 
 
 def with_finer(y: Float[Tensor, "*batch c"], out_dim: int) -> Float[Tensor, "*batch out_dim"]:
-    """Zeros behind, for the features of the levels that are not read."""
+    """Appends zeros for the features of the levels that are not read."""
     missing = out_dim - y.shape[-1]
     return nn.functional.pad(y, (0, missing)) if missing else y
 
@@ -70,7 +71,7 @@ def with_finer(y: Float[Tensor, "*batch c"], out_dim: int) -> Float[Tensor, "*ba
 def table_jet(
     x: Jet, table: Float[Tensor, "rows features"], levels: Levels, interpolation: str
 ) -> Jet:
-    """The jet of `grid_interpolate`."""
+    """Jet of `grid_interpolate`."""
     value, jacobian, hessian = grid_jet(x.value, table, levels, interpolation=interpolation)
     return rules.chain(x, value, jacobian, hessian)
 
@@ -78,7 +79,7 @@ def table_jet(
 def check_grid(
     owner: object, *, in_dim: object, features: object, interpolation: object, sparse: object
 ) -> None:
-    """Check the arguments that every grid has."""
+    """Check the arguments that all grids share."""
     check_count(owner, in_dim=in_dim, high=MAX_DIM)
     check_count(owner, features=features, high=max(FEATURES))
     if features not in FEATURES:
@@ -92,7 +93,7 @@ def check_grid(
 
 
 def check_interpolation(owner: object, interpolation: object) -> None:
-    """Require a name that the kernel knows."""
+    """Require an interpolation that the kernel supports."""
     if interpolation not in INTERPOLATIONS:
         raise ValueError(
             f"{owner_name(owner)}: expected interpolation to be {' or '.join(INTERPOLATIONS)}, "
@@ -103,7 +104,7 @@ def check_interpolation(owner: object, interpolation: object) -> None:
 def resolution_per_axis(
     owner: object, in_dim: int, name: str, resolution: int | Sequence[int]
 ) -> tuple[int, ...]:
-    """Cells along each axis, from one number for all or one for each."""
+    """Cells along each axis, from one value for all axes or one per axis."""
     if isinstance(resolution, int):
         resolution = [resolution] * in_dim
     elif not isinstance(resolution, list | tuple):
@@ -113,7 +114,7 @@ def resolution_per_axis(
         )
     if len(resolution) != in_dim:
         raise ValueError(
-            f"{owner_name(owner)}: expected {name} to have {in_dim} numbers, one for each axis, "
+            f"{owner_name(owner)}: expected {name} to have {in_dim} values, one per axis, "
             f"got {len(resolution)}."
         )
     for cells in resolution:
@@ -122,16 +123,16 @@ def resolution_per_axis(
 
 
 def plain(resolution: int | Sequence[int]) -> int | list[int]:
-    """A resolution as the caller gave it, in JSON."""
+    """A resolution in JSON, as the caller gave it."""
     return [*resolution] if isinstance(resolution, Sequence) else resolution
 
 
 def check_rows(owner: object, levels: Levels) -> None:
-    """Require a table that some memory could hold."""
+    """Require a table that could fit into some memory."""
     if levels.num_rows > MAX_ROWS:
-        raise ValueError(
+        raise ArgumentError(
             f"{owner_name(owner)}: expected at most {MAX_ROWS} rows, got {levels.num_rows}. "
-            "Take fewer cells."
+            "Use fewer cells."
         )
 
 
@@ -142,7 +143,7 @@ def new_table(
     generator: torch.Generator | None,
     bounds: tuple[float, float] = (-1e-4, 1e-4),
 ) -> nn.Parameter:
-    """Rows drawn evenly between two bounds; by default instant-ngp's."""
+    """A table with rows drawn uniformly between two bounds (default: those of instant-ngp)."""
     check_rows(owner, levels)
     return nn.Parameter(
         torch.empty(levels.num_rows, features).uniform_(*bounds, generator=generator)

@@ -1,12 +1,12 @@
-"""The nearest points, segments, triangles or tetrahedra to queries, found exactly.
+"""Exact search for the simplices (points to tetrahedra) nearest to queries.
 
 Notation: a simplex has `m + 1` corners in `d` coordinates; a point is one with m = 0.
 
-Simplices are taken in blocks of neighbours in the list, which `spatial_order` makes neighbours in
-space. A block whose box is farther away than what was found already is not looked into. That
-depends on the data, so the search is an operation of its own that compilers do not look into.
+The list of simplices is cut into blocks; `spatial_order` makes neighbours in the list neighbours in
+space. A block is skipped if its box is farther away than the simplices found so far. This control
+flow depends on the data, so the search is a custom operator, opaque to compilers.
 
-Closest points are of 64-bit numbers: a flat simplex, of a height h, takes 1/h^2 of their digits.
+Closest points need float64: a flat simplex of height h costs a factor of 1/h^2 in precision.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _QUERIES = 4096
 _LOOKED_AT = 2**17
 _BOUNDS = 2**22
 _BLOCKS = 64
-"""At a time: queries, simplices and boxes looked at, blocks of one query. So memory is bounded."""
+"""Sizes of chunks (queries, simplices, boxes, blocks per query); they bound the memory."""
 
 
 def nearest(
@@ -31,10 +31,10 @@ def nearest(
     simplices: Int64[Tensor, "n corners"],
     count: int,
 ) -> Int64[Tensor, "*batch count"]:
-    """The `count` nearest simplices to each query, the nearest first; without a gradient.
+    """Indices of the `count` simplices nearest to each query, nearest first; without a gradient.
 
-    Exact but for rounding. Many simplices equally near, the worst case, are all looked at; memory
-    is bounded in any case. Works under torch.func, torch.compile and torch.export.
+    Exact up to rounding. In the worst case, many simplices at equal distance, all are visited;
+    memory stays bounded. Works under torch.func, torch.compile and torch.export.
     """
     found: Tensor = torch.ops.neurafield.nearest(x.detach(), vertices.detach(), simplices, count)
     return found
@@ -43,10 +43,10 @@ def nearest(
 def closest(
     x: Float[Tensor, "*batch d"], corners: Float[Tensor, "*batch corners d"]
 ) -> tuple[Float[Tensor, "*batch corners"], Bool[Tensor, "*batch corners"]]:
-    """The closest point of a simplex: its weights, and the corners of the face that it lies in.
+    """Closest point of a simplex: barycentric weights, and the corners of the face that holds it.
 
-    A face counts with its border, and the simplex itself is one. A simplex flatter than 1e-5 of its
-    edges counts as its faces. Give 64-bit numbers.
+    Faces include their border, and the simplex itself. A simplex flatter than 1e-5 of its edges
+    counts as its faces only. Inputs should be float64.
     """
     origin, edges = corners[..., 0, :], corners[..., 1:, :] - corners[..., :1, :]
     away, size = x - origin, corners.shape[-2] - 1
@@ -77,7 +77,7 @@ def closest(
 def slopes(
     corners: Float[Tensor, "*batch corners d"], active: Bool[Tensor, "*batch corners"]
 ) -> tuple[Float[Tensor, "*batch corners d"], Int64[Tensor, "*batch 1"]]:
-    r"""How the weights of the closest point in a face move with the query, which is affinely.
+    r"""Derivatives of the closest point's weights by the query, constant within a face.
 
     Returns:
         Derivatives $S$ of the weights, and a corner $b$ of the face: with it the weights are
@@ -86,14 +86,14 @@ def slopes(
     base = active.long().argmax(-1, keepdim=True)
     origin = corners.gather(-2, base[..., None].expand(*base.shape, corners.shape[-1]))
     edges = torch.where(active[..., None], corners - origin, 0)
-    places = torch.arange(corners.shape[-2], device=corners.device)
-    idle = (~active | (places == base)).to(corners)
+    indices = torch.arange(corners.shape[-2], device=corners.device)
+    idle = (~active | (indices == base)).to(corners)
     tail = torch.linalg.solve(edges @ edges.mT + torch.diag_embed(idle), edges)
-    return torch.where((places == base)[..., None], -tail.sum(-2, keepdim=True), tail), base
+    return torch.where((indices == base)[..., None], -tail.sum(-2, keepdim=True), tail), base
 
 
 def spatial_order(points: Float[Tensor, "n d"]) -> Int64[Tensor, " n"]:
-    """An order in which neighbours in the list are neighbours in space: Morton's."""
+    """Morton order: neighbours in the list are neighbours in space."""
     low, high = points.amin(0), points.amax(0)
     cell = ((points - low) / (high - low).clamp(min=1e-30) * 1023).long()
     key = torch.zeros_like(cell[:, 0])
@@ -106,7 +106,7 @@ def spatial_order(points: Float[Tensor, "n d"]) -> Int64[Tensor, " n"]:
 def _coordinates(
     away: Float[Tensor, "*batch d"], edges: Float[Tensor, "*batch m d"]
 ) -> tuple[Float[Tensor, "*batch m"], Bool[Tensor, "*batch"]]:
-    """The projection's coordinates along the edges, and whether these span what they should."""
+    """Coordinates of the projection along the edges, and True where the edges are independent."""
     along = (edges * away[..., None, :]).sum(-1)
     gram = [[(a * b).sum(-1) for b in edges.unbind(-2)] for a in edges.unbind(-2)]
     scale = torch.stack([gram[i][i] for i in range(len(gram))]).prod(0)
@@ -131,9 +131,9 @@ def _coordinates(
     return torch.stack(found, dim=-1) / safe[..., None], regular
 
 
-def _with_zero(values: Tensor, place: int) -> Tensor:
+def _with_zero(values: Tensor, position: int) -> Tensor:
     zero = torch.zeros_like(values[..., :1])
-    return torch.cat([values[..., :place], zero, values[..., place:]], dim=-1)
+    return torch.cat([values[..., :position], zero, values[..., position:]], dim=-1)
 
 
 def _search(x: Tensor, vertices: Tensor, simplices: Tensor, count: int) -> Tensor:
@@ -145,13 +145,13 @@ def _search(x: Tensor, vertices: Tensor, simplices: Tensor, count: int) -> Tenso
 
 
 class _Index:
-    """Simplices, the boxes around them, and around blocks of them."""
+    """Bounding boxes of simplices and of blocks of simplices."""
 
     def __init__(self, corners: Float[Tensor, "n corners d"]) -> None:
         self.corners = corners
         self.centres = corners.mean(1)
         self.low, self.high = corners.amin(1), corners.amax(1)
-        # Of many simplices larger blocks, or all time would go to the blocks.
+        # Many simplices get larger blocks; otherwise most time would be spent on the boxes.
         size = max(_BLOCK, isqrt(len(corners)) // 4)
         num_blocks = -(-len(corners) // size)
         rows = torch.arange(num_blocks * size, device=corners.device).view(num_blocks, size)
@@ -162,7 +162,7 @@ class _Index:
         self.queries = min(_QUERIES, max(1, _BOUNDS // num_blocks))
 
     def search(self, x: Float[Tensor, "q d"], count: int) -> Int64[Tensor, "q count"]:
-        """The nearest ones, a few blocks at a time as long as there may be nearer ones."""
+        """Nearest simplices, searched a few blocks at a time until no nearer one is possible."""
         bound = _to_boxes(x, self.block_low.unbind(-1), self.block_high.unbind(-1))
         best = torch.full((len(x), count), torch.inf, dtype=x.dtype, device=x.device)
         items = torch.zeros(len(x), count, dtype=torch.int64, device=x.device)
@@ -172,35 +172,35 @@ class _Index:
             for part in left.split(at_once):
                 least, chosen = bound[part].topk(num_blocks, largest=False)
                 candidates = self.rows[chosen].flatten(1)
-                # Neither beyond the last simplex, nor in a block that was looked into before.
+                # Neither padding after the last simplex, nor in a block that was searched before.
                 new = (self.real[chosen] & least.isfinite()[..., None]).flatten(1)
                 distances = self._distances(x[part], candidates, new, best[part, -1:])
                 distances = torch.cat([best[part], distances], dim=1)
                 candidates = torch.cat([items[part], candidates], dim=1)
-                best[part], place = distances.topk(count, largest=False)
-                items[part] = candidates.gather(1, place)
+                best[part], position = distances.topk(count, largest=False)
+                items[part] = candidates.gather(1, position)
                 bound[part[:, None], chosen] = torch.inf
             left = left[bound[left].amin(1) < best[left, -1]]
-            # More at a time for the few that have many blocks in reach.
+            # Larger steps for the few queries with many blocks in reach.
             num_blocks = min(2 * num_blocks, _BLOCKS, len(self.rows))
         return items
 
     def _distances(self, x: Tensor, candidates: Tensor, new: Tensor, limit: Tensor) -> Tensor:
-        """Squared distances to simplices, infinite where more than `limit` and so without use."""
+        """Squared distances to simplices; infinite above `limit`, where they are not needed."""
         low, high = ([side[candidates] for side in box.unbind(-1)] for box in (self.low, self.high))
         lower = torch.where(new, _to_boxes(x, low, high), torch.inf)
         if self.corners.shape[1] == 1:
             return lower
         found = torch.full_like(lower, torch.inf)
-        # The likeliest first: after it few others have to be looked at.
+        # The most likely simplex first: it rules out most of the others.
         middles = [side[candidates] for side in self.centres.unbind(-1)]
         likely = (lower + 0.01 * _to_boxes(x, middles, middles)).argmin(1, keepdim=True)
         first = self._exact(x, candidates.gather(1, likely)[:, 0])[:, None]
         found.scatter_(1, likely, torch.where(new.gather(1, likely), first, torch.inf))
         limit = limit.minimum(found.gather(1, likely))
         lower.scatter_(1, likely, torch.inf)
-        query, place = (lower < limit).nonzero().unbind(1)
-        found[query, place] = self._exact(x[query], candidates[query, place])
+        query, position = (lower < limit).nonzero().unbind(1)
+        found[query, position] = self._exact(x[query], candidates[query, position])
         return found
 
     def _exact(self, x: Float[Tensor, "q d"], items: Int64[Tensor, " q"]) -> Float[Tensor, " q"]:
@@ -210,7 +210,7 @@ class _Index:
 
 
 def _to_boxes(x: Tensor, low: Sequence[Tensor], high: Sequence[Tensor]) -> Float[Tensor, "q n"]:
-    """Squared distances to boxes, 0 inside; an entry of `low` and `high` for each axis."""
+    """Squared distances to boxes, 0 inside; `low` and `high` have one entry per axis."""
     total: Tensor | None = None
     for own, first, last in zip(x.unbind(-1), low, high, strict=True):
         away = torch.maximum(first - own[:, None], own[:, None] - last).clamp_(min=0).square_()
@@ -224,7 +224,7 @@ def _search_shape(x: Tensor, vertices: Tensor, simplices: Tensor, count: int) ->
 
 
 def _search_stacked(info: Any, axes: tuple[Any, ...], *inputs: Any) -> tuple[Tensor, int]:
-    """Under vmap: one search for all queries, unless each has simplices of its own."""
+    """Search under vmap: one search for all queries, unless each has its own simplices."""
     x, vertices, simplices, count = inputs
     if axes[0] is not None:
         x = x.movedim(axes[0], 0)
@@ -232,15 +232,15 @@ def _search_stacked(info: Any, axes: tuple[Any, ...], *inputs: Any) -> tuple[Ten
         return torch.ops.neurafield.nearest(x, vertices, simplices, count), 0
     own_axes = (None if axes[0] is None else 0, *axes[1:3])
 
-    def one(place: int) -> Tensor:
+    def one(position: int) -> Tensor:
         own = (
-            value if axis is None else value.select(axis, place)
+            value if axis is None else value.select(axis, position)
             for value, axis in zip((x, vertices, simplices), own_axes, strict=True)
         )
         found: Tensor = torch.ops.neurafield.nearest(*own, count)
         return found
 
-    return torch.stack([one(place) for place in range(info.batch_size)]), 0
+    return torch.stack([one(position) for position in range(info.batch_size)]), 0
 
 
 _library = torch.library.Library("neurafield", "FRAGMENT")

@@ -1,4 +1,4 @@
-"""Grids whose vertices hold an index into a learned codebook."""
+"""Grids whose vertices hold indices into a learned codebook."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,37 +16,37 @@ MAX_BITS = 8
 
 
 class CodebookGrid(AbstractGrid):
-    r"""Interpolate rows of a small codebook, which the vertices of grids choose from.
+    r"""Interpolate between grid vertices that each choose a row of a small codebook.
 
-    Vertex $i$ of level $l$ has the row $D_l[\arg\max_k C_{ik}]$ of that level's codebook of
-    $2^b$ rows; levels grow and are interpolated as `HashGrid`'s, and the output holds all, the
-    coarsest first. While it is trained a vertex has $2^b$ logits $C_i$. The values are those of the
-    row chosen, the gradient that reaches $C$ is that of the mean
-    $\sum_k \mathrm{softmax}(C_i)_k D_l[k]$ (straight through). `harden` keeps the choices alone.
-    Beyond [-1, 1] the border's value goes on; a NaN coordinate gives NaN features.
+    Vertex $i$ of level $l$ has the row $D_l[\arg\max_k C_{ik}]$ of that level's codebook of $2^b$
+    rows; levels grow and are interpolated as in `HashGrid`, and the output concatenates them, the
+    coarsest first. During training a vertex has $2^b$ logits $C_i$. Values are those of the chosen
+    row; the gradient for $C$ is that of the mean $\sum_k \mathrm{softmax}(C_i)_k D_l[k]$
+    (straight-through). `harden` keeps the chosen indices only. Outside [-1, 1] the border value is
+    repeated; a NaN coordinate gives NaN features.
 
-    Use when the field's file is to be small: hardened, a vertex costs $b$ bits whatever the number
-    of features, and $b$ sets rate against quality.
-    Fails when memory or time of training is short: $2^b$ numbers a vertex, three times that with
-    Adam, and a pass over all of them each step.
+    Use when the file must be small: hardened, a vertex costs $b$ bits for any number of features;
+    $b$ trades rate for quality.
+    Fails when training memory or time is short: $2^b$ values per vertex, three times that with
+    Adam, and a pass over all of them per step.
 
-    Cost: $\prod_a (n_{l,a} + 1)$ vertices a level, of $2^b$ floats, hardened of $b$ bits, and
-    $2^b$ rows of `features` a level. A call first makes the rows of all vertices, as floats, then a
-    query reads $2^d$ of them in each level: calls with many points are cheap.
+    Cost: $\prod_a (n_{l,a} + 1)$ vertices per level, each of $2^b$ floats ($b$ bits when hardened),
+        and $2^b$ rows of `features` per level. A call first computes the rows of all vertices, then
+        each query reads $2^d$ of them per level: large batches are cheap.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
         bits: $b$, 1 to 8.
-        num_levels: Up to 64.
+        num_levels: Number of levels, up to 64.
         features: Channels of each level: 1, 2, 4 or 8. The output has `num_levels * features`.
-        base_resolution: Cells of the coarsest level along each axis, one number for all or one for
-            each.
+        base_resolution: Cells of the coarsest level along each axis, one value for all or one per
+            axis.
         finest_resolution: Cells of the finest level, in the same way.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        hardened: Whether the choices are made: the state then holds `indices`, bytes into which
-            `bits` of each vertex are packed, the lowest first, and no logits.
-        generator: Source of the first values: logits N(0, 0.03), codebooks U(-0.3, 0.3). None takes
-            torch's global one.
+        hardened: True for a grid of fixed choices: its state holds no logits but `indices`, bytes
+            that pack `bits` per vertex, lowest bits first.
+        generator: Source of the initial values: logits N(0, 0.03), codebooks U(-0.3, 0.3). None
+            takes torch's global one.
 
     Raises:
         ValueError: If a size is out of range, the finest level is coarser than the first, or the
@@ -59,8 +59,8 @@ class CodebookGrid(AbstractGrid):
         >>> torch.equal(hard(x), grid(x)), hard.indices.dtype, hard.num_bits
         (True, torch.uint8, 6182)
 
-        To make a file small, of about `num_bits / 8` bytes and the network's, harden the grid of
-        the fitted field and save that:
+        For a small file, of about `num_bits / 8` bytes plus the network, harden the grid of the
+        fitted field before saving:
 
         >>> from neurafield import Field, networks
         >>> field = Field(networks.MLP(grid.out_dim, 3, width=8, depth=1), encoding=grid)
@@ -70,8 +70,8 @@ class CodebookGrid(AbstractGrid):
 
     Reference:
         Takikawa et al., Variable Bitrate Neural Fields, SIGGRAPH 2022, equations 3 to 5. Their
-        vertices are those of an octree around the surface; ours of full grids. They add levels up,
-        we put them behind one another.
+        vertices are those of an octree around the surface, ours those of full grids. They sum the
+        levels, we concatenate them.
     """
 
     indices: UInt8[Tensor, " bytes"]
@@ -117,7 +117,7 @@ class CodebookGrid(AbstractGrid):
         )
         num_rows = self.levels.num_rows
         if hardened:
-            # A byte more than the bits fill, so that two can be read from any on.
+            # One byte more than the bits fill, so that two bytes can be read at any offset.
             num_bytes = -(-num_rows * bits // 8) + 1
             self.register_buffer("indices", torch.zeros(num_bytes, dtype=torch.uint8))
         else:
@@ -126,7 +126,7 @@ class CodebookGrid(AbstractGrid):
 
     @property
     def num_bits(self) -> int:
-        """Size of the hardened grid: `bits` a vertex, and 32 for each number of the codebooks."""
+        """Size of the hardened grid: `bits` per vertex and 32 per codebook entry."""
         return self.bits * self.levels.num_rows + 32 * self.codebooks.numel()
 
     def rows(self) -> Float[Tensor, "rows features"]:
@@ -145,7 +145,7 @@ class CodebookGrid(AbstractGrid):
         return torch.cat(rows)
 
     def harden(self) -> "CodebookGrid":
-        """A grid with the same values, of the indices alone. Its codebooks can be trained on."""
+        """A grid with the same values that stores indices only. Its codebooks remain trainable."""
         if self.hardened:
             state = self.state_dict()
         else:
@@ -172,7 +172,7 @@ class CodebookGrid(AbstractGrid):
 def _straight_through(
     codebook: Float[Tensor, "k features"], logits: Float[Tensor, "rows k"]
 ) -> Float[Tensor, "rows features"]:
-    """The row chosen, with the gradient of the mean over the codebook for the logits."""
+    """The chosen row, with the gradient of the softmax mean over the codebook for the logits."""
     hard = codebook.index_select(0, logits.argmax(-1))
     if not torch.is_grad_enabled():
         return hard
@@ -181,14 +181,14 @@ def _straight_through(
 
 
 def pack(indices: Int64[Tensor, " rows"], bits: int) -> UInt8[Tensor, " bytes"]:
-    """Whole numbers below `2**bits`, their lowest bits first, one behind the other; and a zero."""
+    """Packs integers below `2**bits` into bytes, lowest bits first, followed by a zero byte."""
     stream = (indices[:, None] >> torch.arange(bits, device=indices.device)) & 1
     stream = nn.functional.pad(stream.flatten(), (0, -stream.numel() % 8 + 8)).reshape(-1, 8)
     return (stream << torch.arange(8, device=indices.device)).sum(-1).to(torch.uint8)
 
 
 def unpack(packed: UInt8[Tensor, " bytes"], count: int, bits: int) -> Int64[Tensor, " rows"]:
-    """The first numbers of what `pack` made. One spans two bytes at most."""
+    """The first `count` integers of packed bytes. Each spans at most two bytes."""
     start = bits * torch.arange(count, device=packed.device)
     byte = start // 8
     pair = packed[byte].long() | packed[byte + 1].long() << 8

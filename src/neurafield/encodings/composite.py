@@ -1,4 +1,4 @@
-"""Several encodings side by side, each for its own coordinates."""
+"""Several encodings side by side, each of its own coordinates."""
 
 import itertools
 from collections.abc import Sequence
@@ -18,39 +18,40 @@ Description = dict[str, Any]
 
 
 class Composite(AbstractEncoding):
-    r"""Lift different coordinates with different encodings.
+    r"""Encode different coordinates with different encodings.
 
-    $\gamma(x) = (\gamma_1(x_{a_1}), \gamma_2(x_{a_2}), \dots)$: each part sees its own coordinates,
-    and the parts' features stand one behind the other.
+    $\gamma(x) = (\gamma_1(x_{a_1}), \gamma_2(x_{a_2}), \dots)$: each part reads its own
+    coordinates, and the features of the parts are concatenated.
 
-    Use when coordinates mean different things, such as a place, a time and a direction, or when
-    one place should be seen in two ways. Fails when the signal's coordinates belong together and
-    the parts tear them apart: what depends on two parts at once is left to the network.
+    Use when coordinates mean different things, such as position, time and direction, or when the
+    same position should be encoded in two ways. Fails when coordinates that belong together are
+    split: the network alone must then model what depends on several parts.
 
-    Cost: the sum of the parts' memory and reads. Parts with several levels of detail are cut at the
-    same one, or at their last if they have fewer.
+    Cost: the sum of the parts' memory and reads. Parts with several levels of detail are read at
+        the same level, or at their finest if they have fewer.
 
     Args:
-        parts: The encodings, or what `hyperparams` of a composite holds of them.
-        axes: Which coordinates each part reads, in its order; a coordinate may go to several
-            parts. None gives each part the coordinates after those of the part before it.
+        parts: Encodings, or their descriptions as in `hyperparams` of a composite.
+        axes: Indices of the coordinates that each part reads, in its order; several parts may read
+            the same coordinate. None gives each part the coordinates that follow those of the part
+            before.
 
     Raises:
-        ValueError: If there is no part, axes do not fit the parts' `in_dim`, or a coordinate is
-            read by none.
+        ValueError: If there is no part, axes do not match the parts' `in_dim`, or no part reads a
+            coordinate.
 
     Example:
-        >>> place, view = encodings.Positional(3, 4), encodings.SphericalHarmonics(3)
-        >>> Composite([place, view])(torch.zeros(5, 6)).shape
+        >>> position, view = encodings.Positional(3, 4), encodings.SphericalHarmonics(3)
+        >>> Composite([position, view])(torch.zeros(5, 6)).shape
         torch.Size([5, 43])
         >>> parts = [encodings.Identity(2), encodings.OneBlob(2, 8)]
         >>> Composite(parts, axes=[[0, 1], [0, 1]])(torch.zeros(5, 2)).shape
         torch.Size([5, 18])
 
     Reference:
-        `Composite` of tiny-cuda-nn, as in Müller et al., Real-time Neural Radiance Caching for
-        Path Tracing, SIGGRAPH 2021, where each part takes the next coordinates; ours may share
-        them.
+        `Composite` of tiny-cuda-nn, as in Müller et al., Real-time Neural Radiance Caching for Path
+        Tracing, SIGGRAPH 2021, where each part reads the next coordinates; here parts may share
+        coordinates.
     """
 
     def __init__(
@@ -90,11 +91,11 @@ class Composite(AbstractEncoding):
 
     @property
     def num_lods(self) -> int:
-        """As many as the part with the most."""
+        """The largest number of levels of any part."""
         return max(part.num_lods for part in cast(Sequence[AbstractEncoding], self.parts))
 
     def at_lod(self, lod: int) -> "Composite":
-        """The same parts, each at this level of detail or its own last one; see there."""
+        """The same parts, each read at this level of detail or its own finest; see `Composite`."""
         check_count(self, low=0, high=self.num_lods - 1, lod=lod)
         parts = cast(Sequence[AbstractEncoding], self.parts)
         view = Composite(

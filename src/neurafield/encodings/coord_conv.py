@@ -1,4 +1,4 @@
-"""Coordinates as further channels of a feature map, for convolutional encoders."""
+"""CoordConv: coordinates as additional channels of a feature map, for convolutional encoders."""
 
 import torch
 from jaxtyping import Float
@@ -10,23 +10,23 @@ from .._checks import check_floating
 def coord_channels(
     features: Float[Tensor, "batch channels *spatial"], *, radius: bool = False
 ) -> Float[Tensor, "batch more *spatial"]:
-    r"""Add to each cell of a feature map where it lies.
+    r"""Append the coordinates of each cell to a feature map.
 
-    Channel $c + a$ is $(2 i_a + 1) / n_a - 1$ at index $i_a$ of $n_a$ along axis $a$: the cells'
-    centres in [-1, 1], axes in the order of the array, as everywhere in the library.
+    Channel $c + a$ is $(2 i_a + 1) / n_a - 1$ at index $i_a$ of $n_a$ along axis $a$: the cell
+    centres in [-1, 1], axes in array order, as everywhere in the library.
 
-    Use when a convolution should be able to tell places apart. Fails when what is learned should
-    not depend on the place.
+    Use when a convolution should depend on position. Fails when the result should be
+    translation-invariant.
 
     Args:
-        features: Of one spatial axis or more.
-        radius: Whether a last channel holds the distance from the middle, $|x|$.
+        features: Feature maps with one or more spatial axes.
+        radius: True appends a last channel with the distance from the centre, $|x|$.
 
     Returns:
-        The features, one channel more for each spatial axis, and the radius if asked for.
+        The features, followed by one channel per spatial axis, and the radius if requested.
 
     Raises:
-        TypeError: If the features are not of a floating-point type.
+        TypeError: If the features do not have a floating-point dtype.
         ValueError: If there is no spatial axis.
 
     Example:
@@ -36,7 +36,7 @@ def coord_channels(
 
     Reference:
         Liu et al., An Intriguing Failing of Convolutional Neural Networks and the CoordConv
-        Solution, NeurIPS 2018, section 3. Theirs puts the first and last cell on -1 and 1.
+        Solution, NeurIPS 2018, section 3. Theirs puts the first and last cells at -1 and 1.
     """
     check_floating("coord_channels", features=features)
     if features.ndim < 3:

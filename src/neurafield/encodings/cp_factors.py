@@ -1,4 +1,4 @@
-"""CP factors: a tensor as products of lines along its axes."""
+"""CP factors: a tensor as a sum of products of lines along its axes."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -15,25 +15,25 @@ from ._grid import check_interpolation, plain, resolution_per_axis
 
 
 class CPFactors(AbstractFactors):
-    r"""Components, each a product of one trained line along every axis.
+    r"""Products of trained lines, one per axis.
 
     $y_r(x) = \prod_a v_{r,a}(x_a)$ with each line $v_{r,a}$ interpolated between its vertices. The
-    components are the output: their sum, or a sum for each channel, is what the network behind
-    makes of them (`networks.Linear` is the canonical polyadic decomposition of a tensor). Beyond
-    [-1, 1] the border's value goes on; a NaN coordinate gives NaN features.
+    output holds all components; the network that follows sums them (with `networks.Linear`, the
+    canonical polyadic decomposition of a tensor). Outside [-1, 1] the border value is repeated; a
+    NaN coordinate gives NaN features.
 
-    Use when a field has to be very small: a component costs $n + 1$ numbers for each axis.
-    Fails when detail follows no axis: a picture of rank $k$, as a matrix, needs $k$ components,
-    and a slanted edge has a high one.
+    Use when a field must be very small: a component costs $n + 1$ values per axis.
+    Fails when detail is not aligned with the axes: a picture of matrix rank $k$ needs $k$
+    components, and a slanted edge has high rank.
 
     Cost: $d (n + 1)$ rows of `components`; a query reads $2 d$ of them.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
-        resolution: Cells along each axis, one number for all or one for each.
-        components: The number of $r$: 1, 2, 4, or a multiple of 8 up to 512.
+        resolution: Cells along each axis: one value for all axes, or one per axis.
+        components: Number of components $r$: 1, 2, 4, or a multiple of 8 up to 512.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        generator: Source of the first values, U(-0.2, 0.2). None takes torch's global one.
+        generator: Source of the initial values, U(-0.2, 0.2). None uses torch's global one.
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
@@ -46,7 +46,7 @@ class CPFactors(AbstractFactors):
 
     Reference:
         Chen et al., TensoRF: Tensorial Radiance Fields, ECCV 2022, equations 1 and 9. Their density
-        is the sum of the components; we leave sums to what follows.
+        is the sum of the components; here the sum is left to the network.
     """
 
     def __init__(

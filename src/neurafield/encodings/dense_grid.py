@@ -1,4 +1,4 @@
-"""A grid with a row of features at every vertex."""
+"""Dense grids: a row of features at every vertex."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,26 +14,27 @@ from ._grid import AbstractGrid, check_grid, new_table, plain, resolution_per_ax
 class DenseGrid(AbstractGrid):
     r"""Interpolate trained features between the vertices of a grid.
 
-    $y(x) = \sum_c \prod_a w_{c,a}(x)\, T_c$ over the $2^d$ vertices $c$ of the cell around $x$;
-    the weight of the vertex ahead on an axis is $t$ (linear) or $t^2(3 - 2t)$ (smoothstep), with
-    $t \in [0, 1]$ the place in the cell. The first and last vertices are on -1 and 1. Beyond them
-    the border's value goes on; a NaN coordinate gives NaN features and no gradient.
+    $y(x) = \sum_c \prod_a w_{c,a}(x)\, T_c$ over the $2^d$ vertices $c$ of the cell around $x$; the
+    weight of the upper vertex on an axis is $t$ (linear) or $t^2(3 - 2t)$ (smoothstep), with $t \in
+    [0, 1]$ the position in the cell. The first and last vertices are at -1 and 1. Outside, the
+    border value is repeated; a NaN coordinate gives NaN features and no gradient.
 
     Use when detail is spread evenly and the grid fits into memory. Fails when much of the box is
-    empty, or in three dimensions and more at high resolution: rows grow with its power.
+    empty, or at high resolution in three or more dimensions: the number of rows grows exponentially
+    with the dimension.
 
     Cost: $\prod_a (n_a + 1)$ rows of `features` for $n_a$ cells along axis $a$; a query reads $2^d$
     of them.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
-        resolution: Cells along each axis, one number for all or one for each. There is one vertex
-            more.
+        resolution: Cells along each axis: one value for all axes, or one per axis. Each axis has
+            one more vertex than cells.
         features: Channels: 1, 2, 4 or 8.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        sparse: Whether the table's gradient is a sparse tensor of the rows that were touched, for
-            large tables and small batches; the optimizer must take it.
-        generator: Source of the first values, U(-1e-4, 1e-4). None takes torch's global one.
+        sparse: True makes the gradient of the table a sparse tensor of the rows that were read, for
+            large tables and small batches. The optimizer must support it.
+        generator: Source of the initial values, U(-1e-4, 1e-4). None uses torch's global one.
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.

@@ -1,4 +1,4 @@
-"""Enrichment: coordinates that are singular where the solution is known to be."""
+"""Enrichment: additional coordinates with the known singularities of a solution."""
 
 import math
 from collections.abc import Sequence
@@ -15,33 +15,34 @@ Rows = Sequence[Sequence[float]]
 
 
 class Enrichment(AbstractEncoding):
-    r"""Coordinates, and behind them functions with the singularities that a solution will have.
+    r"""Append functions with the known singularities of a solution to the coordinates.
 
     - For a source at a point $c$: $\tfrac{s}{2}\log(|x - c|^2 + \rho^2)$, linear in the logarithm
-      of the distance from a few $\rho$ on.
+      of the distance beyond a few $\rho$.
     - For a ball of another material: $\tfrac{j r^2}{8}\max(0, 1 - |x - c|^2 / r^2)^2$, whose second
       derivative jumps by $j$ across the surface.
     - For a box with centre $c$ and half-sides $h_k$: the product over the axes of
       $\max(0, 1 - (x_k - c_k)^2 / h_k^2)^2$, times $j \min_k h_k^2 / 8$.
 
-    In this order, behind the coordinates themselves.
+    Channels are in this order, after the coordinates themselves.
 
-    Use when it is known where a solution is singular: a point source, a corner, a jump of a
-    coefficient. A smooth network behind it then has smooth functions to learn only. Fails when
-    such places move or are many: each costs a channel.
+    Use when the singularities of a solution are known: a point source, a corner, a jump of a
+    coefficient. The network that follows then only has to learn smooth functions. Fails when
+    singularities move or are many: each costs a channel.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
-        points: Of sources, $d$ numbers each.
-        radius: $\rho$, in coordinates: the size of the sources, below which nothing happens.
-        scale: $s$; so a factor of $e$ in distance weighs as much as `scale` in a coordinate.
-        balls: Centre and radius, $d + 1$ numbers each.
-        boxes: Centre and half-sides, $2d$ numbers each.
-        jump: $j$, for an equation $\Delta u + k^2 u = 0$ of the size of the jump in $k^2$.
+        points: Sources, $d$ coordinates each.
+        radius: Radius $\rho$ of the sources, in coordinates; the function is smooth below it.
+        scale: Scale $s$: a factor of $e$ in distance counts as much as `scale` in a coordinate.
+        balls: Balls as centre and radius, $d + 1$ values each.
+        boxes: Boxes as centre and half-sides, $2d$ values each.
+        jump: Jump $j$ of the second derivative; for $\Delta u + k^2 u = 0$, about the jump in
+            $k^2$.
 
     Raises:
-        ValueError: If there is nothing to enrich with, a row has another length or holds what is
-            not finite, or a size is not positive.
+        ValueError: If there are no points, balls or boxes, a row has another length or a value that
+            is not finite, or a size is not positive.
 
     Example:
         >>> lift = Enrichment(2, points=[[0.0, 0.0]], radius=0.01, balls=[[1.0, 0.0, 0.5]])
@@ -50,7 +51,8 @@ class Enrichment(AbstractEncoding):
 
     Reference:
         Strang and Fix, An Analysis of the Finite Element Method, 1973, section 8.2: singular
-        functions beside smooth ones. Ours go through the network instead of being added to it.
+        functions beside smooth ones. Here they are inputs of the network instead of being added to
+        its output.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class Enrichment(AbstractEncoding):
         self.radius, self.scale, self.jump = float(radius), float(scale), float(jump)
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
-        # The jet's first stream, so that a formula stands here once.
+        # The first stream of the jet, so that each formula is written once.
         check_last_axis(self, x, self.in_dim)
         return self._lift(Jet.of_value(x)).value
 
@@ -124,13 +126,13 @@ def _rows(name: str, rows: Rows, length: int) -> list[list[float]]:
     for row in found:
         if len(row) != length or not all(map(math.isfinite, row)):
             raise ValueError(
-                f"Enrichment: expected {name} of {length} finite numbers each, got {row}."
+                f"Enrichment: expected {name} of {length} finite values each, got {row}."
             )
     return found
 
 
 def _squares(x: Jet, centre: list[float], size: list[float]) -> Jet:
-    """Each coordinate's distance to a centre, in units of a size, squared."""
+    """Squared distance of each coordinate to a centre, in units of a size."""
     scale = 1 / x.value.new_tensor(size)
     away = rules.linear(x, scale.diag(), -x.value.new_tensor(centre) * scale)
     return rules.product(away, away)

@@ -12,24 +12,25 @@ from ._bumps import cell_centres, differences, differences_jet, gaussian, gaussi
 
 
 class GaussianEmbedding(AbstractEncoding):
-    r"""Lift each coordinate with shifted Gaussians.
+    r"""Encode each coordinate with shifted Gaussians.
 
     $\gamma_i(x) = e^{-(x - t_i)^2 / 2\sigma^2}$ for every coordinate, with $t_i$ the centres of $k$
-    equal cells of [-1, 1]. Channels: all bumps of the first coordinate, then of the second.
-    Beyond the box the features fade to zero within a few `sigma`.
+    equal cells of [-1, 1]. Channels: all bumps of the first coordinate, then of the second. Outside
+    the box the features fade to zero within a few `sigma`.
 
-    Use when few layers stand behind it: a linear one already makes any function of one coordinate
-    that is smooth at the scale of `sigma`. Fails when `sigma` does not suit the spacing $2/k$:
-    much narrower and there are gaps between the bumps, much wider and neighbours are all but the
-    same. In several dimensions, bumps of different axes have to be multiplied by the network.
+    Use when few layers follow: even a linear layer represents any function of one coordinate that
+    is smooth at the scale of `sigma`. Fails when `sigma` does not match the spacing $2/k$: much
+    narrower bumps leave gaps, much wider ones are nearly identical. In several dimensions, the
+    network must multiply the bumps of different axes.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
-        num_centres: The k above. The output has `in_dim * num_centres` channels.
-        sigma: Width of a bump, in coordinates; one to two spacings serve well.
+        num_centres: Number of bumps $k$ per coordinate. The output has `in_dim * num_centres`
+            channels.
+        sigma: Width of a bump, in coordinates; one to two spacings work well.
 
     Raises:
-        ValueError: If a number is not positive.
+        ValueError: If an argument is not positive.
 
     Example:
         >>> lift = GaussianEmbedding(1, 4, sigma=0.5)  # Centres -0.75, -0.25, 0.25, 0.75.
@@ -37,9 +38,9 @@ class GaussianEmbedding(AbstractEncoding):
         tensor([0.1350, 0.6070, 1.0000, 0.6070])
 
     Reference:
-        Zheng, Ramasinghe and Lucey, Rethinking Positional Encoding, 2021, the Gaussian among their
-        shifted basis functions. Their centres start on the border; ours lie half a cell inside,
-        where samples lie too.
+        Zheng, Ramasinghe and Lucey, Rethinking Positional Encoding, 2021, the Gaussian of their
+        shifted basis functions. Their centres start at the border; ours lie half a cell inside, as
+        samples do.
     """
 
     def __init__(self, in_dim: int, num_centres: int, *, sigma: float) -> None:

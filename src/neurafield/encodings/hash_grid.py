@@ -14,39 +14,39 @@ from ._grid import AbstractGrid, check_grid, new_table, plain, resolution_per_ax
 
 
 class HashGrid(AbstractGrid):
-    r"""Interpolate trained features in grids of growing resolution, the fine ones hashed.
+    r"""Interpolate trained features in grids of growing resolution; fine levels are hashed.
 
-    Level $l$ has $N_l = \lfloor N_{\min} b^l \rfloor$ cells along an axis, with
-    $b = (N_{\max} / N_{\min})^{1/(L-1)}$, and gives interpolated features as `DenseGrid` does. A
-    level of more vertices than $2^{\text{log2\_table\_size}}$ shares rows: that of vertex $i$ is
-    $\bigoplus_a i_a \pi_a$ modulo the table's size, or $i$ modulo a tile. The output holds all
-    levels, the coarsest first.
+    Level $l$ has $N_l = \lfloor N_{\min} b^l \rfloor$ cells along an axis, with $b = (N_{\max} /
+    N_{\min})^{1/(L-1)}$, and is interpolated as in `DenseGrid`. A level with more vertices than
+    $2^{\text{log2\_table\_size}}$ shares rows: vertex $i$ has row $\bigoplus_a i_a \pi_a$ modulo
+    the table size, or $i$ modulo a tile. The output concatenates all levels, coarsest first.
 
-    Use when detail is uneven and a small network follows, which sorts out what collides; such a
-    field learns far faster than a large network alone.
-    Fails when smoothness matters: collisions show as grain, and linear weights have no second
+    Use when detail is uneven and a small network follows, which resolves collisions; such a field
+    trains far faster than a large network alone.
+    Fails when smoothness matters: collisions show as grain, and linear interpolation has no second
     derivative along an axis.
 
-    Cost: at most `2**log2_table_size` rows of `features` a level; a query reads $2^d$ rows of each.
+    Cost: at most `2**log2_table_size` rows of `features` per level; a query reads $2^d$ rows of
+        each.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
-        num_levels: The L above, up to 64.
+        num_levels: Number of levels $L$, up to 64.
         features: Channels of each level: 1, 2, 4 or 8. The output has `num_levels * features`.
-        log2_table_size: Rows that a level may have, as a power of two, from 1 to 32.
-        base_resolution: Cells of the coarsest level along each axis, one number for all or one for
-            each.
-        finest_resolution: Cells of the finest level, in the same way. About the number of samples
-            along the axis is a good choice.
+        log2_table_size: Maximum rows per level, as a power of two; 1 to 32.
+        base_resolution: Cells of the coarsest level along each axis, one value for all or one per
+            axis.
+        finest_resolution: Cells of the finest level, likewise. About the number of samples along
+            the axis works well.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        overflow: How levels share rows that have too many vertices: "hashed", or "tiled", where
-            the rows repeat over the box.
-        sparse: Whether the table's gradient is a sparse tensor of the rows that were touched, for
-            large tables and small batches; the optimizer must take it.
-        generator: Source of the first values, U(-1e-4, 1e-4). None takes torch's global one.
+        overflow: Rule by which levels with too many vertices share rows: "hashed", or "tiled",
+            which repeats the rows over the box.
+        sparse: True makes the gradient of the table a sparse tensor of the rows that were read, for
+            large tables and small batches. The optimizer must support it.
+        generator: Source of the initial values, U(-1e-4, 1e-4). None uses torch's global one.
 
     Raises:
-        ValueError: If a size is out of range, the finest level is coarser than the first, or a
+        ValueError: If a size is out of range, the finest level is coarser than the coarsest, or a
             name is unknown.
 
     Example:
@@ -57,9 +57,9 @@ class HashGrid(AbstractGrid):
 
     Reference:
         Müller et al., Instant Neural Graphics Primitives with a Multiresolution Hash Encoding,
-        SIGGRAPH 2022, equations 2 to 4. We differ in three things: the first and last vertices are
-        on the border, where their code shifts each level by half a cell; resolution is a number
-        for each axis; and the prime 1 of the hash belongs to the last axis, which is their x.
+        SIGGRAPH 2022, equations 2 to 4. We differ in three ways: the first and last vertices are on
+        the border, while their code shifts each level by half a cell; each axis has its own
+        resolution; and the prime 1 of the hash belongs to the last axis, which is their x.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class HashGrid(AbstractGrid):
 def growing_resolutions(
     base: Sequence[int], finest: Sequence[int], num_levels: int, *, owner: object = "HashGrid"
 ) -> list[tuple[int, ...]]:
-    """Cells along each axis of each level, growing by the same factor from level to level."""
+    """Cells along each axis of each level, growing by a constant factor between levels."""
     for first, last in zip(base, finest, strict=True):
         if last < first:
             raise ValueError(
@@ -134,7 +134,7 @@ def growing_resolutions(
                 f"{owner_name(owner)}: expected equal base and finest resolutions of a single "
                 f"level, got {first} and {last}."
             )
-    # Exact at both ends, and not one cell short where a power falls on a whole number.
+    # Exact at both ends; the factor keeps a power that is an integer from being rounded down.
     return [
         tuple(
             math.floor(first * (last / first) ** (level / max(1, num_levels - 1)) * (1 + 1e-12))

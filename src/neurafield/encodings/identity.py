@@ -1,4 +1,4 @@
-"""No encoding, as one."""
+"""The identity as an encoding."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from ._base import AbstractEncoding
 
 
 class Identity(AbstractEncoding):
-    r"""Pass coordinates on as they are.
+    r"""Return coordinates unchanged.
 
     $\gamma(x) = x$.
 
-    Use when a network of sines or Gaussians stands behind it, or as a part of `Composite` for what
-    needs no lift. Fails when a ReLU network stands behind it and the signal has fine detail.
+    Use when a network of sines or Gaussians follows, or in a `Composite` for coordinates that need
+    no encoding. Fails when a ReLU network follows and the signal has fine detail.
 
     Args:
         in_dim: Number of coordinates.
 
     Raises:
-        ValueError: If the number is not positive.
+        ValueError: If `in_dim` is not positive.
 
     Example:
         >>> Identity(2)(torch.tensor([0.5, -1.0]))

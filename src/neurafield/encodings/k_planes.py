@@ -16,32 +16,32 @@ from ._grid import check_interpolation, plain, resolution_per_axis
 
 
 class KPlanes(AbstractFactors):
-    r"""Features of a point's shadows on all coordinate planes, multiplied.
+    r"""Product of features read at the projections of a point to all coordinate planes.
 
     $y_l(x) = \prod_{a < b} P_{l,ab}(x_a, x_b)$ for each level $l$ of $2^l n$ cells; the output
-    holds all levels, the coarsest first. A product is large only where all planes agree, so it
-    picks a place out, where a sum picks out whole lines. Beyond [-1, 1] the border's value goes
-    on; a NaN coordinate gives NaN features.
+    concatenates all levels, coarsest first. A product is large only where all planes agree: it
+    selects single points, while a sum selects whole lines. Outside [-1, 1] the border value is
+    repeated; a NaN coordinate gives NaN features.
 
-    Use when a volume or a moving scene has to fit into the memory of planes: products alone, with a
-    linear read-out, tell places apart. With a time axis, what does not move stays in the planes of
-    space.
+    Use when a volume or a moving scene must fit into the memory of planes: products, even with a
+    linear layer after them, distinguish points. With a time axis, static content stays in the
+    spatial planes.
     Fails when there are two coordinates: the only plane is a dense grid, at several resolutions.
-    Detail that follows no axis costs many features.
+    Detail that is not aligned with the axes needs many features.
 
-    Cost: in each level $d (d - 1) / 2$ planes of $(2^l n + 1)^2$ rows of `features`; a query reads
-    4 rows of each.
+    Cost: per level $d (d - 1) / 2$ planes of $(2^l n + 1)^2$ rows of `features`; a query reads 4
+    rows of each.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 2 to 4.
-        resolution: Cells of the coarsest level, one number for all axes or one for each.
-        num_levels: Levels, each with twice the cells of the one before.
+        resolution: Cells of the coarsest level, one value for all axes or one per axis.
+        num_levels: Number of levels, each with twice the cells of the one before.
         features: Channels of each level: 1, 2, 4, or a multiple of 8; `num_levels * features`, the
             output, is at most 512.
-        time_axis: The axis that is time, or None. Its planes start at one, so that nothing moves
-            at first, and its cells do not double from level to level.
+        time_axis: Index of the time axis, or None. Its planes start at one, so that nothing moves
+            initially, and its number of cells is the same on all levels.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        generator: Source of the first values, U(0.1, 0.5). None takes torch's global one.
+        generator: Source of the initial values, U(0.1, 0.5). None uses torch's global one.
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
@@ -54,7 +54,7 @@ class KPlanes(AbstractFactors):
 
     Reference:
         Fridovich-Keil et al., K-Planes: Explicit Radiance Fields in Space, Time, and Appearance,
-        CVPR 2023, sections 3.1 and 3.2; their code starts the planes of space in U(0.1, 0.5).
+        CVPR 2023, sections 3.1 and 3.2; their code initialises spatial planes from U(0.1, 0.5).
     """
 
     def __init__(

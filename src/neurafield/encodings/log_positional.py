@@ -1,4 +1,4 @@
-"""Positional encoding whose frequencies lie evenly between 1 and a bandwidth, in octaves."""
+"""Positional encoding with frequencies log-spaced between 1 and a bandwidth."""
 
 import math
 from typing import Any
@@ -12,28 +12,29 @@ from ..derivatives import Jet, rules
 from ._base import AbstractEncoding
 
 MAX_SIGMA = 2.0**24
-"""Beyond it, float32 coordinates no longer resolve the phase."""
+"""Largest bandwidth at which float32 coordinates resolve the phase."""
 
 
 class LogPositional(AbstractEncoding):
-    r"""Lift each coordinate with sines and cosines of log-spaced frequency.
+    r"""Encode each coordinate with sines and cosines of log-spaced frequencies.
 
-    $\gamma(x) = (\dots, \sin \pi\sigma^{j/m} x, \cos \pi\sigma^{j/m} x, \dots)$ for
-    $j = 0, \dots, m - 1$ and every coordinate. The channels are ordered: all sines of frequency 0,
-    all its cosines, all sines of frequency 1, and so on. Beyond the box the waves go on.
+    $\gamma(x) = (\dots, \sin \pi\sigma^{j/m} x, \cos \pi\sigma^{j/m} x, \dots)$ for $j = 0, \dots,
+    m - 1$ and every coordinate. The channels are ordered: all sines of frequency 0, all its
+    cosines, all sines of frequency 1, and so on. Outside the box the waves continue.
 
     Use when detail is aligned with the axes and its finest scale is known: `sigma` sets the
-    bandwidth, `num_frequencies` how densely it is covered. Fails when structure is diagonal, as
-    `Positional` does; that one is the special case $\sigma = 2^m$.
+    bandwidth, `num_frequencies` the density. Fails when structure is diagonal, like `Positional`,
+    which is the special case $\sigma = 2^m$.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
-        num_frequencies: The m above. The output has `2 * in_dim * num_frequencies` channels.
-        sigma: Bandwidth, in cycles across [-1, 1], at most 2^24. The frequencies stay just below
-            it: the last one is `sigma ** ((m - 1) / m)`.
+        num_frequencies: Number of frequencies $m$. The output has `2 * in_dim * num_frequencies`
+            channels.
+        sigma: Bandwidth, in cycles across [-1, 1], at most 2^24. The highest frequency is just
+            below it: `sigma ** ((m - 1) / m)`.
 
     Raises:
-        ValueError: If a number is not positive, or `sigma` too large for float32 coordinates.
+        ValueError: If an argument is not positive, or `sigma` too large for float32 coordinates.
 
     Example:
         >>> LogPositional(2, 64, sigma=128.0)(torch.zeros(3, 2)).shape
@@ -42,8 +43,8 @@ class LogPositional(AbstractEncoding):
     Reference:
         Tancik et al., Fourier Features Let Networks Learn High Frequency Functions in Low
         Dimensional Domains, NeurIPS 2020, section 6.1, "positional encoding". Their coordinates
-        span [0, 1] and ours [-1, 1], so their 2 pi is our pi and sigma is the same for the same
-        picture; sines come before cosines here, as in `Positional`.
+        span [0, 1], ours [-1, 1]: their 2 pi is our pi, and sigma is the same for the same picture;
+        sines come before cosines here, as in `Positional`.
     """
 
     def __init__(self, in_dim: int, num_frequencies: int, *, sigma: float) -> None:

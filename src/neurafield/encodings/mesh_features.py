@@ -1,4 +1,4 @@
-"""Features at the vertices of a mesh, read at the closest point of it."""
+"""Features at the vertices of a mesh, interpolated at the closest point of the mesh."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,42 +18,42 @@ _FAR = 100.0
 
 
 class MeshFeatures(AbstractEncoding):
-    r"""Interpolate trained features of the vertices at the closest point of a mesh.
+    r"""Interpolate trained vertex features at the closest point of a mesh.
 
-    $y(x) = \sum_i \lambda_i(p)\, f_{v_i}$, where $p$ is the point of the mesh that is closest to
-    $x$, in a simplex with vertices $v_i$, and $\lambda$ its barycentric coordinates there.
+    $y(x) = \sum_i \lambda_i(p)\, f_{v_i}$, where $p$ is the point of the mesh closest to $x$, in a
+    simplex with vertices $v_i$, and $\lambda$ are its barycentric coordinates.
 
     - Simplices that fill space (triangles in two dimensions, tetrahedra in three): inside them
       $p = x$, and $y$ is continuous.
-    - A surface (triangles in three dimensions, segments in two): $y$ is constant along the
-      normals, and jumps where two places of the surface are equally near.
+    - A surface (triangles in three dimensions, segments in two): $y$ is constant along the normals,
+      and jumps where two points of the surface are equally near.
 
-    Outside the mesh, and of [-1, 1], the closest point's value goes on; a coordinate beyond 100
-    counts as 100, and a NaN coordinate gives NaN features. A simplex of a height below 1e-5 of its
-    edges counts as its border. $y$ is affine in pieces: each simplex, and around the mesh what is
-    closest to the same face, edge or vertex. Its second derivatives are zero inside of each.
+    Outside the mesh, also outside [-1, 1], the value of the closest point is used; coordinates are
+    clamped to 100, and a NaN coordinate gives NaN features. A simplex with a height below 1e-5 of
+    its edges counts as its border. $y$ is piecewise affine: inside each simplex, and on each
+    outside region closest to one face, edge or vertex. Second derivatives are zero inside each
+    piece.
 
-    Use when detail follows a shape that a mesh describes. Fails when there is much off the
-    surface, where all that differs along a normal is lost: put the coordinates beside it, with
-    `Composite`.
+    Use when detail follows a shape that a mesh describes. Fails when values vary off the surface:
+    variation along a normal is lost. Add the coordinates themselves, with `Composite`.
 
-    Cost: $f + d$ numbers a vertex, and the corners' numbers. A query reads $m + 1$ rows. The
-    search for them looks at a box for each block of neighbours (32, of more than 16,000
-    simplices a quarter of the root of their number), then at the simplices in the nearest blocks:
-    of 20,000 triangles that fill a square 50 microseconds on one core, of as many on a ball 85 near
-    the surface and 290 all over the box. Where very many are equally near all of them are looked
-    at: within 1e-4 of the ball's centre 40 milliseconds.
+    Cost: $f + d$ values per vertex, and the corner indices. A query reads $m + 1$ rows. The search
+        tests one box per block of 32 neighbours ($\sqrt{n} / 4$ for more than 16,000 simplices),
+        then the simplices in the nearest blocks. On one core, a query takes 50 microseconds for
+        20,000 triangles that fill a square; for as many on a sphere 85 near the surface and 290
+        over the whole box. Where very many are equally near, all are tested: 40 milliseconds within
+        1e-4 of the centre of the sphere.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 3.
-        num_vertices: Of the mesh.
-        num_simplices: Of the mesh.
-        num_corners: Of each simplex: 2 for segments, 3 for triangles, 4 for tetrahedra.
+        num_vertices: Vertices of the mesh.
+        num_simplices: Simplices of the mesh.
+        num_corners: Corners per simplex: 2 for segments, 3 for triangles, 4 for tetrahedra.
         features: Channels.
-        generator: Source of the first values, U(-1e-4, 1e-4). None takes torch's global one.
+        generator: Source of the initial values, U(-1e-4, 1e-4). None uses torch's global one.
 
-    Built from these alone it has all vertices at zero; the mesh is a buffer, saved with the state
-    and never trained. A new one is made by `from_mesh`.
+    Use `from_mesh` to build one from a mesh. The constructor alone leaves all vertices at zero; the
+    mesh is a buffer, saved with the state and never trained.
 
     Raises:
         ValueError: If a size is out of range.
@@ -67,7 +67,7 @@ class MeshFeatures(AbstractEncoding):
     Reference:
         Yang et al., NeuMesh: Learning Disentangled Neural Mesh-based Implicit Field, ECCV 2022,
         section 3.1. We differ: theirs averages the nearest vertices by inverse distance and adds
-        the signed distance; ours is the piecewise linear function on the mesh itself.
+        the signed distance; ours is piecewise linear on the mesh itself.
     """
 
     vertices: Tensor
@@ -105,17 +105,17 @@ class MeshFeatures(AbstractEncoding):
         features: int = 4,
         generator: torch.Generator | None = None,
     ) -> "MeshFeatures":
-        """On a given mesh; vertices keep their order, simplices do not.
+        """Build the encoding of a given mesh. Vertices keep their order, simplices do not.
 
         Args:
-            vertices: A row each; an array will do.
-            simplices: For each the numbers of its vertices; an array will do.
+            vertices: Vertices as rows of a tensor or array.
+            simplices: Vertex indices of each simplex, as rows of a tensor or array.
             features: Channels.
-            generator: Source of the first values. None takes torch's global one.
+            generator: Source of the initial values. None uses torch's global one.
 
         Raises:
-            ValueError: If shapes do not fit, a vertex is not finite, or a simplex names one that
-                does not exist; or a size is out of range.
+            ValueError: If shapes do not match, a vertex is not finite, a simplex names a vertex
+                that does not exist, or a size is out of range.
 
         Example:
             >>> corners, edges = [[0.0, 0.5], [0.5, -0.5], [-0.5, -0.5]], [[0, 1], [1, 2], [2, 0]]
@@ -131,7 +131,7 @@ class MeshFeatures(AbstractEncoding):
             )
         if simplices.ndim != 2 or not simplices.numel() or simplices.is_floating_point():
             raise ValueError(
-                "MeshFeatures: expected simplices of shape (n, corners), of whole numbers, got "
+                "MeshFeatures: expected simplices of shape (n, corners), of integers, got "
                 f"{tuple(simplices.shape)} of {simplices.dtype}."
             )
         simplices = simplices.long()
@@ -149,7 +149,7 @@ class MeshFeatures(AbstractEncoding):
         return made
 
     def check_state(self) -> None:
-        """Require simplices that name its vertices."""
+        """Require simplices that refer to existing vertices."""
         _check_names(self.simplices, self.num_vertices)
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
@@ -165,7 +165,7 @@ class MeshFeatures(AbstractEncoding):
         nan = x.value.isnan()
         known = torch.where(nan, 0, x.value)
         moving = torch.where(known.abs() <= _FAR, x.streams[1:], 0).double()
-        # In 64-bit numbers: flat simplices and far queries take many digits.
+        # In float64: flat simplices and distant queries need the precision.
         known = known.clamp(-_FAR, _FAR).double()
         found = nearest(known, self.vertices, self.simplices, 1)
         names = self.simplices[found][..., 0, :]
@@ -175,8 +175,8 @@ class MeshFeatures(AbstractEncoding):
         origin = corners.gather(-2, base[..., None].expand(*base.shape, self.in_dim))[..., 0, :]
         away = torch.cat([(known - origin)[None], moving])
         weights = torch.einsum("...cd,p...d->p...c", matrix, away)
-        places = torch.arange(self.num_corners, device=base.device)
-        start = (places == base).to(weights)
+        indices = torch.arange(self.num_corners, device=base.device)
+        start = (indices == base).to(weights)
         weights = torch.cat([weights[:1] + start, weights[1:]])
         rows = self.table[names].double()
         streams = torch.einsum("p...c,...cf->p...f", weights, rows).to(dtype)
@@ -207,13 +207,14 @@ def _check_names(simplices: Int64[Tensor, "n corners"], num_vertices: int) -> No
 def triangulated_box(
     cells: int | Sequence[int],
 ) -> tuple[Float[Tensor, "v 2"], Int64[Tensor, "n 3"]]:
-    """A mesh of [-1, 1]^2: each cell of a grid cut into two triangles, alternately.
+    """Triangle mesh of [-1, 1]^2: each grid cell is split into two triangles, in alternating
+    directions.
 
     Args:
-        cells: Along each axis, one number for both or one for each.
+        cells: Cells along each axis, one value for both or one per axis.
 
     Returns:
-        Vertices, and triangles as rows of vertex numbers.
+        Vertices, and triangles as rows of vertex indices.
 
     Example:
         >>> vertices, triangles = triangulated_box([3, 4])

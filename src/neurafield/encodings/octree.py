@@ -1,4 +1,4 @@
-"""Which cells of a grid are occupied, level by level, each level's cells half the size."""
+"""Octrees and quadtrees: the occupied cells of grids, level by level."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ MAX_LEVELS = 24
 
 @dataclass(frozen=True, eq=False)
 class Octree:
-    """Occupied cells of each level: a quadtree in two dimensions, an octree in three.
+    """Occupied cells per level: a quadtree in two dimensions, an octree in three.
 
     Args:
         base_resolution: Cells of the coarsest level along each axis; level `l` has `2^l` times as
             many.
-        cells: For each level the occupied cells' numbers along each axis, shape `(n, d)`.
+        cells: Indices of the occupied cells of each level, shape `(n, d)`.
 
     Example:
         >>> tree = Octree.from_points(torch.tensor([[0.1, 0.1]]), base_resolution=2, num_levels=2)
@@ -46,7 +46,8 @@ class Octree:
         base_resolution: int | Sequence[int],
         num_levels: int,
     ) -> "Octree":
-        """From the occupied cells of the finest level; coarser ones hold their ancestors.
+        """Build the tree from the occupied cells of the finest level; coarser levels hold their
+        ancestors.
 
         Raises:
             ValueError: If there is no cell, or one is outside the grid.
@@ -72,13 +73,15 @@ class Octree:
         base_resolution: int | Sequence[int],
         num_levels: int,
     ) -> "Octree":
-        """The cells that hold a point, of a surface for one; points beyond [-1, 1] do not count.
+        """Build the tree of the cells that contain points, such as samples of a surface.
+
+        Points outside [-1, 1] are ignored.
 
         Args:
-            points: A row each; an array will do.
-            base_resolution: Cells of the coarsest level along each axis, one number for all or one
-                for each.
-            num_levels: Levels, 1 to 24.
+            points: Points as rows of a tensor or array.
+            base_resolution: Cells of the coarsest level along each axis, one value for all or one
+                per axis.
+            num_levels: Number of levels, 1 to 24.
 
         Raises:
             ValueError: If no point is inside, or a size is out of range.
@@ -100,7 +103,7 @@ class Octree:
 
     @classmethod
     def from_mask(cls, mask: Bool[Tensor, "..."], *, num_levels: int) -> "Octree":
-        """The cells of the finest level where a mask is true, which has an entry for each of them.
+        """Build the tree from a mask with one entry per cell of the finest level.
 
         Raises:
             ValueError: If the mask cannot be halved often enough, or is false everywhere.
@@ -124,17 +127,18 @@ class Octree:
         num_levels: int,
         max_vertices: int,
     ) -> "Octree":
-        r"""Fine cells where a signal has detail, as many as a budget allows.
+        r"""Build a tree that is fine where a signal has detail, within a budget.
 
-        The coarsest level is occupied whole. A cell is split where its samples are farthest from
-        an affine function: by the sum of squares that the best one leaves. What a part leaves is
-        never more than the whole, so the cells above any threshold make a tree.
+        The coarsest level is fully occupied. Cells are split in the order of their error: the sum
+        of squared residuals of the best affine fit to their samples. The error of a child is never
+        larger than that of its parent, so the cells above any threshold form a tree.
 
         Args:
-            values: Of a signal on a regular grid: an axis for each coordinate, then the channels.
+            values: Signal on a regular grid: one axis per coordinate, then the channels.
             base_resolution: Cells of the coarsest level along each axis.
-            num_levels: Levels, at most.
-            max_vertices: Of all levels together; at least those of the coarsest.
+            num_levels: Maximum number of levels.
+            max_vertices: Maximum number of vertices of all levels together; at least those of the
+                coarsest.
         """
         check_count("Octree", high=MAX_LEVELS, num_levels=num_levels)
         base = resolution_per_axis("Octree", values.ndim - 1, "base_resolution", base_resolution)
@@ -144,14 +148,14 @@ class Octree:
         for level in range(num_levels - 1):
             own = _left_by_affine(values, [side << level for side in base])
             if left:
-                # A child's is no more than its parent's, but for rounding.
+                # A child's error is at most its parent's, up to rounding.
                 above = left[-1]
                 for axis in range(above.ndim):
                     above = above.repeat(2, axis)
                 own = np.minimum(own, above)
             left.append(own)
         everything = np.concatenate([np.zeros(0), *(own.ravel() for own in left)])
-        # Stable, so that of equals a parent comes before its children.
+        # Stable, so that a parent comes before its children where errors are equal.
         order = np.argsort(-everything, kind="stable")[:max_vertices]
         order = order[everything[order] > 0]
         ends = np.cumsum([own.size for own in left])
@@ -177,7 +181,7 @@ class Octree:
         return tree(low)
 
     def vertex_keys(self) -> list[Int64[Tensor, " _"]]:
-        """For each level the occupied cells' vertices, as row-major numbers in the level's grid."""
+        """Vertices of the occupied cells of each level, as row-major indices into its grid."""
         keys = []
         for level, cells in enumerate(self.cells):
             vertices = _corners(cells)
@@ -189,7 +193,7 @@ class Octree:
 
     @property
     def num_vertices(self) -> list[int]:
-        """Vertices of the occupied cells, level by level."""
+        """Number of vertices of the occupied cells of each level."""
         return [len(keys) for keys in self.vertex_keys()]
 
 
@@ -198,36 +202,36 @@ def _all_cells(sides: Sequence[int]) -> Int64[Tensor, "n d"]:
 
 
 def _corners(cells: Int64[Tensor, "n d"]) -> Int64[Tensor, "m d"]:
-    """The vertices of cells, or the children of cells whose numbers are doubled."""
+    """Vertices of cells; for doubled cell indices, their children."""
     offsets = torch.tensor(list(product((0, 1), repeat=cells.shape[1])))
     return (cells[:, None] + offsets).flatten(0, 1)
 
 
 def _left_by_affine(values: NDArray[np.floating], sides: Sequence[int]) -> NDArray[np.float64]:
-    """The sum of squares that the best affine function leaves of a signal in each cell."""
+    """Sum of squared residuals of the best affine fit to a signal in each cell."""
     shape = values.shape[:-1]
-    # Samples lie at the centres of equal parts of [-1, 1]; a cell's make a grid, whose axes are
-    # orthogonal: the slope along each is found by itself.
+    # Samples lie at the centres of equal parts of [-1, 1]. Those of a cell form a grid, so the
+    # slopes along its axes are independent.
     where = [(2 * np.arange(n) + 1) * side // (2 * n) for n, side in zip(shape, sides, strict=True)]
     cell = np.ravel_multi_index(np.ix_(*where), tuple(sides)).ravel()
     total = prod(sides)
     count = np.maximum(np.bincount(cell, minlength=total), 1)
     left = np.zeros(total)
-    places = []
+    axes = []
     for axis, n in enumerate(shape):
-        place = np.broadcast_to(
+        offset = np.broadcast_to(
             np.arange(n, dtype=float).reshape([-1 if a == axis else 1 for a in range(len(shape))]),
             shape,
         ).ravel()
-        place = place - (np.bincount(cell, place, total) / count)[cell]
-        places.append((place, np.bincount(cell, place**2, total)))
+        offset = offset - (np.bincount(cell, offset, total) / count)[cell]
+        axes.append((offset, np.bincount(cell, offset**2, total)))
     for channel in np.moveaxis(values, -1, 0):
         own = channel.ravel().astype(float)
         own = own - (np.bincount(cell, own, total) / count)[cell]
         left += np.bincount(cell, own**2, total)
-        for place, spread in places:
-            slope = np.bincount(cell, own * place, total)
+        for offset, spread in axes:
+            slope = np.bincount(cell, own * offset, total)
             left -= np.divide(slope**2, spread, out=np.zeros(total), where=spread > 0)
-    # What is left of a constant is rounding, of a part in 1e16 or so.
+    # The residual of a constant is rounding, about 1e-16 of its square.
     left[left < 1e-12 * np.square(values, dtype=float).sum()] = 0
     return left.reshape(sides)

@@ -1,4 +1,4 @@
-"""One-blob encoding: a Gaussian around each coordinate, counted in bins."""
+"""One-blob encoding: a Gaussian around each coordinate, integrated over bins."""
 
 import math
 from typing import Any
@@ -14,25 +14,24 @@ from ._bumps import differences, differences_jet
 
 
 class OneBlob(AbstractEncoding):
-    r"""Lift each coordinate to how much of a Gaussian around it falls into each of k bins.
+    r"""Encode each coordinate as the mass of a Gaussian around it in each of k bins.
 
-    $\gamma_i(x) = \Phi\left(\frac{e_{i+1} - x}{\sigma}\right) -
-    \Phi\left(\frac{e_i - x}{\sigma}\right)$ for every coordinate, with the bins' edges
-    $e_i = 2i/k - 1$, the width of a bin $\sigma = 2/k$, and $\Phi$ the normal distribution.
-    Channels: all bins of the first coordinate, then of the second. What of the Gaussian lies
-    beyond the box is counted nowhere: in the middle the bins add up to 1, on the border to 1/2,
-    and outside they fade to zero.
+    $\gamma_i(x) = \Phi\left(\frac{e_{i+1} - x}{\sigma}\right) - \Phi\left(\frac{e_i -
+    x}{\sigma}\right)$ for every coordinate, with bin edges $e_i = 2i/k - 1$, bin width $\sigma =
+    2/k$, and the cumulative normal distribution $\Phi$. Channels: all bins of the first coordinate,
+    then of the second. Mass outside the box is dropped: the bins add up to 1 in the middle and to
+    1/2 on the border, and fade to zero outside.
 
-    Use when few layers stand behind it and the signal is smooth at the scale of a bin: a soft
-    one-hot code, by which different parts of the network serve different places. Fails when
-    detail is finer than a bin, or bins are so many that each sees few samples.
+    Use when few layers follow and the signal is smooth at the scale of a bin: this is a soft
+    one-hot code that lets different parts of the network serve different regions. Fails when detail
+    is finer than a bin, or there are so many bins that each sees few samples.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
-        num_bins: The k above. The output has `in_dim * num_bins` channels.
+        num_bins: Number of bins $k$ per coordinate. The output has `in_dim * num_bins` channels.
 
     Raises:
-        ValueError: If a number is not positive.
+        ValueError: If an argument is not positive.
 
     Example:
         >>> OneBlob(1, 8)(torch.tensor([0.0])).round(decimals=3)
@@ -40,9 +39,8 @@ class OneBlob(AbstractEncoding):
 
     Reference:
         Müller et al., Neural Importance Sampling, SIGGRAPH 2019, section 4.3. We integrate over a
-        bin instead of evaluating at its centre, so that the features' sum does not depend on where
-        in a bin the coordinate lies. tiny-cuda-nn integrates a quartic kernel, and what leaves the
-        box comes in again at the other side.
+        bin instead of evaluating at its centre, so that the sum of the features does not depend on
+        the position within a bin. tiny-cuda-nn integrates a quartic kernel, periodic over the box.
     """
 
     def __init__(self, in_dim: int, num_bins: int) -> None:
@@ -69,11 +67,11 @@ class OneBlob(AbstractEncoding):
         return Jet(self._between_edges(below.streams), x.weights)
 
     def _edges(self, x: Tensor) -> Tensor:
-        numbers = torch.arange(self.num_bins + 1, dtype=x.dtype, device=x.device)
-        return 2 * numbers / self.num_bins - 1
+        edges = torch.arange(self.num_bins + 1, dtype=x.dtype, device=x.device)
+        return 2 * edges / self.num_bins - 1
 
     def _between_edges(self, below: Tensor) -> Tensor:
-        """How much lies between two edges, from how much of the Gaussian lies above each."""
+        """Mass between neighbouring edges, from the distribution function at each edge."""
         below = below.unflatten(-1, (self.in_dim, self.num_bins + 1))
         return (below[..., :-1] - below[..., 1:]).flatten(-2)
 
@@ -82,7 +80,7 @@ class OneBlob(AbstractEncoding):
 
 
 def _normal(u: Tensor) -> Tensor:
-    """The normal distribution, written so that both of its tails keep their digits."""
+    """Cumulative normal distribution, accurate in both tails."""
     return 0.5 * torch.erfc(-u / math.sqrt(2))
 
 

@@ -1,4 +1,4 @@
-"""Features anchored at points, read by a kernel over the nearest ones."""
+"""Features at scattered points, interpolated by a kernel over the nearest ones."""
 
 from typing import Any
 
@@ -18,38 +18,39 @@ _SMALLEST = 1e-12
 
 
 class PointFeatures(AbstractEncoding):
-    r"""Average the trained features of the nearest points, by weights that fall with distance.
+    r"""Average the trained features of the nearest points, with weights that fall with distance.
 
-    $y(x) = \sum_i w_i f_i / \sum_i w_i$ over the $K + 1$ points nearest to $x$, with
-    $w_i = \frac{(1 - u_i)^2 + 10^{-6}}{u_i + 0.01}$, $u_i = r_i^2 / R^2$, $r_i$ the distance to
-    point $i$ and $R$ that to the last of them, which so has next to no weight. So weights follow
-    the density of the points by themselves, and a point comes in and goes out at a part in a
-    million: but for that $y$ is continuous. Where points coincide, or all $K + 1$ are within
-    1e-6, they share equally. Far from all points $y$ goes to the mean of the nearest. Outside
-    [-1, 1] the border's value goes on; a NaN coordinate gives NaN features. The gradient is finite
-    everywhere, at a point as well, except for the jumps where another point comes in.
+    $y(x) = \sum_i w_i f_i / \sum_i w_i$ over the $K + 1$ points nearest to $x$, with $w_i =
+    \frac{(1 - u_i)^2 + 10^{-6}}{u_i + 0.01}$, $u_i = r_i^2 / R^2$, $r_i$ the distance to point $i$
+    and $R$ that to the last of them, whose weight is nearly zero. Weights thus adapt to the density
+    of the points, and a point enters or leaves with a weight of about 1e-6; up to such jumps $y$ is
+    continuous. Points that coincide, or all $K + 1$ if within 1e-6, have equal weights. Far from
+    all points $y$ approaches the mean of the nearest. Outside [-1, 1] the border value is repeated;
+    a NaN coordinate gives NaN features. The gradient is finite everywhere, also at the points,
+    except at the jumps.
 
-    Where all $K + 1$ are equally near they share equally, and $y$ is steep: it changes within a
-    thousandth of their distance. Where more than $K + 1$ are, and none is nearer, chance picks
-    among them and $y$ jumps by order $1 / K$. So give points on a lattice $K + 1 \ge 2^d$, and any
-    points $K \ge d$: with $K = 1$ the nearest point's feature goes on up to a steep step at the
-    next.
+    Where all $K + 1$ are equally near they have equal weights, and $y$ is steep: it changes within
+    a thousandth of their distance. Where more than $K + 1$ points tie for nearest, the choice is
+    arbitrary and $y$ jumps by order $1 / K$. So use $K + 1 \ge 2^d$ for points on a lattice, and $K
+    \ge d$ for any points: with $K = 1$ the feature of the nearest point holds up to a steep step to
+    the next.
 
-    Use when there are points where detail is, such as a scan's. Fails when speed matters: finding
+    Use when points mark where detail is, such as those of a scan. Fails when speed matters: finding
     the nearest points takes longer than reading a grid.
 
-    Cost: $f + d$ numbers a point. A query reads $K + 1$ rows. The search for them looks at a box
-    for each block of neighbours (32, of more than 16,000 points a quarter of the root of their
-    number), then at the points in the nearest ones: of 10,000 points 20 microseconds on one core in
-    two dimensions, 40 in three; of a million 330 in three. At worst, where very many are equally
-    near, it looks at all.
+    Cost: $f + d$ values per point. A query reads $K + 1$ rows. The search tests one box per block
+        of 32 neighbours ($\sqrt{n} / 4$ for more than 16,000 points), then the points in the
+        nearest blocks. On one core, a query takes 20 microseconds for 10,000 points in two
+        dimensions, 40 in three, and 330 for a million in three. In the worst case, very many points
+        equally near, all are tested.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
-        num_points: Points. Initially they fill the box evenly, by a sequence with a random shift;
-            `from_points` places them. They are a buffer: saved, never trained.
+        num_points: Number of points. Initially they fill the box evenly, by a low-discrepancy
+            sequence with a random shift; `from_points` sets them. They are a buffer: saved, never
+            trained.
         features: Channels.
-        num_neighbours: $K$, less than `num_points`.
+        num_neighbours: Number of neighbours $K$, less than `num_points`.
         generator: Source of the shift and the first features, U(-1e-4, 1e-4). None takes torch's
             global one.
 
@@ -64,11 +65,11 @@ class PointFeatures(AbstractEncoding):
 
     Reference:
         Xu et al., Point-NeRF: Point-based Neural Radiance Fields, CVPR 2022, equations 2 to 4. We
-        differ in three things: their weight is $1 / r_i$, which has a kink at each point and jumps
-        where neighbours change; no network or confidence stands between a point's feature and the
-        average; and points are neither added nor removed. The window is that of Franke and
-        Nielson, Smooth Interpolation of Large Sets of Scattered Data, 1980. The first places:
-        Roberts, The Unreasonable Effectiveness of Quasirandom Sequences, 2018.
+        differ in three ways: their weight is $1 / r_i$, which has a kink at each point and jumps
+        where neighbours change; features are averaged without a network or confidence in between;
+        and points are neither added nor removed. The window is that of Franke and Nielson, Smooth
+        Interpolation of Large Sets of Scattered Data, 1980. The initial points: Roberts, The
+        Unreasonable Effectiveness of Quasirandom Sequences, 2018.
     """
 
     points: Tensor
@@ -90,7 +91,7 @@ class PointFeatures(AbstractEncoding):
         self.in_dim, self.out_dim = in_dim, features
         self.num_points, self.num_neighbours = num_points, num_neighbours
         shift = torch.rand(in_dim, generator=generator)
-        self.register_buffer("points", _even_places(num_points, shift))
+        self.register_buffer("points", _even_points(num_points, shift))
         first = torch.empty(num_points, features)
         self.table = nn.Parameter(first.uniform_(-1e-4, 1e-4, generator=generator))
 
@@ -103,17 +104,17 @@ class PointFeatures(AbstractEncoding):
         num_neighbours: int = 8,
         generator: torch.Generator | None = None,
     ) -> "PointFeatures":
-        """Anchors at given points, in another order.
+        """Build the encoding of given points, stored in another order.
 
         Args:
-            points: A row each; an array will do. They belong in [-1, 1], where queries are: a point
-                beyond is read, but from the border only.
+            points: Points as rows of a tensor or array. They should lie in [-1, 1], like queries; a
+                point outside is only read from the border.
             features: Channels.
-            num_neighbours: $K$, less than the number of points.
-            generator: Source of the first features. None takes torch's global one.
+            num_neighbours: Number of neighbours $K$, less than the number of points.
+            generator: Source of the initial features. None uses torch's global one.
 
         Raises:
-            ValueError: If points are not finite, not of shape `(n, d)`, or all beyond [-1, 1]; or
+            ValueError: If points are not finite, not of shape `(n, d)`, or all outside [-1, 1], or
                 a size is out of range.
 
         Example:
@@ -142,7 +143,7 @@ class PointFeatures(AbstractEncoding):
         return made
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
-        # The jet's first stream, so that the formula stands here once.
+        # The first stream of the jet, so that the formula is written once.
         check_last_axis(self, x, self.in_dim)
         return self._read(Jet.of_value(x)).value
 
@@ -156,10 +157,10 @@ class PointFeatures(AbstractEncoding):
         known = torch.where(nan, 0, x.value)
         moving = torch.where((known.abs() <= 1) & ~nan, x.streams[1:], 0)
         inside = known.clamp(-1, 1)
-        numbers = torch.arange(self.num_points, device=x.value.device)[:, None]
-        found = nearest(inside, self.points, numbers, self.num_neighbours + 1)
-        # Neighbours are a new last axis but one, and held fixed. In 64-bit numbers, since much
-        # cancels where points nearly coincide.
+        simplices = torch.arange(self.num_points, device=x.value.device)[:, None]
+        found = nearest(inside, self.points, simplices, self.num_neighbours + 1)
+        # Neighbours are fixed, on a new second-to-last axis. In float64, because of cancellation
+        # where points nearly coincide.
         away = inside.double()[..., None, :] - self.points[found].double()
         slopes = moving.double()[..., None, :].expand(-1, *away.shape)
         away_jet = Jet(torch.cat([away[None], slopes]), x.weights.double())
@@ -188,7 +189,7 @@ class PointFeatures(AbstractEncoding):
 
 
 def _kernel(u: Jet) -> Jet:
-    """The weight of a point at a squared distance `u`, in units of the reach."""
+    """Weight of a point at squared distance `u`, in units of the squared radius."""
     window = rules.elementwise(
         u, lambda v: (1 - v) ** 2 + _REST, lambda v: 2 * v - 2, lambda v: 2 + 0 * v
     )
@@ -196,7 +197,7 @@ def _kernel(u: Jet) -> Jet:
 
 
 def _inverse(x: Jet, offset: float = 0.0) -> Jet:
-    """One over what is offset from zero."""
+    """Reciprocal of `x + offset`."""
     return rules.elementwise(
         x,
         lambda v: 1 / (v + offset),
@@ -205,13 +206,13 @@ def _inverse(x: Jet, offset: float = 0.0) -> Jet:
     )
 
 
-def _even_places(count: int, shift: Float[Tensor, " d"]) -> Float[Tensor, "n d"]:
-    """Points that fill the box evenly: multiples of powers of a generalised golden ratio."""
+def _even_points(count: int, shift: Float[Tensor, " d"]) -> Float[Tensor, "n d"]:
+    """Low-discrepancy points in the box: multiples of powers of a generalised golden ratio."""
     dim = len(shift)
     ratio = 2.0
     for _ in range(64):
         ratio = (1 + ratio) ** (1 / (dim + 1))
     steps = ratio ** -torch.arange(1, dim + 1, dtype=torch.float64)
-    places = shift + torch.arange(count, dtype=torch.float64)[:, None] * steps
-    points = (2 * (places % 1) - 1).float()
+    sequence = shift + torch.arange(count, dtype=torch.float64)[:, None] * steps
+    points = (2 * (sequence % 1) - 1).float()
     return points if points.is_meta else points[spatial_order(points)]

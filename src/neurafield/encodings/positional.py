@@ -13,21 +13,21 @@ from ._base import AbstractEncoding
 
 
 class Positional(AbstractEncoding):
-    r"""Lift each coordinate with sines and cosines of doubling frequency.
+    r"""Encode each coordinate with sines and cosines of doubling frequency.
 
-    $\gamma(x) = (\sin 2^0\pi x, \cos 2^0\pi x, \dots, \sin 2^{L-1}\pi x, \cos 2^{L-1}\pi x)$
-    for every coordinate, and the coordinates themselves in front if `include_input`.
-    The channels are ordered: inputs, then all sines of octave 0, all cosines of octave 0,
-    all sines of octave 1, and so on.
+    $\gamma(x) = (\sin 2^0\pi x, \cos 2^0\pi x, \dots, \sin 2^{L-1}\pi x, \cos 2^{L-1}\pi x)$ for
+    every coordinate, preceded by the coordinates themselves if `include_input`. The channels are
+    ordered: inputs, then all sines of octave 0, all cosines of octave 0, all sines of octave 1, and
+    so on.
 
     Use when detail is aligned with the axes and its scale is unknown. Fails when structure
     is diagonal: the frequencies lie on the axes only, which shows as axis-aligned ringing.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
-        num_octaves: The L above. The highest frequency is `2**(L-1) / 2` cycles per unit of
-            coordinate, so `2**(L-1)` cycles across [-1, 1].
-        include_input: Whether the coordinates are passed on beside the sinusoids.
+        num_octaves: Number of octaves $L$. The highest frequency is `2**(L-1) / 2` cycles per unit
+            of coordinate, so `2**(L-1)` cycles across [-1, 1].
+        include_input: True adds the coordinates themselves.
 
     Raises:
         ValueError: If a size is not positive, or `num_octaves` exceeds 24, beyond which
@@ -38,9 +38,9 @@ class Positional(AbstractEncoding):
         torch.Size([3, 18])
 
     Reference:
-        Mildenhall et al., NeRF: Representing Scenes as Neural Radiance Fields for View
-        Synthesis, ECCV 2020, equation 4. We differ in the channel order and in passing the
-        input on, as their code does and their equation does not.
+        Mildenhall et al., NeRF: Representing Scenes as Neural Radiance Fields for View Synthesis,
+        ECCV 2020, equation 4. We differ in the channel order and in including the input, as their
+        code does and their equation does not.
     """
 
     def __init__(self, in_dim: int, num_octaves: int, *, include_input: bool = True) -> None:

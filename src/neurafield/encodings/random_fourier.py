@@ -13,7 +13,7 @@ from ._base import AbstractEncoding
 
 
 class RandomFourier(AbstractEncoding):
-    r"""Lift coordinates with fixed random sinusoids.
+    r"""Encode coordinates with fixed random sinusoids.
 
     $\gamma(x) = [\cos 2\pi Bx,\ \sin 2\pi Bx]$ with $B_{ij} \sim N(0, \sigma^2)$.
 

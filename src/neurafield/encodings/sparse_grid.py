@@ -1,4 +1,4 @@
-"""A multiresolution grid with rows of features near occupied cells only."""
+"""Sparse multiresolution grids: rows of features near occupied cells only."""
 
 from collections.abc import Sequence
 from math import prod
@@ -17,36 +17,34 @@ from .octree import MAX_LEVELS, Octree
 
 
 class SparseGrid(AbstractEncoding):
-    r"""Add interpolated features of the levels of an octree, stored where it is occupied.
+    r"""Sum interpolated features over the levels of an octree, stored at occupied cells only.
 
-    $y(x) = \sum_l \sum_c \prod_a w_{l,c,a}(x)\, T_{l,c}$: each level $l$, of $2^l$ times as many
-    cells as the coarsest, is read as a `DenseGrid` is, with $T_{l,c} = 0$ for each vertex $c$ that
-    belongs to no occupied cell. So reads are continuous, and fade to zero over the cells next to
-    the occupied ones. Beyond [-1, 1] the border's value goes on; a NaN coordinate gives NaN
-    features and no gradient. Level of detail `l` adds up the levels from 0 to `l`.
+    $y(x) = \sum_l \sum_c \prod_a w_{l,c,a}(x)\, T_{l,c}$: each level $l$, with $2^l$ times as many
+    cells per axis as the coarsest, is interpolated as in `DenseGrid`, with $T_{l,c} = 0$ for
+    vertices $c$ of no occupied cell. So $y$ is continuous, and fades to zero over the cells next to
+    occupied ones. Outside [-1, 1] the border value is repeated; a NaN coordinate gives NaN features
+    and no gradient. Level of detail `l` sums levels 0 to `l`.
 
-    Use when detail is in a small part of the box and where it is known: near a surface, at edges
-    of a picture. Fails when it is not known before the fit: nothing is learned where no cell is
-    occupied.
+    Use when detail fills a small, known part of the box: near a surface, at edges of a picture.
+    Fails when that part is not known before the fit: nothing is learned where no cell is occupied.
 
-    Cost: $f$ numbers and a key of 8 bytes for each stored vertex; the compiled version adds an
-    index of 2 bits for each vertex that a level would have in whole. A query reads $2^d$ rows of
-    each level, each found by one look at that index (without it, by a binary search).
+    Cost: $f$ values and a key of 8 bytes per stored vertex; the compiled version adds an index of 2
+        bits per vertex of each full level. A query reads $2^d$ rows of each level, each found by
+        one access to that index (without it, by binary search).
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
-        base_resolution: Cells of the coarsest level along each axis, one number for all or one for
-            each.
-        num_vertices: Stored vertices of each level, the coarsest first.
-        features: Channels, the same for all levels since these are added: a network reads the
-            field at any level of detail.
+        base_resolution: Cells of the coarsest level along each axis, one value for all or one per
+            axis.
+        num_vertices: Number of stored vertices of each level, coarsest first.
+        features: Channels, the same for all levels since they are summed, so that one network reads
+            any level of detail.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        generator: Source of the first values, U(-1e-4, 1e-4). None takes torch's global one.
+        generator: Source of the initial values, U(-1e-4, 1e-4). None uses torch's global one.
 
-    A new one is made by `SparseGrid.from_octree(octree, features=4)`, and an `Octree` by
-    `from_points`, `from_cells`, `from_mask` or `from_detail`. Built from the arguments alone, as
-    when a file is read, it stores the first vertices of each level; which ones are really stored
-    is in its state.
+    Use `SparseGrid.from_octree(octree, features=4)` to build one; build an `Octree` with
+    `from_points`, `from_cells`, `from_mask` or `from_detail`. The constructor alone, as used when a
+    file is read, stores the first vertices of each level; the actual ones are in the state.
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
@@ -59,8 +57,8 @@ class SparseGrid(AbstractEncoding):
         (torch.Size([3, 4]), [4, 4, 6])
 
     Reference:
-        Takikawa et al., Neural Geometric Level of Detail, CVPR 2021, equation 2. We differ in
-        that each query is answered: theirs reads inside occupied cells of its finest level only.
+        Takikawa et al., Neural Geometric Level of Detail, CVPR 2021, equation 2. We differ in that
+        any point can be queried; theirs reads inside occupied cells of the finest level only.
     """
 
     keys: Tensor
@@ -96,7 +94,7 @@ class SparseGrid(AbstractEncoding):
         if sum(all_vertices) > 2**62:
             raise ValueError(
                 f"SparseGrid: expected at most 2^62 vertices in whole levels, got {self.cells[-1]} "
-                "cells. Take fewer levels."
+                "cells. Use fewer levels."
             )
         for level, (stored, whole) in enumerate(zip(num_vertices, all_vertices, strict=True)):
             if stored > whole:
@@ -105,8 +103,8 @@ class SparseGrid(AbstractEncoding):
                     f"{stored}."
                 )
         self.levels = indexed_levels(self.cells, num_vertices)
-        numbers = [torch.arange(n) for n in num_vertices]
-        self.register_buffer("keys", self._joined(numbers))
+        indices = [torch.arange(n) for n in num_vertices]
+        self.register_buffer("keys", self._joined(indices))
         first = torch.empty(sum(num_vertices), features)
         self.table = nn.Parameter(first.uniform_(-1e-4, 1e-4, generator=generator))
 
@@ -122,10 +120,10 @@ class SparseGrid(AbstractEncoding):
         """A grid that stores the vertices of an octree's cells.
 
         Args:
-            octree: Where there is detail: from points, cells, a mask or a signal.
+            octree: Occupied cells, from points, cells, a mask or a signal.
             features: Channels, the same for all levels.
             interpolation: "linear" or "smoothstep".
-            generator: Source of the first values. None takes torch's global one.
+            generator: Source of the initial values. None uses torch's global one.
 
         Raises:
             TypeError: If it is not an `Octree`.
@@ -154,12 +152,12 @@ class SparseGrid(AbstractEncoding):
         grid.keys = grid._joined(keys)
         return grid
 
-    def _joined(self, numbers: Sequence[Int64[Tensor, " _"]]) -> Int64[Tensor, " rows"]:
-        pairs = zip(self.levels.first_keys, numbers, strict=True)
+    def _joined(self, indices: Sequence[Int64[Tensor, " _"]]) -> Int64[Tensor, " rows"]:
+        pairs = zip(self.levels.first_keys, indices, strict=True)
         return torch.cat([first + own for first, own in pairs])
 
     def check_state(self) -> None:
-        """Require the keys of each level to rise, and to name vertices of that level."""
+        """Require ascending keys on each level that name vertices of that level."""
         firsts = self.levels.first_keys
         for level, (first, own) in enumerate(
             zip(firsts, self.keys.split(self.num_vertices), strict=True)
@@ -168,13 +166,13 @@ class SparseGrid(AbstractEncoding):
             within = own[0] >= first and own[-1] < first + whole
             if not (within and bool((own.diff() > 0).all())):
                 raise ValueError(
-                    f"SparseGrid: expected rising keys of vertices of level {level}, from {first} "
+                    f"SparseGrid: expected ascending keys of level {level}, from {first} "
                     f"to {first + whole - 1}, got others."
                 )
 
     @property
     def num_lods(self) -> int:
-        """The levels."""
+        """Number of levels."""
         return len(self.num_vertices)
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:

@@ -1,7 +1,7 @@
 r"""Spherical harmonics of directions.
 
-Notation: $l$ the degree, $m$ the order, $Q_l^m(z, r^2)$ the part of a harmonic that depends on the
-height alone, $A_m + iB_m = (x + iy)^m$ the part around the axis.
+Notation: $l$ the degree, $m$ the order, $Q_l^m(z, r^2)$ the part of a harmonic that depends on
+height only, $A_m + iB_m = (x + iy)^m$ the part around the axis.
 """
 
 import math
@@ -18,7 +18,7 @@ from ._base import AbstractEncoding
 
 
 class SphericalHarmonics(AbstractEncoding):
-    r"""Lift directions to the real spherical harmonics up to a degree.
+    r"""Encode directions with the real spherical harmonics up to a degree.
 
     $Y_l^m = \sqrt2\, Q_l^m A_m$ for $m > 0$, $Q_l^0$, and $\sqrt2\, Q_l^{|m|} B_{|m|}$ for $m < 0$,
     in the order $l = 0, 1, \dots$ and $m = -l, \dots, l$ within a degree. Here
@@ -26,17 +26,17 @@ class SphericalHarmonics(AbstractEncoding):
     associated Legendre function without its factor $\sin^m\theta$. They are orthonormal over the
     sphere; degree 1 is $\sqrt{3/4\pi}\,(y, z, x)$.
 
-    A direction is expected to have length 1, and is taken as it is: of another length $r$, the
-    features of degree $l$ are $r^l$ times those of the direction. So they are polynomials,
-    smooth everywhere, and zero at 0 except for the constant one.
+    Directions should have length 1; they are not normalised. At another length $r$, features of
+    degree $l$ are multiplied by $r^l$. So the features are polynomials, smooth everywhere, and zero
+    at 0 except for the constant one.
 
-    Use when values depend on a direction, such as that of view: no direction is special, as the
-    poles of two angles would be. Fails when vectors of different length come in that mean the same
-    direction (divide by their length first), or for sharp highlights: detail is some
-    $180 / l$ degrees wide, and channels grow with $l^2$.
+    Use when values depend on a direction, such as the view direction: no direction is special,
+    unlike the poles of two angles. Fails when vectors of different length mean the same direction
+    (normalise them first), or for sharp highlights: detail is about $180 / l$ degrees wide, and
+    channels grow with $l^2$.
 
     Args:
-        degree: The highest $l$, 1 to 32. The output has `(degree + 1)**2` channels.
+        degree: Highest degree $l$, 1 to 32. The output has `(degree + 1)**2` channels.
 
     Raises:
         ValueError: If the degree is out of range.
@@ -47,7 +47,7 @@ class SphericalHarmonics(AbstractEncoding):
 
     Reference:
         Sloan, Efficient Spherical Harmonic Evaluation, JCGT 2013, for the split into height and
-        turn; the recursion over the degree is that of normalised associated Legendre functions
+        rotation; the recursion over the degree is that of normalised associated Legendre functions
         (NIST DLMF, section 14.10). Normalised as `scipy.special.sph_harm_y`, without its factor
         $(-1)^m$. tiny-cuda-nn counts bands: its degree 4 is our 3, and has that factor.
     """
@@ -74,7 +74,7 @@ class SphericalHarmonics(AbstractEncoding):
 
 
 class _Algebra(NamedTuple):
-    """What the recursion needs, of tensors or of jets."""
+    """Operations of the recursion, for tensors or jets."""
 
     product: Callable[[Any, Any], Any]
     add: Callable[[Any, Any], Any]
@@ -96,11 +96,11 @@ _JETS = _Algebra(rules.product, rules.add, _scaled, _constant)
 
 
 def _harmonics(axes: Sequence[Any], degree: int, algebra: _Algebra) -> list[Any]:
-    """All harmonics up to a degree, each by itself: side by side in memory they would be slow."""
+    """All harmonics up to a degree, as separate tensors: interleaved they would be slow."""
     product, add, scaled, constant = algebra
     x, y, z = axes
     r2 = add(add(product(x, x), product(y, y)), product(z, z))
-    # A_m and B_m from A_0 = sqrt(2), which spares every harmonic that factor.
+    # A_m and B_m from A_0 = sqrt(2), so that every harmonic includes that factor.
     cosines, sines = [constant(x, math.sqrt(2))], [constant(x, 0.0)]
     below, heights = [], [constant(x, math.sqrt(1 / (4 * math.pi)))]
     found = [*heights]

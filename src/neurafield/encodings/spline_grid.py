@@ -1,4 +1,4 @@
-"""A grid of B-splines: smooth everywhere, linear in what is trained."""
+"""B-spline grids: smooth everywhere, linear in the trainable parameters."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
 from ..derivatives import Jet, rules
+from ..errors import ArgumentError
 from ._base import AbstractEncoding
 from ._grid import MAX_ROWS, plain, resolution_per_axis
 
@@ -21,15 +22,15 @@ BORDERS = ("free", "mirror")
 
 
 class SplineGrid(AbstractEncoding):
-    r"""A sum of B-splines, one around each cell (even degree) or vertex (odd degree) of a grid.
+    r"""Sum of B-splines, one per cell (even degree) or vertex (odd degree) of a grid.
 
     $y(x) = \sum_i c_i \prod_a B_p(t_a - i_a)$ with $t = (x + 1)\, n / 2$ in cells and $B_p$ the
-    cardinal B-spline of degree $p$, which is not zero on $p + 1$ cells. Derivatives up to order
-    $p - 1$ are continuous. Outside [-1, 1] the polynomials of the outermost cells go on; a NaN
+    cardinal B-spline of degree $p$, with a support of $p + 1$ cells. Derivatives up to order $p -
+    1$ are continuous. Outside [-1, 1] the polynomials of the outermost cells are extended; a NaN
     coordinate gives NaN features.
 
-    Use when derivatives of the field are what is observed, or should be smooth: $y$ is linear in
-    $c$, so such problems are least squares (`fit.least_squares`). Fails when there are many
+    Use when derivatives of the field are observed or should be smooth: $y$ is linear in $c$, so
+    such problems are linear least squares (`fit.least_squares`). Fails when there are many
     coordinates, or most of the box is empty: there are as many coefficients as cells, and each
     point reads $(p + 1)^d$ of them.
 
@@ -37,14 +38,14 @@ class SplineGrid(AbstractEncoding):
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 1 to 4.
-        resolution: Cells along each axis, one number for all or one for each.
+        resolution: Cells along each axis: one value for all axes, or one per axis.
         features: Channels.
-        degree: Of the polynomials, 1 to 5. With an even one and a cell for each pixel, a spline
-            is centred on each, and the pixels determine the coefficients well.
-        border: "free": `degree` more coefficients than cells along an axis, which nothing ties.
-            "mirror": those beyond the border are equal to those inside, as if the signal went on
-            mirrored; its derivative across the border is zero there.
-        generator: Source of the first values, U(-1e-4, 1e-4). None takes torch's global one.
+        degree: Degree of the polynomials, 1 to 5. With an even degree and one cell per pixel, a
+            spline is centred on each pixel, and the pixels determine the coefficients well.
+        border: "free" has `degree` more coefficients than cells along an axis, all independent.
+            "mirror" reflects the coefficients at the border, so that the derivative across the
+            border is zero there.
+        generator: Source of the initial values, U(-1e-4, 1e-4). None uses torch's global one.
 
     Raises:
         ValueError: If a size is out of range, or the border unknown.
@@ -57,8 +58,7 @@ class SplineGrid(AbstractEncoding):
 
     Reference:
         Unser, Splines: A Perfect Fit for Signal and Image Processing, IEEE Signal Processing
-        Magazine 1999, equations 1 to 5; with samples at the centres of cells our even degrees
-        are his.
+        Magazine 1999, equations 1 to 5; with samples at cell centres, our even degrees are his.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class SplineGrid(AbstractEncoding):
         self.cells = resolution_per_axis(self, in_dim, "resolution", resolution)
         num_rows = prod(self.shape)
         if num_rows > MAX_ROWS:
-            raise ValueError(
-                f"SplineGrid: expected at most {MAX_ROWS} coefficients, got {num_rows}. Take fewer "
+            raise ArgumentError(
+                f"SplineGrid: expected at most {MAX_ROWS} coefficients, got {num_rows}. Use fewer "
                 "cells."
             )
         self.pieces = [_pieces(degree, order) for order in range(3)]
@@ -95,7 +95,7 @@ class SplineGrid(AbstractEncoding):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Coefficients along each axis; rows of the table in this order, the last axis fastest."""
+        """Coefficients along each axis; table rows are in row-major order, last axis fastest."""
         extra = self.degree if self.border == "free" else self.degree % 2
         return tuple(cells + extra for cells in self.cells)
 
@@ -115,17 +115,17 @@ class SplineGrid(AbstractEncoding):
             hessian = torch.stack(pairs, dim=-1).unflatten(-1, (self.in_dim, self.in_dim))
         else:
             hessian = value.new_zeros(()).expand(*jacobian.shape, self.in_dim)
-        # The chain rule on the few weights of each point, not on its many features.
+        # Apply the chain rule to the few weights of each point, not to its many features.
         weights = rules.chain(x, value, jacobian, hessian).streams
         return Jet(torch.einsum("p...t,...tf->p...f", weights, self._rows(cell)), x.weights)
 
     def _along_axes(
         self, x: Float[Tensor, "*batch d"], order: int
     ) -> tuple[Int64[Tensor, "*batch d"], list[Float[Tensor, "*batch d taps"]]]:
-        """The cell around each point; on each axis the splines there, then their derivatives."""
+        """Cell of each point, and the splines on each axis with their derivatives."""
         cells = torch.tensor(self.cells, dtype=x.dtype, device=x.device)
         position = (x + 1) * (cells / 2)
-        # Where a NaN's cell is does not matter, as long as there is one.
+        # Any valid cell will do for NaN.
         cell = position.detach().floor().nan_to_num().clamp(0 * cells, cells - 1)
         local = (position - cell)[..., None]
         axes = []
@@ -138,7 +138,7 @@ class SplineGrid(AbstractEncoding):
         return cell.long(), axes
 
     def _product(self, axes: list[Tensor], along: tuple[int, ...]) -> Float[Tensor, "*batch taps"]:
-        """Products of one spline from each axis, differentiated along some axes."""
+        """Products of one spline per axis, differentiated along some axes."""
         found = axes[along.count(0)][..., 0, :]
         for axis in range(1, self.in_dim):
             factor = axes[along.count(axis)][..., axis, None, :]
@@ -146,7 +146,7 @@ class SplineGrid(AbstractEncoding):
         return found
 
     def _rows(self, cell: Int64[Tensor, "*batch d"]) -> Float[Tensor, "*batch taps f"]:
-        """The coefficients around a cell, in the order of `_product`."""
+        """Coefficients around a cell, in the order of `_product`."""
         index = torch.zeros_like(cell[..., :1])
         for axis, count in enumerate(self.shape):
             step = cell[..., axis, None] + torch.arange(self.degree + 1, device=cell.device)
@@ -167,19 +167,19 @@ class SplineGrid(AbstractEncoding):
 
 
 def _mirrored(index: Int64[Tensor, "..."], cells: int, odd: int) -> Int64[Tensor, "..."]:
-    """Indices folded back at both ends: about a vertex for odd degrees, between two for even."""
+    """Indices reflected at both ends: about a vertex for odd degrees, between two for even."""
     index = index.remainder(2 * cells)
     return torch.minimum(index, 2 * cells - 1 + odd - index)
 
 
 def _pieces(degree: int, order: int) -> list[list[float]]:
-    r"""Derivatives of the B-splines that are not zero on a cell, as polynomials in it.
+    r"""Derivatives of the B-splines that are not zero on a cell, as polynomials on it.
 
     $p\,N_{k,p}(t) = (t + p - k)\,N_{k-1,p-1}(t) + (1 + k - t)\,N_{k,p-1}(t)$ for $t$ in [0, 1),
     where $k = 0$ is the one that ends in this cell.
 
     Returns:
-        Factors of $t^j$ for every spline, the highest power first.
+        Coefficients of $t^j$ for every spline, the highest power first.
     """
     pieces = [Polynomial([1.0])]
     for p in range(1, degree + 1):

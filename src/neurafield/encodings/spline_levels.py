@@ -1,4 +1,4 @@
-"""A spline grid's coefficients as a sum over levels, so that all scales are learned at once."""
+"""Multilevel preconditioning of spline grids: coefficients as a sum over levels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,19 +15,20 @@ from .spline_grid import SplineGrid
 
 @contextmanager
 def multilevel(grid: SplineGrid, *, order: int = 0) -> Iterator[None]:
-    r"""Inside the `with`, a spline grid's parameters are those of a whole pyramid.
+    r"""Reparametrise a spline grid by a pyramid of coefficients inside a `with` block.
 
     $c = \sum_l s_l\, R^l q_l$, where $R$ refines coefficients to cells of half the size without
-    changing the spline. $q_0$ starts as the grid's own coefficients, the coarser $q_l$ at zero. A
-    derivative of order $k$ of the splines with cells of size $h$ has a mean square of
-    $h^{d - 2k}$; the scales $s_l = 2^{l (k - d/2)}$ make it equal on all levels, so that every
-    step of a gradient method moves all of them. What a plain grid finds after as many steps as it
-    has cells along an axis (each step passes a gradient's information on by a few cells) takes a
-    few dozen. Afterwards the grid is a plain one again, with the sum as its coefficients.
+    changing the spline. $q_0$ starts at the grid's coefficients, the coarser $q_l$ at zero. A
+    derivative of order $k$ of the splines with cells of size $h$ has a mean square of $h^{d - 2k}$;
+    the scales $s_l = 2^{l (k - d/2)}$ make it equal on all levels, so that every gradient step
+    moves all of them. On a plain grid, each step spreads information by a few cells only, so a fit
+    takes as many steps as an axis has cells; with levels it takes a few dozen. Afterwards the grid
+    is plain again, with the sum as its coefficients.
 
     Args:
-        grid: Whose `table` is meant.
-        order: $k$, of the derivatives that are observed: 0 for values, 1 gradients, 2 Laplacians.
+        grid: Spline grid whose `table` is reparametrised.
+        order: Order $k$ of the observed derivatives: 0 for values, 1 for gradients, 2 for
+            Laplacians.
 
     Example:
         >>> grid = SplineGrid(1, resolution=8)
@@ -50,12 +51,12 @@ def multilevel(grid: SplineGrid, *, order: int = 0) -> Iterator[None]:
 
 
 class _Levels(nn.Module):
-    """From the coefficients of all levels, the finest first, to those of the grid."""
+    """Maps the coefficients of all levels, finest first, to those of the grid."""
 
     def __init__(self, grid: SplineGrid, order: int) -> None:
         super().__init__()
         self.degree, self.shape = grid.degree, grid.shape
-        # With mirrored borders the grid keeps the inner part of what the levels make.
+        # With mirrored borders the grid keeps the inner part of the sum.
         self.margin = grid.degree // 2 if grid.border == "mirror" else 0
         self.scale = 2.0 ** (order - grid.in_dim / 2)
         self.cells = [grid.cells]
@@ -85,15 +86,16 @@ class _Levels(nn.Module):
 def refine(
     coefficients: Float[Tensor, "..."], cells: tuple[int, ...], degree: int
 ) -> Float[Tensor, "..."]:
-    r"""The same spline in cells of half the size.
+    r"""Coefficients of the same spline on cells of half the size.
 
     $B_p(t) = 2^{-p} \sum_j \binom{p+1}{j}\, B_p(2t - j)$.
 
     Args:
-        coefficients: Of a grid with free borders: an axis for each coordinate, then the features.
-        cells: Of the finer grid, along each axis; the coarse one has half as many, rounded up, and
-            its last cell may stick out.
-        degree: Of the splines.
+        coefficients: Coefficients of a grid with free borders: one axis per coordinate, then
+            features.
+        cells: Cells of the finer grid along each axis; the coarse one has half as many, rounded up,
+            so its last cell may extend outside.
+        degree: Degree of the splines.
 
     Returns:
         `cells + degree` coefficients along each axis.
@@ -103,7 +105,8 @@ def refine(
         coarse = coefficients.movedim(axis, 0)
         halves = []
         for first in (0, 1):
-            # Fine coefficient i takes j/2 from the coarse one with 2 I = i + degree - j.
+            # Fine coefficient i gets the share j of the coarse coefficient I with 2 I = i + degree
+            # - j.
             ahead, odd = divmod(first + degree, 2)
             size = (count + degree + 1 - first) // 2
             parts = [
@@ -112,7 +115,7 @@ def refine(
             ]
             halves.append(torch.stack(parts).sum(0))
         if len(halves[1]) < len(halves[0]):
-            halves[1] = torch.cat([halves[1], halves[1][-1:]])  # Cut off again below.
+            halves[1] = torch.cat([halves[1], halves[1][-1:]])  # Cut off below.
         fine = torch.stack(halves, dim=1).flatten(0, 1)[: count + degree]
         coefficients = fine.movedim(0, axis)
     return coefficients

@@ -12,34 +12,35 @@ from ._bumps import cell_centres, differences, differences_jet, gaussian, gaussi
 
 
 class SuperGaussianEmbedding(AbstractEncoding):
-    r"""Lift each coordinate with shifted Gaussians to a power.
+    r"""Encode each coordinate with shifted Gaussians raised to a power.
 
     $\gamma_i(x) = \left[e^{-(x - t_i)^2 / 2\sigma^2}\right]^b$ for every coordinate, with $t_i$ the
     centres of $k$ equal cells of [-1, 1]. Channels: all bumps of the first coordinate, then of the
-    second. Beyond the box the features fade to zero.
+    second. Outside the box the features fade to zero.
 
-    Use when you compare with papers that state `sigma` and `power` apart. Fails when more is
-    expected of it than of `GaussianEmbedding`: as its formula is written, it is one of width
-    $\sigma / \sqrt{b}$, with the same gaps and overlaps.
+    Use when comparing with papers that state `sigma` and `power` separately. Fails when more is
+    expected of it than of `GaussianEmbedding`: by its formula it is one of width $\sigma /
+    \sqrt{b}$, with the same gaps and overlaps.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
-        num_centres: The k above. The output has `in_dim * num_centres` channels.
+        num_centres: Number of bumps $k$ per coordinate. The output has `in_dim * num_centres`
+            channels.
         sigma: Width of a bump at power 1, in coordinates.
-        power: The b above. More makes bumps narrower.
+        power: Exponent $b$. Larger values make bumps narrower.
 
     Raises:
-        ValueError: If a number is not positive.
+        ValueError: If an argument is not positive.
 
     Example:
-        >>> lift = SuperGaussianEmbedding(1, 4, sigma=1.0, power=4.0)  # As of width 0.5.
+        >>> lift = SuperGaussianEmbedding(1, 4, sigma=1.0, power=4.0)  # Same as width 0.5.
         >>> lift(torch.tensor([0.25])).round(decimals=3)
         tensor([0.1350, 0.6070, 1.0000, 0.6070])
 
     Reference:
         Ramasinghe and Lucey, A Learnable Radial Basis Positional Embedding for Coordinate-MLPs,
         2021, for the formula. They learn a width for every training point by a smoothness prior;
-        ours is one number.
+        here one width is fixed.
     """
 
     def __init__(self, in_dim: int, num_centres: int, *, sigma: float, power: float = 2.0) -> None:

@@ -1,4 +1,4 @@
-"""Tri-planes: a volume's features as the sum of those on its coordinate planes."""
+"""Tri-planes: features of a volume as the sum of features on its coordinate planes."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -16,25 +16,25 @@ from ._grid import check_interpolation, plain, resolution_per_axis
 
 
 class TriPlane(AbstractFactors):
-    r"""Features of a point's shadows on all coordinate planes, added up.
+    r"""Sum of features read at the projections of a point to all coordinate planes.
 
     $y(x) = \sum_{a < b} P_{ab}(x_a, x_b)$ with each $P_{ab}$ interpolated as `DenseGrid` does.
-    Three coordinates have the three planes of the name; two have one, which is a dense grid; four
-    have six. Beyond [-1, 1] the border's value goes on; a NaN coordinate gives NaN features.
+    Three coordinates have three planes; two have one, which is a dense grid; four have six. Outside
+    [-1, 1] the border value is repeated; a NaN coordinate gives NaN features.
 
     Use when the signal is a volume whose dense grid would not fit into memory, and a network
-    follows, which turns sums into shapes.
-    Fails when detail lies across the axes: what a point's three shadows share with those of other
-    points cannot be told apart by a sum, only by the network.
+    follows.
+    Fails when detail is not aligned with the axes: points that share projections are only
+    distinguished by the network, not by the sum.
 
     Cost: $d (d - 1) / 2$ planes of $(n + 1)^2$ rows of `features`; a query reads 4 rows of each.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 2 to 4.
-        resolution: Cells along each axis, one number for all or one for each.
+        resolution: Cells along each axis: one value for all axes, or one per axis.
         features: Channels: 1, 2, 4, or a multiple of 8 up to 512.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        generator: Source of the first values, U(-1e-4, 1e-4). None takes torch's global one.
+        generator: Source of the initial values, U(-1e-4, 1e-4). None uses torch's global one.
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
@@ -46,9 +46,9 @@ class TriPlane(AbstractFactors):
         (torch.Size([5, 16]), 3)
 
     Reference:
-        Chan et al., Efficient Geometry-aware 3D Generative Adversarial Networks, CVPR 2022,
-        section 3.2. Their planes come out of a generator; ours are trained. Four coordinates, with
-        all pairs, are our addition.
+        Chan et al., Efficient Geometry-aware 3D Generative Adversarial Networks, CVPR 2022, section
+        3.2. Their planes are the output of a generator; ours are trained. The extension to four
+        coordinates, with all pairs, is ours.
     """
 
     def __init__(

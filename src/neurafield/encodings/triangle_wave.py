@@ -1,4 +1,4 @@
-"""Triangle waves of the coordinates in octaves."""
+"""Triangle-wave encoding: triangle waves of the coordinates in octaves."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ from ._base import AbstractEncoding
 
 
 class TriangleWave(AbstractEncoding):
-    r"""Lift each coordinate with triangle waves of doubling frequency.
+    r"""Encode each coordinate with triangle waves of doubling frequency.
 
-    $\gamma_k(x) = 4\,|t - \lfloor t \rfloor - \tfrac12| - 1$ with
-    $t = 2^k\,\tfrac{x + 1}{4} + \tfrac{k}{4}$ for octaves $k = 0, \dots, L - 1$ and every
-    coordinate: from -1 to 1 and back, half a period across [-1, 1] in octave 0. Channels: octave 0
-    of all coordinates, then octave 1. The shift by a quarter of a period an octave keeps the turns
-    of different octaves apart. Beyond the box the waves go on.
+    $\gamma_k(x) = 4\,|t - \lfloor t \rfloor - \tfrac12| - 1$ with $t = 2^k\,\tfrac{x + 1}{4} +
+    \tfrac{k}{4}$ for octaves $k = 0, \dots, L - 1$ and every coordinate: from -1 to 1 and back,
+    half a period across [-1, 1] in octave 0. Channels: octave 0 of all coordinates, then octave 1.
+    The shift by a quarter of a period per octave keeps the kinks of different octaves apart.
+    Outside the box the waves continue.
 
-    Use when `Positional` would do and its cost counts: half the channels, no sine. Fails when
-    derivatives of the field matter: the first one jumps at every turn, the second one is zero
-    elsewhere.
+    Use when `Positional` would do but costs too much: half the channels, no sine. Fails when
+    derivatives of the field matter: the first jumps at every kink, the second is zero elsewhere.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
-        num_octaves: The L above. The highest frequency is `2**(L-1) / 2` periods across [-1, 1].
+        num_octaves: Number of octaves $L$. The highest frequency is `2**(L-1) / 2` periods across
+            [-1, 1].
 
     Raises:
         ValueError: If a size is not positive, or `num_octaves` exceeds 24, beyond which float32
@@ -71,7 +71,7 @@ class TriangleWave(AbstractEncoding):
 
     @staticmethod
     def _phase(x: Tensor, octave: int) -> Tensor:
-        # Whole periods are left out, so that coordinates near 0 keep all their digits.
+        # Whole periods are dropped, so that coordinates near 0 keep their full precision.
         shift = (2.0 ** (octave - 2) + octave / 4) % 1
         return 2.0 ** (octave - 2) * x + shift
 

@@ -1,4 +1,4 @@
-"""VM factors: a tensor as products of a line along an axis and a plane across it."""
+"""VM factors: a tensor as a sum of products of a line along an axis and a plane across it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,28 +13,28 @@ from ._grid import check_interpolation, plain, resolution_per_axis
 
 
 class VMFactors(AbstractFactors):
-    r"""Components for each axis, each a trained line along it times a plane across it.
+    r"""Products of a trained line along an axis and a plane across it, for each axis.
 
-    $y_{a,r}(x) = v_{r,a}(x_a)\, M_{r,a}(x_{b \ne a})$, line and plane interpolated between their
-    vertices. The output holds the components of axis 0, then those of axis 1, and so on; what
-    follows mixes them. Of two coordinates, what lies across an axis is a line too, and this is
-    `CPFactors` with twice the components. Beyond [-1, 1] the border's value goes on; a NaN
-    coordinate gives NaN features.
+    $y_{a,r}(x) = v_{r,a}(x_a)\, M_{r,a}(x_{b \ne a})$, with lines and planes interpolated between
+    their vertices. The output holds the components of axis 0, then those of axis 1, and so on; the
+    network that follows mixes them. In two dimensions the planes are lines, and this is `CPFactors`
+    with twice the components. Outside [-1, 1] the border value is repeated; a NaN coordinate gives
+    NaN features.
 
-    Use when a volume's detail is too much for lines, and its dense grid too large.
-    Fails when detail follows no axis, in which case many components are needed; for four
-    coordinates, since what lies across one is a volume (`KPlanes` takes them).
+    Use when a volume has too much detail for lines, and its dense grid is too large.
+    Fails when detail is not aligned with the axes, which takes many components. Does not support
+    four coordinates, where the planes would be volumes; `KPlanes` does.
 
-    Cost: in 3-D three lines of $n + 1$ and three planes of $(n + 1)^2$ rows of `components`; a
+    Cost: in 3-D, three lines of $n + 1$ and three planes of $(n + 1)^2$ rows of `components`; a
     query reads 2 rows of each line and 4 of each plane.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1]; 2 or 3.
-        resolution: Cells along each axis, one number for all or one for each.
-        components: Of each axis: 1, 2, 4, or a multiple of 8 up to 512. The output has
+        resolution: Cells along each axis: one value for all axes, or one per axis.
+        components: Components per axis: 1, 2, 4, or a multiple of 8 up to 512. The output has
             `in_dim * components`.
         interpolation: "linear", or "smoothstep", whose first derivative has no jumps.
-        generator: Source of the first values, U(-0.2, 0.2). None takes torch's global one.
+        generator: Source of the initial values, U(-0.2, 0.2). None uses torch's global one.
 
     Raises:
         ValueError: If a size is out of range, or the interpolation unknown.
@@ -47,8 +47,8 @@ class VMFactors(AbstractFactors):
 
     Reference:
         Chen et al., TensoRF: Tensorial Radiance Fields, ECCV 2022, equations 3 and 9. Their density
-        is the sum of all components and their appearance a matrix times them; we leave both to
-        what follows.
+        is the sum of all components and their appearance a matrix times them; here both are left to
+        the network.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """Fields: modules from coordinates in [-1, 1] to values.
 
-The one type is `AbstractField`. `Field` is an encoding and a network; the others are made of
-fields: with boundary values built in (`HardBoundary`), or many placed in one `Scene`, whose
-`overlap` combines them. Nothing from `composition`, `maps`, `signals`, `fit` or above may be
-imported here.
+The one type is `AbstractField`. `Field` is an encoding and a network. Others are made of fields:
+`HardBoundary` has boundary values built in, and `Scene` holds many `Placed` fields and an `overlap`
+that combines them. Nothing from `composition`, `maps`, `signals`, `fit` or above may be imported
+here.
 """
 
 from . import overlap as overlap

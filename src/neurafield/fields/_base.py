@@ -1,4 +1,4 @@
-"""The interface of every field, and what all fields have in common."""
+"""The interface of all fields."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -17,11 +17,12 @@ _FieldT = TypeVar("_FieldT", bound="AbstractField")
 class AbstractField(nn.Module, ABC):
     """A neural field: a module from coordinates `(*batch, in_dim)` to values `(*batch, out_dim)`.
 
-    A final subclass sets `in_dim` and `out_dim` and defines `forward` and `hyperparams`. The rest
-    has defaults: derivatives come from `jet_after`, whose default is exact autodiff; a field that
-    is made of other fields returns them from `parts`, and gets its levels of detail from them.
+    A final subclass sets `in_dim` and `out_dim` and defines `forward` and `hyperparams`. All other
+    methods have defaults. Derivatives come from `jet_after`, whose default is exact autodiff. A
+    field that is made of other fields returns them from `parts`, and gets its levels of detail
+    from them.
 
-    To be saved, a field must be built again by `type(field).from_parts(parts, **hyperparams)`.
+    A field can be saved if `type(field).from_parts(parts, **hyperparams)` builds it again.
     """
 
     in_dim: int
@@ -29,39 +30,39 @@ class AbstractField(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
-        """Values at coordinates; each point is mapped by itself, and batch axes are kept."""
+        """Values at coordinates, point by point; batch axes are kept."""
 
     @abstractmethod
     def hyperparams(self) -> dict[str, Any]:
-        """The keyword arguments, as JSON values, that build this field again from its parts."""
+        """Keyword arguments, as JSON values, that build this field again from its parts."""
 
     def functions(self) -> list[Callable[..., Any]]:
-        """Functions of your own that `hyperparams` refers to by name; by default none."""
+        """Functions, not the library's, that `hyperparams` refers to by name; by default none."""
         return []
 
     @property
     def parts(self) -> "tuple[AbstractField, ...]":
-        """The fields that this one is made of; by default none."""
+        """Fields that this one is made of; by default none."""
         return ()
 
     @classmethod
     def from_parts(
         cls: type[_FieldT], parts: "Sequence[AbstractField]", **hyperparams: Any
     ) -> _FieldT:
-        """Build a field from the fields it is made of; by default they are its first arguments."""
+        """Builds a field from its parts, which are its first arguments by default."""
         return cls(*parts, **hyperparams)
 
     def with_parts(self: _FieldT, parts: "Sequence[AbstractField]") -> _FieldT:
-        """The same field made of other parts, with equal sizes."""
+        """Returns the same field made of other parts of equal sizes."""
         return self.from_parts(parts, **self.hyperparams())
 
     def jet_after(self, x: Jet) -> Jet:
-        """Value and derivatives after `x`: what `forward` computes, by the chain rule.
+        """Value and derivatives of `forward` after the jet `x`, by the chain rule.
 
-        A field without a rule of its own gets exact autodiff, and a notice, once.
+        The default is exact autodiff, with one `DerivativeNotice` per class.
 
         Args:
-            x: A jet of `in_dim` channels.
+            x: Jet of `in_dim` channels.
         """
         tell_fallback(type(self).__name__)
         return jet_by_autodiff(self.forward, x)
@@ -75,14 +76,14 @@ class AbstractField(nn.Module, ABC):
         define `jet_after` instead of this method.
 
         Args:
-            x: Coordinates; or a jet, to continue from what the coordinates were computed from.
+            x: Coordinates; or a jet of them, for derivatives with respect to its own root.
             weights: Weights of the sums of pure second derivatives, one row per sum. None gives
-                the Laplacian, the unit matrix each second derivative by itself, no rows leave the
-                second order out. A jet brings its own.
+                the Laplacian, the identity matrix each second derivative by itself, and no rows
+                give no second derivatives. A jet has its own weights.
 
         Raises:
             ValueError: If the last axis of `x` is not `in_dim`, `weights` has another number of
-                columns, or weights are given beside a jet.
+                columns, or weights are given with a jet.
 
         Example:
             >>> import torch
@@ -98,10 +99,10 @@ class AbstractField(nn.Module, ABC):
         elif weights is not None:
             raise ValueError(
                 f"{type(self).__name__}.jet: expected no weights beside a jet, got some. A jet "
-                "brings its own."
+                "has its own."
             )
         check_last_axis(self, x.value, self.in_dim)
-        # Second derivatives need all digits, whatever autocast says.
+        # Second derivatives need full precision, also under autocast.
         with torch.autocast(x.streams.device.type, enabled=False):
             return self.jet_after(x)
 
@@ -116,12 +117,12 @@ class AbstractField(nn.Module, ABC):
         return max((part.num_lods for part in self.parts), default=1)
 
     def at_lod(self: _FieldT, lod: int) -> _FieldT:
-        """The field read at a level of detail; parts with fewer levels are read at their last one.
+        """The field at a level of detail; parts with fewer levels are at their last one.
 
-        It shares all parameters with the whole field. `save` takes the whole field only.
+        It shares all parameters with the whole field, and cannot be saved.
 
         Args:
-            lod: Level from 0, the coarsest, to `num_lods - 1`, which is the whole field.
+            lod: Level from 0, the coarsest, to `num_lods - 1`, the whole field.
 
         Raises:
             ValueError: If there is no such level.
@@ -139,10 +140,10 @@ class AbstractField(nn.Module, ABC):
         return self.with_parts([part.at_lod(min(lod, part.num_lods - 1)) for part in self.parts])
 
     def lipschitz_bound(self) -> float | None:
-        """A bound L with |f(x) - f(y)| <= L |x - y| for all points, or None if none is known."""
+        """Bound L with |f(x) - f(y)| <= L |x - y| for all points, or None if none is known."""
         return None
 
 
 def evaluate_after(field: AbstractField, x: Jet) -> Jet:
-    """A field after a jet; without derivatives, by its `forward` alone."""
+    """Evaluates a field after a jet; by `forward` if the jet has no derivatives."""
     return field.jet(x) if x.dim else Jet(field(x.value)[None], x.weights)

@@ -1,4 +1,4 @@
-"""The field: an encoding, then a network."""
+"""Field of an encoding and a network."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,16 +16,17 @@ from ._base import AbstractField
 
 
 class Field(AbstractField):
-    """An encoding, then a network: a map from coordinates in [-1, 1] to values.
+    """A neural field: an encoding followed by a network, from coordinates in [-1, 1] to values.
 
     Args:
         network: Network from features, or from coordinates if there is no encoding, to values.
         encoding: Encoding from coordinates to features.
 
     Raises:
-        TypeError: If one of them is not such a component, the library's or one of your own.
-        ValueError: If the network does not take what the encoding gives, or both have several
-            levels of detail.
+        TypeError: If `network` is not an `AbstractNetwork`, or `encoding` not an
+            `AbstractEncoding`.
+        ValueError: If the network's `in_dim` differs from the encoding's `out_dim`, or both have
+            several levels of detail.
 
     Example:
         >>> import torch
@@ -62,11 +63,11 @@ class Field(AbstractField):
 
     @property
     def num_lods(self) -> int:
-        """Number of levels of detail: that of the encoding or of the network, or 1."""
+        """Number of levels of detail of the encoding or the network, or 1."""
         return max(self.network.num_lods, 1 if self.encoding is None else self.encoding.num_lods)
 
     def lipschitz_bound(self) -> float | None:
-        """The bound of the network, if it has one and there is no encoding; else None."""
+        """Bound of the network if it has one and there is no encoding; else None."""
         return self.network.lipschitz_bound() if self.encoding is None else None
 
     def at_lod(self, lod: int) -> "Field":

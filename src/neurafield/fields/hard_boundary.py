@@ -1,4 +1,4 @@
-"""A field whose values on a boundary are built in, not learned."""
+"""Hard boundary conditions: fields with exact values on a boundary."""
 
 import types
 from collections.abc import Callable, Sequence
@@ -22,25 +22,28 @@ Description = dict[str, Any]
 
 
 class HardBoundary(AbstractField):
-    r"""$u(x) = g(x) + \varphi(x)\, \Phi(x)$: equal to $g$ wherever $\varphi$ is zero.
+    r"""A field with hard boundary values: $u(x) = g(x) + \varphi(x)\, \Phi(x)$.
+
+    It is equal to $g$ wherever $\varphi$ is zero. Neither $g$ nor $\varphi$ is trained.
+
+    A file describes the `distance_factor` of the library's domains. Any other function is stored by
+    its name and passed to `load(path, components=[function])`.
 
     Use when boundary or initial values are known exactly: no constraint has to be weighed against
-    the equation. Fails when $\varphi$ is not smooth where the equation is asked for, as the
-    distance factor of a domain is in inward corners: keep points away from there.
+    the equation. Fails when $\varphi$ is not smooth at a point where the equation is evaluated.
+    The distance factor of a domain is not smooth in inward corners: keep points away from them.
 
     Args:
-        field: $\Phi$.
-        factor: $\varphi$, one number a point, without a channel axis: a domain's
-            `distance_factor`, or for an initial value at $t = -1$, `lambda x: x[..., 0] + 1`. Its
-            square fixes the first derivative, too.
-        values: $g$, with the field's channels; a number for the same everywhere. Neither is
-            trained. A file describes the `distance_factor` of the library's domains; it holds a
-            function of your own by its name, and `load(path, components=[function])` takes the
-            function.
+        field: Field $\Phi$.
+        factor: Function $\varphi$, one value per point, without a channel axis: a domain's
+            `distance_factor`, or for an initial value at $t = -1$, `lambda x: x[..., 0] + 1`. The
+            square of such a factor also fixes the first derivative.
+        values: Function $g$, with the field's channels, or a constant.
 
     Raises:
-        TypeError: If `field` is not a field, `factor` not a function, or one of the two a module.
-        ValueError: When called, if one of the two gives another shape.
+        TypeError: If `field` is not a field, `factor` not a function, or `factor` or `values` a
+            module.
+        ValueError: When called, if `factor` or `values` returns another shape.
 
     Example:
         >>> from neurafield import Field, networks
@@ -86,17 +89,17 @@ class HardBoundary(AbstractField):
         return (self.field,)
 
     def with_parts(self, parts: Sequence[AbstractField]) -> "HardBoundary":
-        """The same boundary values around another field."""
+        """Returns the same boundary values around another field."""
         return HardBoundary(parts[0], self.factor, self.values)
 
     def forward(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch c"]:
-        """Values at coordinates `x`: those of the field, bent to the given ones at the boundary."""
+        """Values at coordinates `x`; batch axes are kept."""
         check_last_axis(self, x, self.in_dim)
         given = self._values(x) if callable(self.values) else self.values
         return given + self._factor(x) * self.field(x)
 
     def jet_after(self, x: Jet) -> Jet:
-        """The product rule; factor and values are differentiated by autodiff."""
+        """Jet by the product rule; factor and values are differentiated by autodiff."""
         found = rules.product(_given(self._factor, x), self.field.jet(x))
         if callable(self.values):
             return rules.add(_given(self._values, x), found)
@@ -114,8 +117,8 @@ class HardBoundary(AbstractField):
         found = self.factor(x)
         if found.shape != x.shape[:-1]:
             raise ValueError(
-                f"HardBoundary: expected factor to give shape {tuple(x.shape[:-1])}, a number for "
-                f"each point, got {tuple(found.shape)}. Write x[..., 0], not x[..., :1]."
+                f"HardBoundary: expected factor to give shape {tuple(x.shape[:-1])}, one value "
+                f"per point, got {tuple(found.shape)}. Write x[..., 0], not x[..., :1]."
             )
         return found[..., None]
 
@@ -130,19 +133,19 @@ class HardBoundary(AbstractField):
         return found
 
     def extra_repr(self) -> str:
-        """Hashes of both functions: a run is resumed with equal boundary values only."""
+        """Hashes of both functions, so that a run is resumed with equal boundary values only."""
         values = function_fingerprint(self.values)
         return f"factor={function_fingerprint(self.factor)}, values={values}"
 
 
 def _given(function: Callable[[Tensor], Tensor], x: Jet) -> Jet:
-    """The jet of what has no parameters, and, at coordinates that need none, no trace."""
+    """Jet of a function without parameters; detached unless the coordinates need a gradient."""
     found = jet_by_autodiff(function, x)
     return found if x.streams.requires_grad else Jet(found.streams.detach(), found.weights)
 
 
 def _domain_of(function: object) -> AbstractDomain | None:
-    """The domain whose `distance_factor` a function is, or None."""
+    """Returns the domain whose `distance_factor` a function is, or None."""
     owner = function.__self__ if isinstance(function, types.MethodType) else None
     if isinstance(owner, AbstractDomain) and function == owner.distance_factor:
         return owner
@@ -155,7 +158,7 @@ def _description(function: Callable[..., Any]) -> Description:
 
 
 def _from_description(given: Any) -> Any:
-    """A function from what `hyperparams` holds of it; anything else stays as it is."""
+    """Returns the function of a description in `hyperparams`; anything else unchanged."""
     if not isinstance(given, dict):
         return given
     if set(given) == {"domain"}:

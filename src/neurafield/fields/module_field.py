@@ -1,4 +1,4 @@
-"""Any module as a field."""
+"""Fields made of any torch module."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from .field import Field
 
 
 class ModuleField(AbstractField):
-    """A module of your own as a field; its derivatives come from autodiff.
+    """A field made of any module; its derivatives come from autodiff.
 
     It can be trained, drawn, placed in scenes and composed like any field. It cannot be saved,
-    since a file holds names and parameters but no code: derive a class from `AbstractField` or
-    `networks.AbstractNetwork` for that.
+    since a file holds names and parameters but no code. To save it, derive a class from
+    `AbstractField` or `networks.AbstractNetwork`.
 
     Args:
         module: Module from `(*batch, in_dim)` to `(*batch, out_dim)`, point by point.
@@ -24,7 +24,7 @@ class ModuleField(AbstractField):
         out_dim: Number of values.
 
     Raises:
-        ValueError: If a size is out of range; when called, if the module gives another shape.
+        ValueError: If a size is out of range; when called, if the module returns another shape.
 
     Example:
         >>> import torch
@@ -60,16 +60,16 @@ class ModuleField(AbstractField):
 def as_field(
     module: nn.Module, *, in_dim: int | None = None, out_dim: int | None = None
 ) -> AbstractField:
-    """Returns the module itself if it is a field, else a field made of it.
+    """Returns the module itself if it is a field, or else a field made of it.
 
     Args:
-        module: A field; a network of `neurafield.networks`, which becomes a `Field` without an
+        module: Field; network of `neurafield.networks`, which becomes a `Field` without an
             encoding; or any other module from `(*batch, in_dim)` to `(*batch, out_dim)`.
-        in_dim: Number of coordinates; needed for modules that have no `in_dim` of their own.
-        out_dim: Number of values, likewise.
+        in_dim: Number of coordinates; needed for modules without an attribute `in_dim`.
+        out_dim: Number of values; needed for modules without an attribute `out_dim`.
 
     Raises:
-        TypeError: If it is not a module, or its sizes are neither given nor known.
+        TypeError: If `module` is not a module, or its sizes are neither given nor known.
 
     Example:
         >>> import torch
@@ -88,7 +88,7 @@ def as_field(
         if not isinstance(own, int):
             raise TypeError(
                 f"as_field: expected a field or a module of known sizes, got "
-                f"{type(module).__name__} without {name}. Say it: as_field(module, in_dim=..., "
+                f"{type(module).__name__} without {name}. Pass it: as_field(module, in_dim=..., "
                 "out_dim=...)."
             )
         sizes[name] = own

@@ -1,6 +1,7 @@
-"""What a scene's value is where several of its fields, or none, have one.
+"""Rules that combine the values of overlapping fields in a scene.
 
-Notation: $m$ answers, each for one of $n$ queries, in `rows`; a jet's streams are in front.
+Notation: $m$ values for $n$ queries; `rows` holds the index of each value's query. The first axis
+is the streams of a jet.
 """
 
 from abc import ABC, abstractmethod
@@ -12,109 +13,109 @@ from torch import Tensor
 
 
 class AbstractOverlap(ABC):
-    """A rule that makes one value of what several fields answer to a query.
+    """Interface of rules that combine the values of several fields at a query.
 
-    A final subclass says with `distances` whether values are signed distances. These are then
-    scaled with their field, and a field whose box does not hold a query answers with the distance
-    to its box; otherwise it does not answer.
+    Where a query is outside the box of a field, the field has no value, or, if values are signed
+    distances, the distance to its box.
     """
 
     distances: bool = False
+    """True if values are signed distances, which are scaled with their field."""
 
     @abstractmethod
     def join(
         self,
-        answers: Float[Tensor, "p m c"],
+        values: Float[Tensor, "p m c"],
         rows: Int64[Tensor, " m"],
-        held: Bool[Tensor, " m"],
+        inside: Bool[Tensor, " m"],
         count: int,
     ) -> Float[Tensor, "p n c"]:
-        """One value for each query.
+        """One value per query.
 
         Args:
-            answers: Streams of jets.
-            rows: The query of each. For each query there is at least one answer, the first, which
-                no field gave; its value is infinite for distances, else zero.
-            held: Whether the answer is of a field whose box holds the query.
+            values: Streams of jets. The first value of each query belongs to no field: it is
+                infinite for distances, else zero.
+            rows: Index of the query of each value.
+            inside: Mask of the values of fields whose box contains the query.
             count: Number of queries.
         """
 
     def hyperparams(self) -> dict[str, Any]:
-        """JSON values that build it again."""
+        """Keyword arguments, as JSON values, that build the rule again."""
         return {}
 
 
 class Minimum(AbstractOverlap):
-    """Signed distances: the least one, which is that of all bodies together.
+    """The minimum of signed distances, which is that of the union of all solids.
 
-    Where a query is in no box the value is the distance to the nearest one: not more than that to
-    any body, if bodies are inside their boxes. So a sphere tracer never steps too far; it has to
-    count a box's face as inside, or it stops there. Between a box's face and the inside the value
-    jumps up. Where a field answers NaN the value is NaN: what is not known is not empty.
+    A query in no box gets the distance to the nearest box. If solids are inside their boxes, this
+    is at most the distance to any solid, so a sphere tracer never steps too far. The value is zero
+    on the face of a box and jumps up behind it, so a tracer must count the face as inside, or it
+    stops there. NaN from any field gives NaN, since unknown is not empty.
     """
 
     distances = True
 
     def join(
         self,
-        answers: Float[Tensor, "p m c"],
+        values: Float[Tensor, "p m c"],
         rows: Int64[Tensor, " m"],
-        held: Bool[Tensor, " m"],
+        inside: Bool[Tensor, " m"],
         count: int,
     ) -> Float[Tensor, "p n c"]:
-        value = answers[0, :, 0].detach().nan_to_num(-torch.inf, torch.inf, -torch.inf)
+        value = values[0, :, 0].detach().nan_to_num(-torch.inf, torch.inf, -torch.inf)
         least = value.new_full((count,), torch.inf).scatter_reduce(0, rows, value, "amin")
-        numbers = torch.arange(rows.shape[0], device=rows.device)
-        # Of equals the last.
-        winner = torch.where(value == least[rows], numbers, 0)
+        indices = torch.arange(rows.shape[0], device=rows.device)
+        # The last of equal ones.
+        winner = torch.where(value == least[rows], indices, 0)
         winner = rows.new_zeros(count).scatter_reduce(0, rows, winner, "amax")
-        return answers[:, winner]
+        return values[:, winner]
 
 
 class _AbstractTotal(AbstractOverlap):
-    """What the fields answer, added and divided."""
+    """The sum of values over a divisor."""
 
     def __init__(self, *, outside: float = 0.0) -> None:
         self.outside = float(outside)
 
     def join(
         self,
-        answers: Float[Tensor, "p m c"],
+        values: Float[Tensor, "p m c"],
         rows: Int64[Tensor, " m"],
-        held: Bool[Tensor, " m"],
+        inside: Bool[Tensor, " m"],
         count: int,
     ) -> Float[Tensor, "p n c"]:
-        shape = (answers.shape[0], count, answers.shape[2])
-        number = answers.new_zeros(count).index_add(0, rows, held.to(answers))[:, None]
-        values = answers.new_zeros(shape).index_add(1, rows, answers) / self._divisor(number)
-        first = torch.where(number > 0, values[:1], self.outside)
-        return torch.cat([first, values[1:]])
+        shape = (values.shape[0], count, values.shape[2])
+        num_fields = values.new_zeros(count).index_add(0, rows, inside.to(values))[:, None]
+        total = values.new_zeros(shape).index_add(1, rows, values) / self._divisor(num_fields)
+        first = torch.where(num_fields > 0, total[:1], self.outside)
+        return torch.cat([first, total[1:]])
 
     @abstractmethod
-    def _divisor(self, number: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
-        """What to divide by where so many fields hold the query."""
+    def _divisor(self, num_fields: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+        """Divisor at queries in the boxes of `num_fields` fields."""
 
     def hyperparams(self) -> dict[str, Any]:
         return {"outside": self.outside}
 
 
 class Sum(_AbstractTotal):
-    """The sum, as of densities.
+    """The sum of values, as for densities.
 
     Args:
-        outside: The value where a query is in no box.
+        outside: Value at queries in no box.
     """
 
-    def _divisor(self, number: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
-        return torch.ones_like(number)
+    def _divisor(self, num_fields: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+        return torch.ones_like(num_fields)
 
 
 class Mean(_AbstractTotal):
-    """The mean, as of colours.
+    """The mean of values, as for colours.
 
     Args:
-        outside: The value where a query is in no box.
+        outside: Value at queries in no box.
     """
 
-    def _divisor(self, number: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
-        return number.clamp(min=1)
+    def _divisor(self, num_fields: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+        return num_fields.clamp(min=1)

@@ -1,4 +1,4 @@
-"""A field's place in a scene."""
+"""Fields with a pose and a scale in a scene."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from ._base import AbstractField
 
 @dataclass(frozen=True)
 class Placed:
-    r"""A field and its place in a scene: $x = s R y + t$ for its own coordinates $y$.
+    r"""A field and its pose in a scene: $x = s R y + t$ for the field's coordinates $y$.
 
     Args:
-        field: Any field. Its box is [-1, 1] on every axis of its own.
-        translation: $t$, the place of its centre.
-        rotation: $R$: a quaternion (w, x, y, z) in three dimensions, of any length, or a matrix in
-            any; None for none.
-        scale: $s$, half the side of its box in the scene.
+        field: Any field. Its box is [-1, 1] on each axis of $y$.
+        translation: Position $t$ of the centre of its box.
+        rotation: Rotation $R$: a matrix, or in three dimensions a quaternion (w, x, y, z) of any
+            length; None for no rotation.
+        scale: Scale $s$, half the side of its box in the scene.
 
     Raises:
-        TypeError: If it is not a field.
+        TypeError: If `field` is not a field.
         ValueError: If a size does not fit, the matrix is not a rotation, or `scale` not positive.
 
     Example:
@@ -53,11 +53,11 @@ class Placed:
             raise ValueError(
                 f"Placed: expected a translation of {dim} finite numbers, got {self.translation}."
             )
-        turn = self.matrix
+        matrix = self.matrix
         if (
-            turn.shape != (dim, dim)
-            or not np.allclose(turn @ turn.T, np.eye(dim), atol=1e-6)
-            or np.linalg.det(turn) < 0
+            matrix.shape != (dim, dim)
+            or not np.allclose(matrix @ matrix.T, np.eye(dim), atol=1e-6)
+            or np.linalg.det(matrix) < 0
         ):
             raise ValueError(
                 f"Placed: expected a rotation in {dim} dimensions, as a matrix or, in three, a "
@@ -66,16 +66,16 @@ class Placed:
 
     @property
     def matrix(self) -> NDArray[np.float64]:
-        """The rotation."""
+        """Rotation matrix."""
         if self.rotation is None:
             return np.eye(len(self.translation))
-        turn = np.asarray(self.rotation, dtype=float)
-        return quaternion_to_matrix(turn) if turn.shape == (4,) else turn
+        given = np.asarray(self.rotation, dtype=float)
+        return quaternion_to_matrix(given) if given.shape == (4,) else given
 
     def spec(self) -> dict[str, Any]:
-        """The place as JSON values."""
+        """The pose and the scale as JSON values."""
         return {
-            "translation": [float(number) for number in self.translation],
+            "translation": [float(value) for value in self.translation],
             "rotation": self.matrix.tolist(),
             "scale": float(self.scale),
         }

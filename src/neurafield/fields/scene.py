@@ -1,4 +1,4 @@
-"""A scene: fields with a place each, of which a query visits those that it is in."""
+"""Scenes: many placed fields, where a query visits only the fields whose box contains it."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,30 +19,31 @@ from ._base import AbstractField, evaluate_after
 from .overlap import AbstractOverlap
 from .placed import Placed
 
-Answer = tuple[Float[Tensor, "p m c"], Int64[Tensor, " m"], Bool[Tensor, " m"]]
-"""Streams of values, the query of each, and whether it is of a field whose box holds the query."""
+Values = tuple[Float[Tensor, "p m c"], Int64[Tensor, " m"], Bool[Tensor, " m"]]
+"""Streams of values, indices of their queries, and a mask of fields whose box has the query."""
 
 Function = Callable[[Jet], Jet]
 
 
 class Scene(AbstractField):
-    """Fields in their places, as one field.
+    """Many placed fields as one field.
 
-    Under a tree of boxes a query visits only the fields whose box holds it; what it gets from
-    several, or from none, is for the overlap to say. Compiled, exported or under `torch.func`
-    all fields are read everywhere, and the same comes out. A NaN coordinate gives NaN. Places are
-    not trained, and saved with the scene.
+    A tree of boxes finds the fields whose box contains a query, and only these are evaluated. The
+    overlap combines their values, and defines the value outside all boxes. While torch compiles,
+    exports or runs a `torch.func` transform, all fields are evaluated everywhere, with equal
+    results. A NaN coordinate gives NaN. Poses are saved with the scene, but not trained.
 
-    Use when a scene has parts of which each is a small field, or one field at many places: its
-    parameters are then shared. Fails when parts overlap much: each is visited.
+    Use when a scene has parts that are a small field each, or one field in many poses, which then
+    share its parameters. Fails when many parts overlap: each is evaluated.
 
     Args:
-        parts: The fields and their places, with equal numbers of coordinates and values. In a
-            scene in a scene, what is beyond [-1, 1] of its own coordinates is cut off.
-        overlap: `overlap.Minimum` of signed distances, `Sum` or `Mean` of other values.
+        parts: Fields and their poses, with equal numbers of coordinates and values. A scene inside
+            a scene is cut off outside [-1, 1] of its own coordinates.
+        overlap: Rule for overlaps: `overlap.Minimum` for signed distances, `Sum` or `Mean` for
+            other values.
 
     Raises:
-        TypeError: If a part is not `Placed`, or the overlap is not one.
+        TypeError: If a part is not `Placed`, or `overlap` not an overlap.
         ValueError: If there is no part, or sizes differ.
 
     Example:
@@ -77,11 +78,11 @@ class Scene(AbstractField):
         self.in_dim, self.out_dim = int(in_dim), int(out_dim)
         if overlap.distances and self.out_dim != 1:
             raise ValueError(f"Scene: expected one value, a distance, got {self.out_dim}.")
-        # A field at several places is one, in memory and in a file.
+        # A field in several poses is stored once, in memory and in a file.
         own = {id(part.field): part.field for part in parts}
-        numbers = {key: number for number, key in enumerate(own)}
+        indices = {key: index for index, key in enumerate(own)}
         self.fields = nn.ModuleList(own.values())
-        self.places = [{"field": numbers[id(part.field)], **part.spec()} for part in parts]
+        self.places = [{"field": indices[id(part.field)], **part.spec()} for part in parts]
         self.overlap = overlap
         centres = np.array([place["translation"] for place in self.places])
         reach = [place["scale"] * np.abs(place["rotation"]).sum(1) for place in self.places]
@@ -89,12 +90,12 @@ class Scene(AbstractField):
 
     @property
     def parts(self) -> tuple[AbstractField, ...]:
-        """The fields, each once."""
+        """Fields of the scene, each once."""
         return tuple(cast(Sequence[AbstractField], self.fields))
 
     @classmethod
     def from_parts(cls, parts: Sequence[AbstractField], **hyperparams: Any) -> "Scene":
-        """Builds a scene from its fields, the overlap, and places that name a field by number."""
+        """Builds a scene from its fields, the overlap, and poses with the index of a field."""
         if hyperparams.keys() != {"places", "overlap"}:
             raise ValueError(f"Scene: expected places and overlap, got {sorted(hyperparams)}.")
         placed = []
@@ -113,91 +114,91 @@ class Scene(AbstractField):
 
     def jet_after(self, x: Jet) -> Jet:
         flat = Jet(x.streams.reshape(len(x.streams), -1, self.in_dim), x.weights)
-        answers, rows, held = self._ask(flat)
+        values, rows, inside = self._values(flat)
         count = flat.value.shape[0]
-        streams = self.overlap.join(answers, rows, held, count)
+        streams = self.overlap.join(values, rows, inside, count)
         streams = torch.where(flat.value.isnan().any(-1, keepdim=True), torch.nan, streams)
         shape = (len(x.streams), *x.value.shape[:-1], self.out_dim)
         return Jet(streams.reshape(shape), x.weights)
 
-    def _ask(self, x: Jet) -> Answer:
-        """All answers to all queries, those that nobody gave first."""
+    def _values(self, x: Jet) -> Values:
+        """Values of all fields at all queries, after one neutral value per query."""
         everywhere = follows_no_choice()
         distances = self.overlap.distances
-        everyone = torch.arange(x.value.shape[0], device=x.value.device)
-        nobody = self._nobody(x.streams[..., :1])
-        answers = [nobody.expand(-1, -1, self.out_dim)]
-        rows, held = [everyone], [torch.zeros_like(everyone, dtype=torch.bool)]
-        least = nobody[0, :, 0].detach().clone()
-        pending = [(self.tree, everyone)]
+        all_rows = torch.arange(x.value.shape[0], device=x.value.device)
+        neutral = self._neutral(x.streams[..., :1])
+        values = [neutral.expand(-1, -1, self.out_dim)]
+        rows, inside = [all_rows], [torch.zeros_like(all_rows, dtype=torch.bool)]
+        least = neutral[0, :, 0].detach().clone()
+        pending = [(self.tree, all_rows)]
         while pending:
-            node, asked = pending.pop()
+            node, visiting = pending.pop()
             if not everywhere:
-                at = x.value.detach()[asked]
+                at = x.value.detach()[visiting]
                 away = node.distance(at)
                 near = away == 0
                 if distances:
-                    near |= away < least[asked]
-                asked = asked[near]
-                if not len(asked):
+                    near |= away < least[visiting]
+                visiting = visiting[near]
+                if not len(visiting):
                     continue
-            pending += [(child, asked) for child in node.children]
+            pending += [(child, visiting) for child in node.children]
             if node.item is None:
                 continue
-            own = Jet(x.streams[:, asked], x.weights)
-            for answer, which, inside in self._answers(node.item, own, everywhere):
-                answers.append(answer)
-                rows.append(asked[which])
-                held.append(inside)
+            own = Jet(x.streams[:, visiting], x.weights)
+            for found, which, in_box in self._values_of(node.item, own, everywhere):
+                values.append(found)
+                rows.append(visiting[which])
+                inside.append(in_box)
                 if distances and not everywhere:
-                    found = answer[0, :, 0].detach()
-                    least[asked[which]] = least[asked[which]].minimum(found)
-        return torch.cat(answers, dim=1), torch.cat(rows), torch.cat(held)
+                    distance = found[0, :, 0].detach()
+                    least[visiting[which]] = least[visiting[which]].minimum(distance)
+        return torch.cat(values, dim=1), torch.cat(rows), torch.cat(inside)
 
-    def _answers(self, item: int, x: Jet, everywhere: bool) -> list[Answer]:
-        """What one of the parts says to queries: inside its box the field, beyond it the distance.
+    def _values_of(self, item: int, x: Jet, everywhere: bool) -> list[Values]:
+        """Values of one part: those of the field inside its box, distances to the box outside.
 
-        Everywhere: to each query, with what does not count set to `nobody`.
+        If `everywhere`, there is one value per query, neutral where it does not count.
         """
         place, distances = self.places[item], self.overlap.distances
         scale = place["scale"]
-        turn = x.value.new_tensor(place["rotation"]).mT / scale
-        y = rules.linear(x, turn, -turn @ x.value.new_tensor(place["translation"]))
+        inverse = x.value.new_tensor(place["rotation"]).mT / scale
+        y = rules.linear(x, inverse, -inverse @ x.value.new_tensor(place["translation"]))
         inside = (y.value.abs() <= 1).all(-1)
         inside_and_beyond: list[tuple[Function, Tensor, float]] = [
             (partial(evaluate_after, self.parts[place["field"]]), inside, 0.0)
         ]
         if distances:
             inside_and_beyond.append((_to_box, ~inside, 2.0))
-        answers = []
+        found = []
         for function, counts, elsewhere in inside_and_beyond:
             if everywhere:
                 rows = torch.arange(counts.shape[0], device=counts.device)
-                values = self._ask_all(function, y, counts[:, None], elsewhere)
+                values = self._evaluate_everywhere(function, y, counts[:, None], elsewhere)
             elif counts.any():
                 rows = counts.nonzero()[:, 0]
                 values = function(Jet(y.streams[:, rows], y.weights)).streams
             else:
                 continue
-            answers.append((scale * values if distances else values, rows, (counts & inside)[rows]))
-        return answers
+            found.append((scale * values if distances else values, rows, (counts & inside)[rows]))
+        return found
 
-    def _ask_all(
+    def _evaluate_everywhere(
         self, function: Function, y: Jet, counts: Bool[Tensor, "m 1"], elsewhere: float
     ) -> Float[Tensor, "p m c"]:
-        """A function at all queries, at `elsewhere` instead where its answer does not count."""
+        """Values of a function at all queries, or at `elsewhere` if its value does not count."""
         at = torch.where(counts, y.streams[:1], elsewhere)
         found = function(Jet(torch.cat([at, y.streams[1:]]), y.weights)).streams
-        return torch.where(counts, found, self._nobody(found))
+        return torch.where(counts, found, self._neutral(found))
 
-    def _nobody(self, like: Float[Tensor, "p m _"]) -> Float[Tensor, "p m _"]:
-        """An answer that does not count: infinitely far, or nothing to add."""
+    def _neutral(self, like: Float[Tensor, "p m _"]) -> Float[Tensor, "p m _"]:
+        """Values that change no result: infinite distances, or zeros."""
         value = torch.full_like(like[:1], torch.inf if self.overlap.distances else 0)
         return torch.cat([value, torch.zeros_like(like[1:])])
 
 
 def _to_box(y: Jet) -> Jet:
-    """The distance to [-1, 1] on every axis, from outside."""
+    """Distance to the box [-1, 1]^d, from outside."""
     beyond = rules.elementwise(
         y,
         lambda v: v - v.clamp(-1, 1),

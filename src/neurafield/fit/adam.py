@@ -18,11 +18,11 @@ class Adam(torch.optim.Optimizer):
         parameters: Tensors, or groups of them as for any optimizer of torch. A group may have
             its own options.
         lr: Learning rate.
-        betas: Decay of the two moving averages, each in [0, 1).
-        eps: Added to the root in the denominator. Tables have tiny gradients, for which 1e-15
-            is the custom.
-        lazy: Leave numbers alone whose gradient is zero: for tables, of which a batch touches
-            few entries. Sparse gradients leave rows alone in any case.
+        betas: Decay rates of the two moving averages, each in [0, 1).
+        eps: Term added to the root in the denominator. Tables have tiny gradients, for which
+            1e-15 is customary.
+        lazy: True to skip entries whose gradient is zero: for tables, since a batch reads only a
+            few of their entries. Rows without a sparse gradient are always skipped.
 
     Raises:
         ValueError: If an option is out of range.
@@ -51,7 +51,7 @@ class Adam(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps, "lazy": lazy})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters, with options of their own.
+        """Adds parameters, with options of their own.
 
         Raises:
             ValueError: If an option is unknown or out of range.
@@ -67,7 +67,7 @@ class Adam(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """Update all parameters that have a gradient."""
+        """Updates all parameters that have a gradient."""
         if closure is not None:
             raise ValueError("Adam: expected no closure, got one. Call backward before step.")
         for group in self.param_groups:
@@ -98,8 +98,8 @@ class Adam(torch.optim.Optimizer):
 def default_optimizer(trained: nn.Module) -> Adam:
     """The optimizer that `fit` uses by default: Adam, with other settings for tables of features.
 
-    A table's rows are read by few points each, so their gradients are small and rare: steps are
-    lazy, the square's average is shorter (0.99), and eps does not damp them (1e-15).
+    Few points read a given row of a table, so its gradients are small and rare. For tables, steps
+    are therefore lazy, squares are averaged over fewer steps (0.99), and eps is only 1e-15.
 
     Reference:
         Müller et al., Instant Neural Graphics Primitives, SIGGRAPH 2022, section 4, for tables.
@@ -111,7 +111,7 @@ def default_optimizer(trained: nn.Module) -> Adam:
         for table in module.tables()
     ]
     known = {id(table) for table in tables}
-    # Among the parameters alone: a table may be shared, or computed from others.
+    # Only tables that are parameters themselves: a table may be shared, or computed from others.
     tables = [parameter for parameter in trained.parameters() if id(parameter) in known]
     others = [parameter for parameter in trained.parameters() if id(parameter) not in known]
     groups: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""A batch of a constraint: drawn, cut into parts, predicted and checked, for every solver."""
+"""One batch of a constraint, as all solvers use it: draw, split, predict, check shapes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from .problem import Constraint
 
 @dataclass(frozen=True)
 class Batch:
-    """Queries and targets that a constraint's signal drew.
+    """Queries and targets drawn from a constraint's signal.
 
     Args:
         owner: Name of the solver, for errors.
         constraint: Constraint that they belong to.
         query: Queries, one per target.
-        target: What was observed.
+        target: Observed values.
     """
 
     owner: str
@@ -40,12 +40,12 @@ class Batch:
     def parts(self, size: int, like: Tensor) -> Iterator[tuple[Query, Tensor, float]]:
         """Yields queries, targets and share of the batch, at most `size` samples at a time.
 
-        A batch whose map needs the whole query at once (`map.cuts` is False), or whose signal is
-        trained, comes in one part.
+        The batch is one part if its map needs the whole query at once (`map.cuts` is False) or
+        its signal is trained.
 
         Args:
             size: Samples per part.
-            like: Tensor whose device and type queries and targets take.
+            like: Tensor whose device and dtype the queries and targets get.
         """
         count = len(self.target)
         if not self.constraint.map.cuts or isinstance(self.constraint.signal, nn.Module):
@@ -63,21 +63,21 @@ class Batch:
             yield self.query[part].to(like), self.target[part].to(like), share
 
     def predict(self, field: Callable[[Tensor], Tensor], query: Query, target: Tensor) -> Tensor:
-        """What the constraint's map predicts from a field.
+        """Prediction of the constraint's map from a field.
 
         Raises:
-            ValueError: If it has another shape than the target, which broadcasting would fit to
-                something, silently and wrong.
+            ValueError: If its shape differs from the target's. Broadcasting would then compare
+                wrong pairs without an error.
         """
         prediction: Tensor = self.constraint.map(field, query)
         self._check_shape(tuple(prediction.shape), tuple(target.shape))
         return prediction
 
     def check_first(self, field: Callable[[Tensor], Tensor], like: Tensor) -> None:
-        """Requires that the prediction at the first query has the shape of a target.
+        """Checks that the prediction at the first query has the shape of a target.
 
         Raises:
-            ValueError: If it has another.
+            ValueError: If it has not.
         """
         query, target, _ = next(self.parts(1, like))
         prediction = self.constraint.map(field, query)

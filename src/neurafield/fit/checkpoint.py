@@ -1,4 +1,4 @@
-"""Checkpoints: what a run needs to continue as if nothing had happened."""
+"""Checkpoints: the state from which a run continues as if it had never stopped."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -13,19 +13,19 @@ from ..container import read_sealed, state_shapes, write_sealed
 from ..errors import FieldFileError
 
 FORMAT_VERSION = 3
-_NUMBERS = {bool: torch.int64, int: torch.int64, float: torch.float64}
+_DTYPES = {bool: torch.int64, int: torch.int64, float: torch.float64}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpointing:
-    """Where and how often a run is saved, so that it survives a crash.
+    """Settings for saving a run, so that it survives a crash.
 
     Args:
         path: Checkpoint file; None to keep checkpoints in memory only, for roll-backs.
-        every: Steps between checkpoints; None for 50, or more for a field of over a million
-            parameters, so that they stay cheap.
-        resume: Whether to continue from `path` if it exists.
-        settings: JSON values kept in the checkpoint for whoever resumes (`read_settings`).
+        every: Steps between checkpoints; None for 50, or more if the field has over a million
+            parameters, so that checkpoints stay cheap.
+        resume: True to continue from `path` if it exists.
+        settings: JSON values stored in the checkpoint; `read_settings` returns them on resuming.
 
     Raises:
         ValueError: If `every` is out of range.
@@ -47,10 +47,10 @@ class Checkpointing:
 
 @dataclass
 class Position:
-    """Where a run stands; a roll-back returns to an earlier one.
+    """Counters of a run that a roll-back resets to their values in the checkpoint.
 
     Args:
-        step: Steps done, skipped ones too; the next batch is the one of this number.
+        step: Number of steps done, including skipped ones; also the index of the next batch.
         smoothed_mse: Mean squared error of recent batches, or -1 before the first.
         next_check: Step before which the target PSNR is not measured again.
     """
@@ -62,14 +62,14 @@ class Position:
 
 @dataclass
 class Tally:
-    """What a run has been through; a roll-back does not undo it.
+    """Counters of a run that a roll-back keeps.
 
     Args:
         seconds: Time spent, over all parts of the run.
         lr_factor: Factor on the learning rate, halved at each roll-back.
-        bad_in_a_row: Steps skipped since the last good one.
-        skipped: Steps skipped in all.
-        rollbacks: Returns to a checkpoint.
+        bad_in_a_row: Number of steps skipped since the last good one.
+        skipped: Number of steps skipped in total.
+        rollbacks: Number of returns to a checkpoint.
     """
 
     seconds: float = 0.0
@@ -81,13 +81,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A copy of a run: what is trained, the state of the optimizer, and the counters.
+    """A copy of a run: everything that is trained, the optimizer's state, and the counters.
 
     Args:
         trained: Tensors of everything that is trained.
-        optimizer: Tensors of the optimizer, by the index of the parameter.
-        position: Where the run stood.
-        tally: What it had been through.
+        optimizer: Tensors of the optimizer's state, named by the index of their parameter.
+        position: Counters that a roll-back resets.
+        tally: Counters that a roll-back keeps.
     """
 
     trained: dict[str, Tensor]
@@ -103,7 +103,7 @@ class Checkpoint:
         position: Position,
         tally: Tally,
     ) -> "Checkpoint":
-        """Copies a run as it stands."""
+        """Copies the current state of a run."""
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         return cls(
             {name: tensor.detach().clone() for name, tensor in trained.state_dict().items()},
@@ -117,27 +117,27 @@ class Checkpoint:
         )
 
     def restore(self, trained: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
-        """Puts a run back to where this was taken; the learning rate is the caller's to set."""
+        """Restores the state of a run, except the learning rate, which the caller sets."""
         trained.load_state_dict(self.trained)
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         saved: dict[int, dict[str, Tensor]] = {}
         for name, tensor in self.optimizer.items():
             index, rest = name.split(".", 1)
             saved.setdefault(int(index), {})[rest] = tensor
-        # Not by `load_state_dict`, which turns all into the type of the parameter.
+        # `load_state_dict` would convert all tensors to the dtype of the parameter.
         optimizer.state.clear()
-        for number, tensors in saved.items():
-            parameter = parameters[number]
+        for parameter_index, tensors in saved.items():
+            parameter = parameters[parameter_index]
             optimizer.state[parameter] = _from_tensors(tensors, parameter.device)
         return replace(self.position)
 
     def save(self, path: Path, identity: dict[str, Any], settings: Mapping[str, Any]) -> None:
-        """Writes to a file, all or nothing.
+        """Writes a file atomically.
 
         Args:
             path: Checkpoint file.
-            identity: JSON values that must be equal for a run to resume from here.
-            settings: JSON values for whoever starts the run again.
+            identity: JSON values that must be equal in a run that resumes from this file.
+            settings: JSON values that `read_settings` returns.
         """
         tensors = {f"trained.{name}": tensor for name, tensor in self.trained.items()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in self.optimizer.items()}
@@ -153,11 +153,10 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path, identity: dict[str, Any], trained: nn.Module) -> "Checkpoint":
-        """Reads a file and requires that it belongs to this run.
+        """Reads a file and checks that it belongs to this run.
 
         Raises:
-            FieldFileError: If it is damaged, or was made from another input or with other
-                settings.
+            FieldFileError: If the file is damaged, or comes from another input or other settings.
         """
         tensors, header = _read(path)
         for name, value in identity.items():
@@ -177,17 +176,17 @@ class Checkpoint:
 
 
 def _as_tensors(state: dict[str, Any]) -> dict[str, Tensor]:
-    """An optimizer's state of one parameter: tensors, numbers (`name#`), lists (`name#0`, ...)."""
+    """An optimizer's state of one parameter: tensors, scalars (`name#`), lists (`name#0`, ...)."""
     found = {}
     for key, value in state.items():
         if isinstance(value, Tensor):
             found[key] = value.detach().clone()
         elif isinstance(value, int | float):
-            found[f"{key}#"] = torch.tensor(value, dtype=_NUMBERS[type(value)])
+            found[f"{key}#"] = torch.tensor(value, dtype=_DTYPES[type(value)])
         elif isinstance(value, list) and all(isinstance(part, Tensor) for part in value):
-            found |= {f"{key}#{place}": part.clone() for place, part in enumerate(value)}
+            found |= {f"{key}#{index}": part.clone() for index, part in enumerate(value)}
             found |= {} if value else {f"{key}#": torch.empty(0)}
-        # What is left is scratch: L-BFGS keeps a list of numbers that each step computes anew.
+        # Anything else is not needed: L-BFGS keeps a list of floats that each step recomputes.
     return found
 
 
@@ -195,24 +194,24 @@ def _from_tensors(tensors: dict[str, Tensor], device: torch.device) -> dict[str,
     state: dict[str, Any] = {}
     lists: dict[str, dict[int, Tensor]] = {}
     for name, tensor in tensors.items():
-        key, mark, place = name.partition("#")
-        if mark and not place:
+        key, mark, index = name.partition("#")
+        if mark and not index:
             state[key] = tensor.item() if tensor.numel() else []
             continue
-        # Counters stay on the CPU, where optimizers have them.
+        # Optimizers keep their counters on the CPU.
         copied = tensor.clone().to(device if tensor.ndim else "cpu")
-        if place:
-            lists.setdefault(key, {})[int(place)] = copied
+        if index:
+            lists.setdefault(key, {})[int(index)] = copied
         else:
             state[key] = copied
     return state | {key: [parts[k] for k in sorted(parts)] for key, parts in lists.items()}
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The settings that a checkpoint's run was started with.
+    """Settings that the run of a checkpoint was started with.
 
     Raises:
-        FieldFileError: If the file is damaged or no checkpoint.
+        FieldFileError: If the file is damaged or not a checkpoint.
     """
     settings: dict[str, Any] = _read(path)[1]["settings"]
     return settings

@@ -7,11 +7,11 @@ import torch
 
 
 class EvaluatesLoss(ABC):
-    """An optimizer that evaluates the loss several times per step, such as for a line search.
+    """Interface of optimizers that evaluate the loss several times per step, as in a line search.
 
-    `fit` calls `step(objective)` instead of `step()`. Such optimizers find the length of a step
-    themselves: the learning rate is 1, and the schedule is not for them. A class of your own
-    derives from this one beside `torch.optim.Optimizer`; `torch.optim.LBFGS` counts as one.
+    `fit` calls `step(objective)` instead of `step()`. Such optimizers find the step length
+    themselves, so the learning rate is 1 and the schedule is ignored. A class of your own derives
+    from `torch.optim.Optimizer` and from this class; `torch.optim.LBFGS` is registered as one.
     """
 
     @abstractmethod
@@ -19,8 +19,8 @@ class EvaluatesLoss(ABC):
         """Moves the parameters.
 
         Args:
-            objective: `Objective` of the step. Called, it sets all gradients and returns the loss;
-                `parts` and `predict` give predictions.
+            objective: `Objective` of the step. A call of it sets all gradients and returns the
+                loss; its `parts` and `predict` give predictions.
         """
 
 
@@ -28,5 +28,5 @@ EvaluatesLoss.register(torch.optim.LBFGS)
 
 
 def evaluates_loss(optimizer: object) -> bool:
-    """Whether an optimizer's `step` takes the objective."""
+    """True if an optimizer's `step` takes the objective."""
     return isinstance(optimizer, EvaluatesLoss)

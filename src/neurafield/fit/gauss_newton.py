@@ -1,7 +1,7 @@
-"""Gauss-Newton: each step solves the linear least-squares problem that is tangent to ours.
+"""Gauss-Newton: each step solves the least-squares problem linearised at the parameters.
 
-Notation: r(p) the n residuals at parameters p, each weighted so that the loss is the sum of their
-squares; J = dr/dp; m the damping.
+Notation: r(p) are the n residuals at parameters p, each weighted so that the loss is the sum of
+their squares; J = dr/dp; m is the damping.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,30 +19,31 @@ from .problem import Constraint, squared_constraints
 
 _HINT = "It solves least-squares problems; take Adam or L-BFGS for others."
 _LOWEST, _HIGHEST = 1e-30, 1e12
-"""Of the damping. Zero would never rise, where the residuals feel no parameter."""
+"""Range of the damping. A damping of zero, as for a zero Jacobian, could never rise."""
 
 
 @EvaluatesLoss.register
 class GaussNewton(torch.optim.Optimizer):
     r"""Levenberg's damped Gauss-Newton method on the residuals of a problem.
 
-    Solves $(J^\top J + m I)\, \delta = -J^\top r$, or the same in the smaller space of residuals,
-    $\delta = -J^\top (J J^\top + m I)^{-1} r$, in float64. A step that lowers the loss is
-    taken, and then the damping falls; else it rises and the step is solved for again.
+    Solves $(J^\top J + m I)\, \delta = -J^\top r$ in float64. If there are fewer residuals than
+    parameters, it solves the smaller equivalent system $\delta = -J^\top (J J^\top + m I)^{-1} r$.
+    A step that lowers the loss is accepted and the damping falls. Otherwise the damping rises, and
+    the step is solved for again.
 
-    Use when a small smooth network must satisfy an equation well: tens of steps do what takes
+    Use when a small smooth network must satisfy an equation accurately: tens of steps do what takes
     Adam tens of thousands. Fails when there are many parameters and many residuals: the Jacobian
-    has $n p$ numbers, and a step takes of the order of $n p \min(n, p)$ operations.
+    has $n p$ entries, and a step takes $O(n p \min(n, p))$ operations.
 
-    The loop sets its rate to 1. Residuals must belong to points: those of one sample depend on
-    that sample alone.
+    `fit` sets the learning rate to 1. Residuals must belong to points: those of one sample must
+    depend on that sample only.
 
     Args:
         parameters: All parameters that are trained: the field's, and unknowns of maps.
-        damping: First value of $m$, as a part of the mean square of the Jacobian's columns.
+        damping: First value of $m$, relative to the mean squared norm of the Jacobian's columns.
         increase: Factor on the damping after a step that did not lower the loss.
         decrease: Divisor of the damping after a step that did.
-        trials: Number of attempts within a step.
+        trials: Maximum number of attempts per step.
 
     Raises:
         ValueError: If an option is out of range, or there are several groups of parameters; in
@@ -56,8 +57,8 @@ class GaussNewton(torch.optim.Optimizer):
 
     Reference:
         Levenberg 1944, Marquardt 1963; Müller and Zeinhofer, Achieving High Accuracy with PINNs
-        via Energy Natural Gradient Descent, ICML 2023, whose direction it is for quadratic losses
-        of linear equations (they add a line search, we adapt the damping).
+        via Energy Natural Gradient Descent, ICML 2023: the same direction for quadratic losses of
+        linear equations (they add a line search, we adapt the damping).
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class GaussNewton(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, objective: Objective) -> None:  # type: ignore[override]
-        """Move to where the tangent problem has its damped solution, if that is better.
+        """Moves to the damped solution of the linearised problem, if that lowers the loss.
 
         Raises:
             ValueError: If a loss is not `mse`, or the problem does not train a parameter.
@@ -118,7 +119,7 @@ class GaussNewton(torch.optim.Optimizer):
                 step = torch.cholesky_solve(right[:, None], factor)[:, 0]
                 step = jacobian.mT @ step if dual else step
                 _move(parameters, before, -group["lr"] * step)
-                # Not a number is not lower either.
+                # The comparison is False for NaN too.
                 if residuals(objective).square().sum() < loss:
                     state["damping"] = (state["damping"] / group["decrease"]).clamp(min=_LOWEST)
                     return
@@ -146,7 +147,7 @@ def residuals(objective: Objective) -> Float[Tensor, " n"]:
 def tangent(
     objective: Objective, parameters: list[Tensor]
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n p"]]:
-    """Residuals and their Jacobian, in float64; its columns are in the order of the parameters.
+    """Residuals and their Jacobian in float64, with columns in the order of the parameters.
 
     Raises:
         ValueError: If a loss is not `mse`, or the problem does not train a parameter.
@@ -170,7 +171,7 @@ def tangent(
         for query, target, scale in _scaled_parts(objective, constraint):
             by_name = _jacobian(mapped, values, query)
             blocks = [
-                # An unknown of another constraint's map has no part in this one.
+                # The unknowns of another constraint's map do not affect this one.
                 by_name[names[id(p)]].double().reshape(target.numel(), -1)
                 if id(p) in names
                 else torch.zeros(target.numel(), p.numel(), dtype=torch.float64, device=p.device)
@@ -181,7 +182,7 @@ def tangent(
 
 
 class _Mapped(nn.Module):
-    """A map after a field, as a module: its parameters can be passed in from outside."""
+    """A map applied to a field, as a module, so that `functional_call` can set its parameters."""
 
     def __init__(self, field: nn.Module, map: AbstractMap) -> None:
         super().__init__()
@@ -214,7 +215,7 @@ def _scaled_parts(
 
 
 def _move(parameters: list[Tensor], origin: list[Tensor], step: Float[Tensor, " p"]) -> None:
-    """Set the parameters to `origin + step`."""
+    """Sets the parameters to `origin + step`."""
     start = 0
     for parameter, value in zip(parameters, origin, strict=True):
         stop = start + parameter.numel()

@@ -1,4 +1,4 @@
-"""The last layer of a field, solved for: a linear least-squares problem, without any steps."""
+"""Direct solution for the last layer of a field: a linear least-squares problem."""
 
 import contextlib
 import copy
@@ -21,17 +21,18 @@ from .linearise import linearise, pairs
 from .problem import Constraint, Problem, squared_constraints
 
 _AFFINE = 1e-6
-"""How far the loss may be from the predicted one, as a part of that of a last layer of zeros."""
+"""Tolerance of the loss against its prediction, relative to the loss of a last layer of zeros."""
 
 
 class NormalEquations:
-    r"""Least squares in float64, part by part: the $z$ with the least $\sum w |A z - b|^2$.
+    r"""Linear least squares in float64: the $z$ that minimises $\sum w |A z - b|^2$.
 
-    Only $A^\top A$ and $A^\top b$ are kept, so there may be any number of rows.
+    Rows are added in parts. Only $A^\top A$ and $A^\top b$ are kept, so there may be any number of
+    rows.
 
     Args:
-        num_unknowns: Columns of A.
-        num_sides: Columns of b, solved for at once.
+        num_unknowns: Number of columns of A.
+        num_sides: Number of columns of b, each with a solution of its own.
     """
 
     def __init__(self, num_unknowns: int, num_sides: int = 1) -> None:
@@ -42,10 +43,10 @@ class NormalEquations:
     def add(
         self, rows: Float[Tensor, "n p"], right: Float[Tensor, "n s"], weight: float = 1.0
     ) -> None:
-        """Add the weighted squares of some rows."""
+        """Adds the weighted squares of some rows."""
         block = 512
         for start in range(0, rows.shape[1], block):
-            # The lower triangle alone: half of the products.
+            # The lower triangle only, for half of the products.
             part = rows[:, start : start + block]
             self.gram[start:, start : start + block].addmm_(rows[:, start:].mT, part, alpha=weight)
         self.right.addmm_(rows.mT, right, alpha=weight)
@@ -55,14 +56,14 @@ class NormalEquations:
         r"""The least-squares solution.
 
         Args:
-            ridge: Added to the diagonal after all columns were scaled to size 1. With 1e-12 the
-                solution is as good as float64 normal equations allow.
+            ridge: Term added to the diagonal after all columns were scaled to norm 1. With 1e-12
+                the solution is as good as float64 normal equations allow.
 
         Raises:
-            ValueError: If the ridge is too small for columns so nearly dependent.
+            ValueError: If columns are so nearly dependent that the ridge is too small.
         """
         size = self.gram.diagonal().sqrt()
-        # A column of zeros stays out: its unknown becomes 0.
+        # The unknown of a column of zeros becomes 0.
         scale = torch.where(size > 0, 1 / size, torch.zeros_like(size))
         scaled = self.gram.tril() * scale * scale[:, None]
         scaled.diagonal().copy_(torch.ones_like(size) + ridge)
@@ -75,7 +76,7 @@ class NormalEquations:
         return scale[:, None] * torch.cholesky_solve(scale[:, None] * self.right, factor)
 
     def loss(self, solution: Float[Tensor, "p s"]) -> float:
-        """The weighted sum of squares that a solution leaves, to about 1e-14 of the whole."""
+        """Weighted sum of squares at a solution, to about 1e-14 of the sum at zero."""
         product = self.gram.tril() @ solution
         product += self.gram.tril(-1).mT @ solution
         left = (solution * (product - 2 * self.right)).sum()
@@ -88,14 +89,14 @@ def design(
     """A map's prediction as an affine function of the field's last layer.
 
     Args:
-        field: In float64.
-        map: Affine in the field's values and derivatives at the points.
-        x: The points.
-        name: What an error calls the map.
+        field: Field in float64.
+        map: Map that is affine in the field's values and derivatives at the points.
+        x: Points.
+        name: Name of the map in errors.
 
     Returns:
-        What each weight of the last layer does to each of the m numbers predicted at a point, the
-        bias as the last of them; and the prediction of a last layer of zeros.
+        Derivatives of the m values predicted at each point with respect to each weight of the last
+        layer and, at the last index, its bias; and the prediction of a last layer of zeros.
 
     Raises:
         ValueError: If the map is not affine, or the field does not end in an affine layer.
@@ -109,7 +110,7 @@ def design(
 def solve_last_layer(
     field: nn.Module, problem: Problem, *, seed: int = 0, ridge: float = 1e-12, block: int = 1024
 ) -> float:
-    r"""Give a field's last layer the weights and biases with the least loss of a problem.
+    r"""Sets a field's last layer to the weights and biases that minimise the loss of a problem.
 
     For squared errors of maps that are affine in the field's values and derivatives (the
     identity, derivatives, residuals of linear equations), this is a linear least-squares problem.
@@ -117,24 +118,23 @@ def solve_last_layer(
 
     Use when an equation is linear and a wide hidden layer, even an untrained one, can express the
     solution: one solve does what takes an optimizer thousands of steps. Fails when there are many
-    channels and units: with q = channels * (units + 1) unknowns it takes $8 q^2$ bytes twice, and
-    $q^2$ operations a residual.
+    channels and units: q = channels * (units + 1) unknowns need $16 q^2$ bytes, and $q^2$
+    operations per residual.
 
     Args:
         field: A `Field` whose network is a `Siren` or an `MLP`.
         problem: Constraints with the loss `mse`; batches are those of step 0.
-        seed: Of the batches.
-        ridge: See `NormalEquations.solve`; larger values keep weights smaller.
-        block: Points at a time.
+        seed: Seed of the batches.
+        ridge: Ridge of `NormalEquations.solve`; larger values keep weights smaller.
+        block: Number of points at a time.
 
     Returns:
         The loss of the solution in float64: the weighted sum of the constraints' mean squared
-        errors. A field in float32 then holds it rounded, and its own loss may be larger.
+        errors. A field in float32 stores the solution rounded, and its own loss may be larger.
 
     Raises:
-        ValueError: If a loss is not `mse`, a map is not affine, near its probes or as far as the
-            solution, a prediction is not of its target's shape, or the field has no last affine
-            layer.
+        ValueError: If a loss is not `mse`, a map is not affine up to the solution, a prediction
+            has another shape than its target, or the field does not end in an affine layer.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
@@ -219,17 +219,17 @@ def _predict(batch: Batch, exact: Field, x: Query, wanted: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the notice that the compiled kernels have no float64, and without a trace."""
+    """Turns off gradients and the notice that the compiled kernels have no float64."""
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", KernelNotice)
         yield
 
 
 def last_layer(field: Field) -> nn.Linear:
-    """The affine layer at a field's end.
+    """The last layer of a field.
 
     Raises:
-        ValueError: If the network has none that is its own.
+        ValueError: If the network does not end in an affine layer.
     """
     layers = getattr(field.network, "layers", None)
     if not hasattr(field.network, "hidden_jet") or not isinstance(layers, nn.ModuleList):
@@ -244,7 +244,7 @@ def last_layer(field: Field) -> nn.Linear:
 
 @torch.no_grad()
 def set_last_layer(field: Field, values: Float[Tensor, "c w"]) -> None:
-    """Put weights, and the bias as the last column, into a field's last layer."""
+    """Sets a field's last layer to weights and, in the last column, biases."""
     last = last_layer(field)
     last.weight.copy_(values[:, :-1])
     last.bias.copy_(values[:, -1])
@@ -253,7 +253,7 @@ def set_last_layer(field: Field, values: Float[Tensor, "c w"]) -> None:
 def _hidden(
     field: Field, x: Float[Tensor, "n d"], slope: Float[Tensor, "n m p c"]
 ) -> Float[Tensor, "n p w"]:
-    """The last hidden layer and its derivatives in `Taylor`'s order, where a slope needs them."""
+    """The last hidden layer and those derivatives, in `Taylor`'s order, that a slope needs."""
     dim = x.shape[1]
     needed = slope.abs().amax((0, 1, 3)) > 0 if slope.numel() else slope.new_ones(slope.shape[2])
     mixed = [pair for pair in pairs(dim)[dim:] if needed[1 + dim + pairs(dim).index(pair)]]

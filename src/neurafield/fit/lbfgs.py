@@ -1,4 +1,4 @@
-"""L-BFGS with the settings that suit the loop."""
+"""L-BFGS with settings for `fit`."""
 
 import torch
 from torch import nn
@@ -7,14 +7,15 @@ from torch import nn
 def lbfgs(trained: nn.Module) -> torch.optim.LBFGS:
     """L-BFGS with a line search for the strong Wolfe conditions: `fit(..., optimizer=lbfgs)`.
 
-    A step of the loop is up to 20 iterations on one batch. It remembers 100 pairs; they belong to
-    one loss, so let the constraints draw the same points at every step: no `batch_size`, and
-    `num_points` of the signal.
+    One step of `fit` is up to 20 iterations on one batch. The history has 100 pairs, which are
+    valid for one loss only, so constraints should draw the same points at every step: set
+    `num_points` of the signal, and no `batch_size`.
 
     Use when a problem is too large for Gauss-Newton. Fails when each step draws new points.
 
     Reference:
-        Nocedal and Wright, Numerical Optimization, 2006, algorithms 3.5 and 7.5, by torch.
+        Nocedal and Wright, Numerical Optimization, 2006, algorithms 3.5 and 7.5; the
+        implementation is torch's.
     """
     return torch.optim.LBFGS(
         [p for p in trained.parameters() if p.requires_grad],

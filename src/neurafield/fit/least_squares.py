@@ -1,4 +1,4 @@
-"""Problems that are linear in the parameters, solved by conjugate gradients."""
+"""Conjugate gradients for problems that are linear in the parameters."""
 
 import math
 import time as clock
@@ -30,35 +30,36 @@ def least_squares(
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] | None = None,
 ) -> Result:
-    r"""Find the parameters with the least loss, when all predictions are affine in them.
+    r"""Minimises the loss over parameters in which all predictions are affine.
 
     Conjugate gradients on the normal equations $A^\top A\, \delta = A^\top r$, where $r$ are the
     residuals of all samples and $A$ their derivatives with respect to the parameters. $A$ is
-    never written down: its products are a forward and a backward pass, which keep what they need
-    for all samples. From where the field starts, the solution is the one nearest to it if several
-    are as good.
+    never formed: its products are a forward and a backward pass, which keep activations of all
+    samples. If several solutions are equally good, the result is the one nearest to the initial
+    parameters.
 
     Args:
-        field: Its parameters that require a gradient are the unknowns, changed in place. Those of
-            a `SplineGrid` should be `encodings.multilevel`.
-        problem: Constraints with the loss `mse`. All samples are taken, or the first batch of a
+        field: Field to change in place. The unknowns are all parameters that require a gradient, in
+            the field and in modules of the problem. Those of a `SplineGrid` should be
+            `encodings.multilevel`.
+        problem: Constraints with the loss `mse`. All samples are used, or the first batch of a
             constraint that has a `batch_size`.
         steps: Number of steps after which to stop.
         tolerance: Ratio of the gradient's norm to the first one at which to stop.
         probes: Number of random vectors from which the scale of each unknown, $(A^\top A)_{jj}$,
-            is estimated; 0 leaves the unknowns unscaled. 16 are worth it where constraints of
-            different kinds hold different parts of the field. Each costs half a step.
+            is estimated; 0 leaves the unknowns unscaled. 16 pay off if constraints of different
+            kinds determine different parts of the field. Each costs half a step.
         time: Seconds after which to stop.
         callbacks: Functions called with a `Progress` after each step.
-        should_stop: Function called after each step; true ends the run.
+        should_stop: Function called before each step; if it returns true, the run ends.
 
     Returns:
-        How it ended: "tolerance", "steps", "time" or "interrupted"; the parameters are those of
-        the last step, and the loss is theirs.
+        The result, with status "tolerance", "steps", "time" or "interrupted". Parameters and loss
+        are those of the last step.
 
     Raises:
-        ValueError: If a prediction is not affine in the parameters, which then stay as they were,
-            or nothing is to be found.
+        ValueError: If a prediction is not affine in the parameters (they then keep their initial
+            values), or there are no parameters to find.
 
     Example:
         >>> from neurafield.networks import Linear
@@ -111,7 +112,7 @@ def least_squares(
         terms = system.terms(residual)
         progress = Progress(
             step=step,
-            # Each step takes the gradient down by a factor, more or less.
+            # Each step reduces the gradient by roughly the same factor.
             fraction=min(1.0, max(step / steps, _digits(slope, first) / -math.log10(tolerance))),
             seconds=clock.perf_counter() - started,
             loss=system.loss(terms),
@@ -125,11 +126,11 @@ def least_squares(
             callback(progress)
     else:
         status = "tolerance" if slope <= tolerance**2 * first else "steps"
-    _place(unknowns, [begin + way for begin, way in zip(start, found, strict=True)])
+    _assign(unknowns, [begin + way for begin, way in zip(start, found, strict=True)])
     try:
         system.check_affine(field, residual)
     except ValueError:
-        _place(unknowns, start)
+        _assign(unknowns, start)
         raise
     return Result(
         status=status,
@@ -161,7 +162,7 @@ class _System:
             target - prediction.detach()
             for target, prediction in zip(targets, predictions, strict=True)
         ]
-        # The backward pass is linear in what it starts from; its own derivative is A times.
+        # The backward pass is linear in its seeds, so its derivative is the product with A.
         self._seeds = [torch.zeros_like(p).requires_grad_() for p in predictions]
         self._backward = torch.autograd.grad(
             predictions, unknowns, self._seeds, create_graph=True, materialize_grads=True
@@ -182,7 +183,7 @@ class _System:
         return predictions, targets
 
     def times(self, direction: Sequence[Tensor]) -> list[Tensor]:
-        """A times a change of the parameters: the change of all predictions."""
+        """Product of A with a change of the parameters: the change of all predictions."""
         return list(
             torch.autograd.grad(
                 self._backward, self._seeds, direction, retain_graph=True, materialize_grads=True
@@ -190,7 +191,7 @@ class _System:
         )
 
     def transposed(self, residual: Sequence[Tensor]) -> list[Tensor]:
-        """The transpose of A times residuals: minus half the loss's gradient."""
+        """Product of the transpose of A with residuals: minus half the gradient of the loss."""
         return list(
             torch.autograd.grad(
                 self.predictions, self.unknowns, residual, retain_graph=True, materialize_grads=True
@@ -198,7 +199,7 @@ class _System:
         )
 
     def scales(self, probes: int) -> list[Tensor]:
-        """One over the estimated diagonal of A transposed A; ones without probes."""
+        """Reciprocal of the estimated diagonal of A^T A; ones without probes."""
         if not probes:
             return [torch.ones_like(unknown) for unknown in self.unknowns]
         generator = torch.Generator().manual_seed(0)
@@ -210,22 +211,22 @@ class _System:
             ]
             for total, felt in zip(found, self.transposed(signs), strict=True):
                 total += felt.square() / probes
-        # What is hardly felt at all must not be moved the most.
+        # The second term keeps the scale of parameters that hardly matter from being the largest.
         return [1 / (total + 1e-3 * total.mean() + 1e-30) for total in found]
 
     def terms(self, residual: Sequence[Tensor]) -> dict[str, float]:
-        """Each constraint's loss, unweighted."""
+        """Unweighted loss of each constraint."""
         sums = {constraint.name: 0.0 for constraint in self.constraints}
         for constraint, part in zip(self.owners, residual, strict=True):
             sums[constraint.name] += part.square().sum().item() / constraint.weight
         return sums
 
     def loss(self, terms: dict[str, float]) -> float:
-        """The weighted sum over the constraints."""
+        """Weighted sum over the constraints."""
         return sum(constraint.weight * terms[constraint.name] for constraint in self.constraints)
 
     def check_affine(self, field: nn.Module, expected: Sequence[Tensor]) -> None:
-        """Require that the residuals are what the derivatives at the start said they would be."""
+        """Checks that the residuals are those that the initial derivatives predict."""
         with torch.no_grad():
             predictions, targets = self._predict(field)
         found = [t - p for t, p in zip(targets, predictions, strict=True)]
@@ -239,7 +240,7 @@ class _System:
 
 
 @torch.no_grad()
-def _place(unknowns: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+def _assign(unknowns: Sequence[Tensor], values: Sequence[Tensor]) -> None:
     for unknown, value in zip(unknowns, values, strict=True):
         unknown.copy_(value)
 

@@ -1,4 +1,4 @@
-"""Limits of a fit: steps, time, quality."""
+"""Limits of a fit: steps, time, PSNR."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from .._checks import check_count, check_positive
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """When a fit stops: at whichever limit is reached first.
+    """Limits of a fit, which stops at the first one that it reaches.
 
     Args:
         steps: Number of steps; None for no limit.

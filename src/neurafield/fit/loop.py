@@ -34,38 +34,40 @@ def fit(
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] | None = None,
 ) -> Result:
-    """Train a field, and the unknowns of a problem, until the problem is solved.
+    """Fits a field, and the unknowns of a problem, until a limit is reached.
 
     Args:
         field: Any module from coordinates to values; its parameters are changed in place.
         problem: A constraint or a penalty, or a list of them.
         steps: Number of steps after which to stop; None for no limit.
         time: Seconds after which to stop.
-        target_psnr: PSNR in dB at which to stop: suspected from the batches, then measured on all
-            samples. For a problem with one constraint on the values of a signal on a grid,
-            whatever other terms there are.
+        target_psnr: PSNR in dB at which to stop, estimated from the batches, then measured on all
+            samples. The problem must have exactly one constraint on the values of a signal on a
+            grid; other terms may be added.
         limits: Limits of the run, in place of `steps`, `time` and `target_psnr`.
         lr: Learning rate, before the schedule.
-        schedule: Factor on the learning rate, from the part of `steps` or `time` that is done.
-        seed: Seed of the sampling. Same field, problem, seed, machine and threads: same bytes.
-        optimizer: Function that makes the optimizer of what is trained (`Trained`). Every group
-            gets the learning rate of the schedule, times the group's `"lr_factor"` if it has one.
-            Optimizers that find the length of a step themselves (`EvaluatesLoss`: `lbfgs`,
-            `gauss_newton`) leave `lr` and `schedule` aside.
-        micro_batch: Samples that pass through the field at a time; a batch is cut into such
-            parts. It bounds the memory of activations (coordinates and targets of the whole batch,
-            about 50 bytes per sample, are made first), and 8,192 fits the caches.
-        bfloat16: Whether factors of products between hidden layers are rounded to bfloat16, for
-            speed on processors that have such products; parameters, sums and losses stay float32.
+        schedule: Function from the completed fraction of `steps` or `time` to a factor on the
+            learning rate.
+        seed: Seed of the sampling. Runs with equal field, problem, seed, machine and number of
+            threads give the same bytes.
+        optimizer: Function that makes the optimizer of everything that is trained (`Trained`).
+            Each group gets the scheduled learning rate, times its `"lr_factor"` if it has one.
+            Optimizers that find the step length themselves (`EvaluatesLoss`: `lbfgs`,
+            `gauss_newton`) ignore `lr` and `schedule`.
+        micro_batch: Number of samples that pass through the field at a time. It bounds the memory
+            of activations; 8,192 fits the caches. Coordinates and targets of the whole batch,
+            about 50 bytes per sample, are kept beside them.
+        bfloat16: Mixed precision: products between hidden layers round their factors to bfloat16,
+            for speed on processors that support it; parameters, sums and losses stay float32.
             Other processors use float32, and a `KernelNotice` says so.
-        checkpointing: Where and how often to save the run, and whether to resume it.
+        checkpointing: Settings for saving and resuming the run; None to save nothing.
         callbacks: Functions called with a `Progress` after each step.
         should_stop: Function called before each step; if it returns true, a checkpoint is saved
             and the run ends.
 
     Returns:
-        How it ended. A step whose loss or gradient is not finite is skipped; ten in a row return
-        to the last good checkpoint at half the learning rate; the third time the run ends as
+        The result. A step whose loss or gradient is not finite is skipped. Ten in a row return to
+        the last good checkpoint at half the learning rate; the third time the run ends as
         `"diverged"`.
 
     Raises:
@@ -78,7 +80,7 @@ def fit(
         >>> result.status, result.step
         ('steps', 5)
     """
-    dispatch.requested()  # A wrong request of the environment is refused before files are written.
+    dispatch.requested()  # A wrong environment variable is refused before files are written.
     if limits is None:
         limits = Limits(steps=steps, time=time, target_psnr=target_psnr)
     elif (steps, time, target_psnr) != (1000, None, None):

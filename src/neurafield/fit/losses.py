@@ -1,4 +1,4 @@
-"""Losses: how far a prediction is from its target. All are means over points and channels."""
+"""Losses of a prediction against its target. All are means over points and channels."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -20,7 +20,7 @@ def mse(
 def l1(
     prediction: Float[Tensor, "*batch c"], target: Float[Tensor, "*batch c"]
 ) -> Float[Tensor, ""]:
-    """Mean absolute error: less drawn to outliers than `mse`.
+    """Mean absolute error, less sensitive to outliers than `mse`.
 
     Example:
         >>> l1(torch.zeros(4, 1), torch.full((4, 1), 2.0)).item()
@@ -32,7 +32,7 @@ def l1(
 def relative_l1(
     prediction: Float[Tensor, "*batch c"], target: Float[Tensor, "*batch c"]
 ) -> Float[Tensor, ""]:
-    """Mean of |prediction - target| / (|target| + 0.01): for distances, exact where they are small.
+    """Mean of |prediction - target| / (|target| + 0.01), for distances: precise near the surface.
 
     Example:
         >>> round(relative_l1(torch.zeros(4, 1), torch.full((4, 1), 0.99)).item(), 6)
@@ -48,7 +48,7 @@ def relative_l1(
 def binary_cross_entropy(
     prediction: Float[Tensor, "*batch c"], target: Float[Tensor, "*batch c"]
 ) -> Float[Tensor, ""]:
-    """Of the chance whose logit is predicted, against 0 or 1.
+    """Binary cross-entropy with logits; targets are 0 or 1.
 
     Example:
         >>> round(binary_cross_entropy(torch.zeros(4, 1), torch.ones(4, 1)).item(), 4)

@@ -1,4 +1,4 @@
-"""How good a fit is: PSNR and SSIM, computed part by part so that no whole float copy is made."""
+"""Quality of a fit: PSNR and SSIM, computed in parts so that the memory is bounded."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ _SSIM_SIGMA = 1.5
 
 @dataclass(frozen=True)
 class Quality:
-    """How well a field reproduces a signal, after rounding to what the file can hold.
+    """Error of a field against a signal, after rounding to the values that the file can hold.
 
     Args:
         mse: Mean squared error of the normalised values.
-        psnr: In dB, for values with a range of 2; infinite for an exact reproduction.
+        psnr: PSNR in dB, for values with a range of 2; infinite for an exact reproduction.
         ssim: Mean structural similarity in [-1, 1]; None for sound and volumes, and for pictures
-            under 11 pixels a side.
+            with fewer than 11 pixels along a side.
     """
 
     mse: float
@@ -53,7 +53,7 @@ def ssim(
     Args:
         a: A picture, at least 11 x 11.
         b: Another of the same size.
-        data_range: Of the values, black being 0.
+        data_range: Range of the values, from 0 for black.
 
     Raises:
         ValueError: If the sizes differ or are too small.
@@ -84,12 +84,12 @@ def evaluate(
     *,
     on_progress: Callable[[float], None] | None = None,
 ) -> Quality:
-    """Compare a field with the signal that it was fitted to, sample by sample.
+    """Compares a field with the signal that it was fitted to, sample by sample.
 
     Args:
-        field: From coordinates to normalised values.
-        signal: The truth.
-        on_progress: Told the part that is done, in [0, 1].
+        field: Field from coordinates to normalised values.
+        signal: Reference signal.
+        on_progress: Function called with the completed fraction, in [0, 1].
     """
     layout = signal.layout
     frames = {"image": False, "video": True}.get(layout.kind)
@@ -100,7 +100,7 @@ def evaluate(
         total_error += (prediction.double() - truth.double()).square().sum().item()
         rows += len(truth)
         if frames is not None and min(layout.shape[-2:]) > 2 * _SSIM_RADIUS:
-            # Black is 0 for SSIM, which is not blind to a shift.
+            # SSIM depends on the offset of the values: black must be 0.
             prediction, truth = (prediction.double() + 1) / 2, (truth.double() + 1) / 2
             for a, b in (
                 zip(prediction, truth, strict=True)
@@ -124,7 +124,7 @@ def _pairs(
 
 
 class _Band:
-    """Hands each band of rows out with the last rows of the one before, for windows across both."""
+    """Extends each band of rows by the last rows of the one before, for windows across both."""
 
     def __init__(self) -> None:
         self._kept: tuple[Tensor, Tensor] | None = None
@@ -157,7 +157,7 @@ def _blur(x: Float[Tensor, "k c row column"]) -> Float[Tensor, "k c _ _"]:
 
 
 def _blur_axis(x: Float[Tensor, "*shape"], axis: int) -> Float[Tensor, "*_"]:
-    # Sums of shifted views: seven times as fast as conv2d here, which has no fast float64 path.
+    # Sums of shifted views are seven times as fast as conv2d, which has no fast float64 path.
     offsets = torch.arange(-_SSIM_RADIUS, _SSIM_RADIUS + 1, dtype=x.dtype)
     window = torch.exp(-0.5 * (offsets / _SSIM_SIGMA) ** 2)
     window = window / window.sum()

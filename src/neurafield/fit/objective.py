@@ -15,16 +15,16 @@ from .trained import Trained
 class Objective:
     """The loss of one step: its batches, gradients and residuals.
 
-    Batches are drawn once, so that an optimizer may evaluate it as often as it likes. Called, it is
-    the closure that torch's optimizers take.
+    Batches are drawn once, so all evaluations within the step see the same loss. An instance can
+    be called, as the closure that torch's optimizers take.
 
     Args:
-        trained: What is trained.
+        trained: Field and unknowns.
         terms: Terms of the problem.
         seed: Seed of the run.
         step: Index of the step in the run.
-        micro_batch: Samples that pass through the field at a time.
-        bfloat16: Whether products between hidden layers are computed in bfloat16.
+        micro_batch: Number of samples that pass through the field at a time.
+        bfloat16: Mixed precision: products between hidden layers in bfloat16.
     """
 
     def __init__(
@@ -42,20 +42,20 @@ class Objective:
         self.micro_batch = micro_batch
         self.bfloat16 = bfloat16
         self._like = trained.like()
-        # Constraints that share a signal draw different batches by the stream of their number.
+        # A stream per term gives constraints that share a signal different batches.
         self._batches = {
-            term.name: self._draw(term, seed=seed, step=step, stream=number)
-            for number, term in enumerate(terms)
+            term.name: self._draw(term, seed=seed, step=step, stream=index)
+            for index, term in enumerate(terms)
             if isinstance(term, Constraint)
         }
         self._known: dict[str, float] | None = None
         self._check_leaves = step == 0
 
     def add_gradients(self) -> dict[str, float]:
-        """Adds the gradients of all terms to those of the parameters; returns unweighted losses.
+        """Adds the gradients of all terms to the parameters' and returns the unweighted losses.
 
-        A batch is cut into micro-batches, each weighted by its share, so that memory is bounded
-        and the sum is that of the whole batch.
+        A batch is split into micro-batches to bound the memory. Each is weighted by its share, so
+        that the sum is that of the whole batch.
         """
         values = {}
         for term in self.terms:
@@ -74,13 +74,13 @@ class Objective:
         return values
 
     def total(self, values: dict[str, float]) -> float:
-        """The weighted sum of the terms' values."""
+        """Weighted sum of the terms' values."""
         return sum(term.weight * values[term.name] for term in self.terms)
 
     def __call__(self) -> float:
         """Sets the gradients of all parameters and returns the loss.
 
-        The first call after `add_gradients` finds them computed.
+        The first call after `add_gradients` reuses its values.
         """
         values, self._known = self._known, None
         if values is None:
@@ -94,11 +94,11 @@ class Objective:
         return self._batches[constraint.name].parts(self.micro_batch, self._like)
 
     def predict(self, constraint: Constraint, query: Query, target: Tensor) -> Tensor:
-        """What a constraint's map predicts from the field.
+        """Prediction of a constraint's map from the field.
 
         Raises:
-            ValueError: If it has another shape than the target, does not depend on what is
-                trained, or depends on a parameter that is not.
+            ValueError: If its shape differs from the target's, it depends on no trained parameter,
+                or it depends on a parameter that is not trained.
         """
         return self._predict(self._batches[constraint.name], query, target)
 

@@ -1,4 +1,4 @@
-"""Penalties on a field's parameters."""
+"""Penalty on the Lipschitz bound of a field."""
 
 import torch
 from torch import Tensor, nn
@@ -8,14 +8,14 @@ from .problem import Penalty
 
 
 def lipschitz_penalty(weight: float) -> Penalty:
-    r"""A penalty that keeps the slope of a field small: $\alpha L$ in the loss.
+    r"""A penalty $\alpha L$ that keeps the slope of a field small.
 
-    $L$ is the bound of its `networks.Lipschitz`; of several such networks, the sum. It costs next
-    to nothing, for no point passes through the field.
+    $L$ is the bound of the field's `networks.Lipschitz`, or the sum over several such networks. It
+    costs almost nothing, since no point passes through the field.
 
     Args:
-        weight: Weight $\alpha$. $L$ has no unit of the data, and is large at first (thousands):
-            1e-6 to 1e-4 beside squared distances.
+        weight: Weight $\alpha$; 1e-6 to 1e-4 beside squared distances, since $L$ is large at first
+            (thousands).
 
     Raises:
         ValueError: If the weight is not positive; in `fit`, if the field has no such network.
@@ -38,11 +38,11 @@ def lipschitz_penalty(weight: float) -> Penalty:
 
 
 def _total_bound(field: nn.Module) -> Tensor:
-    """The sum of the bounds of all `networks.Lipschitz` in a field."""
+    """Sum of the bounds of all `networks.Lipschitz` in a field."""
     bounds = [module.bound() for module in field.modules() if isinstance(module, Lipschitz)]
     if not bounds:
         raise ValueError(
-            f"lipschitz_penalty: expected a field with a networks.Lipschitz in it, got "
+            f"lipschitz_penalty: expected a field with a networks.Lipschitz, got "
             f"{type(field).__name__}."
         )
     return torch.stack(bounds).sum()

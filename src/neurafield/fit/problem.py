@@ -15,23 +15,24 @@ from .losses import mse
 
 @dataclass(frozen=True, kw_only=True)
 class Constraint:
-    """`weight * loss(map(field, query), target)` is small, for all that the signal draws.
+    """A term of a problem: `weight * loss(map(field, query), target)` over a signal's samples.
 
     Args:
-        signal: Source of the queries and targets: what was observed.
+        signal: Source of the queries and targets: the observations.
         map: Forward map of the measurement. A map that is a module is trained with the field.
-        loss: Mean over points of the deviation, so that micro-batches add up to the whole.
+        loss: Function of prediction and target, a mean over points, so that micro-batches add up.
         weight: Weight of this constraint in the sum of all terms.
-        batch_size: Samples drawn per step; None for all of them, in order.
-        refine: Number of candidates per sample. Above 1, samples are kept by chance where the
-            map's prediction is far from the target: for equations whose residual is large in few
-            places. They are chosen anew at each step, even where steps share the candidates
-            (`resample_every`), so that no batch is used twice.
+        batch_size: Number of samples drawn per step; None for all of them, in order.
+        refine: Number of candidates per sample. Above 1, samples are drawn from the candidates,
+            preferably those whose prediction is far from the target. This helps with equations
+            whose residual is large in small regions. Each step draws anew, even if several steps
+            share their candidates (`resample_every`).
         name: Name in logs and errors; different for each term of a problem.
 
     Raises:
         TypeError: If the signal or the map does not derive from its abstract class.
-        ValueError: If a number is out of range, or there is nothing to refine from.
+        ValueError: If a weight or count is out of range, or `refine` is above 1 without a
+            `batch_size`.
 
     Reference:
         Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
@@ -65,7 +66,7 @@ class Constraint:
 
     @property
     def identity(self) -> list[Any]:
-        """JSON values that are equal for constraints that fit alike, apart from their signals."""
+        """JSON values that identify the constraint in a checkpoint, apart from its signal."""
         loss = getattr(self.loss, "__name__", "")
         mapped = self.map.fingerprint()
         return [self.name, self.weight, self.batch_size, self.refine, mapped, loss]
@@ -79,13 +80,13 @@ class Constraint:
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
-    """`weight * function(field)` is small: a term without observations.
+    """A term of a problem without observations: `weight * function(field)`.
 
-    For bounds of the slope, priors of latent codes, rates of a code, total variation.
+    Examples are Lipschitz bounds, priors of latent codes, the rate of a code and total variation.
 
     Args:
-        function: Function from the field to one number, differentiable with respect to what is
-            trained. A function that is a module is trained with the field.
+        function: Function from the field to one value, differentiable with respect to the trained
+            parameters. A function that is a module is trained with the field.
         weight: Weight of this penalty in the sum of all terms.
         name: Name in logs and errors; different for each term of a problem.
 
@@ -114,7 +115,7 @@ class Penalty:
 
     @property
     def identity(self) -> list[Any]:
-        """JSON values that are equal for penalties that fit alike."""
+        """JSON values that identify the penalty in a checkpoint."""
         return [self.name, self.weight, function_fingerprint(self.function)]
 
     @property
@@ -130,10 +131,10 @@ Problem = Term | Sequence[Term]
 
 
 def terms_of(owner: str, problem: Problem) -> list[Term]:
-    """Returns the terms of a problem, checked.
+    """Returns the terms of a problem after checking them.
 
     Raises:
-        ValueError: If there is no constraint, or two terms have one name.
+        ValueError: If there is no term, or two terms have the same name.
         TypeError: If a term is neither a constraint nor a penalty.
     """
     terms = [problem] if isinstance(problem, Constraint | Penalty) else list(problem)
@@ -151,12 +152,12 @@ def terms_of(owner: str, problem: Problem) -> list[Term]:
 
 
 def squared_constraints(owner: str, problem: Problem, *, hint: str) -> list[Constraint]:
-    """Returns the constraints of a least-squares problem: all terms have the loss `mse`.
+    """Returns the constraints of a least-squares problem, in which each loss is `mse`.
 
     Args:
         owner: Name of the solver, for errors.
         problem: The problem.
-        hint: What to use for other losses.
+        hint: Sentence that names the alternative for other losses.
 
     Raises:
         ValueError: If a term has another loss or is a penalty.

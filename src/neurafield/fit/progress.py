@@ -16,7 +16,7 @@ from rich.console import Console
 from ..errors import NeurafieldError
 
 MAX_UNKNOWNS = 3
-"""Number of unknowns that the progress bar shows."""
+"""Maximum number of unknowns that the progress bar shows."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Progress:
     """The state of a fit after a step.
 
     Args:
-        step: Steps done.
-        fraction: Part of the run that is done, by steps or by time, in [0, 1].
+        step: Number of steps done.
+        fraction: Completed fraction of the run, by steps or by time, in [0, 1].
         seconds: Time spent fitting, over all resumed parts.
         loss: Weighted sum of the terms.
         terms: Values of the terms, unweighted.
-        psnr: PSNR in dB, smoothed over some steps; None unless the problem is one signal's values.
+        psnr: PSNR in dB, smoothed over steps; None unless the problem is one signal's values.
         learning_rate: Learning rate of this step.
         skipped: Number of steps skipped so far because a loss or gradient was not finite.
         rollbacks: Number of returns to a checkpoint so far.
-        culprit: What was not finite, if this step was skipped.
-        unknowns: Values of what is trained beside the field, where it is a single number.
+        culprit: Name of the value that was not finite, if this step was skipped.
+        unknowns: Values of the scalar unknowns that are trained with the field.
     """
 
     step: int
@@ -54,7 +54,7 @@ Callback = Callable[[Progress], None]
 
 
 class ProgressBar:
-    """A live line on the terminal: part done, step, PSNR or loss, steps per second, time left."""
+    """A progress bar on the terminal, with step, PSNR or loss, steps per second and time left."""
 
     def __init__(self, console: Console | None = None, *, title: str = "fitting") -> None:
         self._bar = rich.progress.Progress(
@@ -112,7 +112,7 @@ class JsonLines:
     def __init__(self, path: str | Path, *, every: int = 10) -> None:
         self.every = every
         self._file: TextIO | None = open(path, "a+", encoding="utf-8")  # noqa: SIM115
-        # A killed run may have left half a line; what follows must not be glued to it.
+        # A killed run may have left half a line, which the next line must not continue.
         self._file.seek(max(0, self._file.seek(0, os.SEEK_END) - 1))
         if self._file.read(1) not in ("", "\n"):
             self._file.write("\n")
@@ -124,7 +124,7 @@ class JsonLines:
             self._file.write(json.dumps(_finite(asdict(progress)), allow_nan=False) + "\n")
             self._file.flush()
         except OSError as error:
-            # A full disk must not end a run that is well.
+            # A full disk must not end a healthy run.
             warnings.warn(f"{self._file.name}: the log ends here ({error.strerror}).", stacklevel=2)
             self._file = None
 
@@ -142,14 +142,14 @@ class JsonLines:
 
 
 def _finite(value: Any) -> Any:
-    """The same with null for NaN and infinity, which JSON cannot express."""
+    """Replaces NaN and infinity, which JSON cannot express, by None."""
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class TensorBoard:
-    """Curves in TensorBoard. Needs the extra: `pip install 'neurafield[tensorboard]'`.
+    """Writes curves for TensorBoard. Needs the extra: `pip install 'neurafield[tensorboard]'`.
 
     Args:
         folder: Folder that TensorBoard reads.

@@ -1,4 +1,4 @@
-"""How a fit ended."""
+"""Results of fits."""
 
 from dataclasses import dataclass, field
 
@@ -7,19 +7,20 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Result:
-    """How a fit ended. The field itself was changed in place.
+    """Result of a fit. The field itself was changed in place.
 
     Args:
-        status: `"steps"`, `"time"` or `"target_psnr"` (the limit that stopped it),
-            `"interrupted"`, or `"diverged"`; the field is then as at the last good checkpoint.
+        status: Reason why the fit ended: `"steps"`, `"time"` or `"target_psnr"` if it reached that
+            limit, `"tolerance"` (`least_squares`), `"interrupted"`, or `"diverged"`. After
+            `"diverged"` the field is that of the last good checkpoint.
         step: Number of steps done.
         seconds: Time spent, over all resumed parts.
         loss: Loss of the last good step; NaN if there was none, as in a run resumed at its end.
         skipped: Number of steps skipped because a loss or gradient was not finite.
         rollbacks: Number of returns to a checkpoint.
-        message: Sentence for a fit that diverged: which term, and what to do; else "".
-        unknowns: Final values of what was trained beside the field, under the name of the term,
-            a dot and the parameter's own, such as `"heat.k"`. `neurafield.save` takes them.
+        message: Sentence that names the failed term and a remedy, if the fit diverged; else "".
+        unknowns: Final values of the unknowns that were trained with the field. Their names are
+            the term's, a dot and the parameter's, such as `"heat.k"`. `neurafield.save` takes them.
     """
 
     status: str

@@ -1,4 +1,4 @@
-"""A run of the training loop: its state, and what a step, a checkpoint and a roll-back do."""
+"""A run of the training loop: its state, steps, checkpoints and roll-backs."""
 
 import hashlib
 import math
@@ -38,19 +38,19 @@ class Run:
     checkpoint at half the learning rate; the third time the run ends as diverged.
 
     Args:
-        field: The field.
-        problem: The problem.
-        limits: When to stop.
-        optimizer: Function from what is trained to its optimizer.
+        field: Field to train.
+        problem: Constraints and penalties.
+        limits: Limits at which to stop.
+        optimizer: Function that makes the optimizer of everything that is trained.
         lr: Learning rate, before the schedule.
-        schedule: Factor on the learning rate, from the part of the run that is done.
+        schedule: Function from the completed fraction of the run to a factor on the learning rate.
         seed: Seed of the sampling.
-        micro_batch: Samples that pass through the field at a time.
-        bfloat16: Whether products between hidden layers are computed in bfloat16.
-        checkpointing: Where and how often to save; None for nowhere.
+        micro_batch: Number of samples that pass through the field at a time.
+        bfloat16: Mixed precision: products between hidden layers in bfloat16.
+        checkpointing: Settings for saving and resuming; None to save nothing.
 
     Raises:
-        ValueError: If an argument is out of range, or nothing can be trained.
+        ValueError: If an argument is out of range, or no parameter can be trained.
         FieldFileError: If the checkpoint to resume from is damaged or belongs to another run.
     """
 
@@ -98,20 +98,20 @@ class Run:
         if self.path is None or self.checkpointing is None:
             return
         if not self.checkpointing.resume:
-            # An older run's checkpoint must never be resumed instead of this one's.
+            # A later resume must not find the checkpoint of an older run.
             self.path.unlink(missing_ok=True)
         elif self.path.exists():
             loaded = Checkpoint.load(self.path, self.identity, self.trained)
             self.position = loaded.restore(self.trained, self.optimizer)
             self.tally = loaded.tally
             if self.tally.rollbacks >= ROLLBACKS_TO_GIVE_UP:
-                # It diverged; whoever resumes from there chose another learning rate.
+                # It diverged, and resuming is only useful at another learning rate.
                 self.tally.rollbacks, self.tally.lr_factor = 0, 1.0
 
     def ended(self, should_stop: Callable[[], bool] | None) -> str | None:
-        """The status that the run ends with, or None while it continues.
+        """Status of a run that has ended, or None while it continues.
 
-        It depends on the state alone, so that a resumed run ends in the same way.
+        It depends on the state only, so that a resumed run ends in the same way.
         """
         limits = self.limits
         if self.tally.rollbacks >= ROLLBACKS_TO_GIVE_UP:
@@ -133,7 +133,7 @@ class Run:
 
     def step(self) -> Progress:
         """Takes one step, or skips it if its loss or gradient is not finite."""
-        # An optimizer that searches for the length of a step starts from the whole one.
+        # Optimizers that find the step length themselves start from 1.
         searches = evaluates_loss(self.optimizer)
         rate = self.tally.lr_factor * (1.0 if searches else self.lr * self.schedule(self.fraction))
         for group in self.optimizer.param_groups:
@@ -183,9 +183,9 @@ class Run:
         """Takes a checkpoint, and writes it if there is a path.
 
         Args:
-            or_fail: Whether a file that cannot be written is an error. By default it is a
-                warning: a full disk must not end a run that is well, for an older checkpoint is
-                still there, and there may be room again by the end.
+            or_fail: True to raise an error if the file cannot be written. The default is a
+                warning, since a full disk must not end a healthy run: the older checkpoint is
+                still there, and space may be free again by the end.
         """
         taken = Checkpoint.take(self.trained, self.optimizer, self.position, self.tally)
         if self.path is not None and self.checkpointing is not None:
@@ -198,7 +198,7 @@ class Run:
         return taken
 
     def result(self, status: str) -> Result:
-        """How the run ended."""
+        """Result of the run."""
         message = ""
         if status == "diverged":
             message = (
@@ -219,14 +219,14 @@ class Run:
 
     @property
     def fraction(self) -> float:
-        """Part of the run that is done, in [0, 1]."""
+        """Completed fraction of the run, in [0, 1]."""
         return self.limits.fraction(step=self.position.step, seconds=self.tally.seconds)
 
     def _identity(self) -> dict[str, Any]:
-        """What every batch and every gradient depend on, and so must be equal to resume.
+        """JSON values that determine every batch and gradient, and must be equal to resume.
 
         Limits and the learning rate may change between the parts of a run. The field is identified
-        by its printed form, which holds the hyper-parameters.
+        by its `repr`, which contains the hyper-parameters.
         """
         return {
             "input": [
@@ -254,7 +254,7 @@ class Run:
         self.position.smoothed_mse = weight * self.position.smoothed_mse + (1 - weight) * value
 
     def _reached(self, target_psnr: float) -> bool:
-        """Whether the target PSNR is reached: suspected from the batches, then measured."""
+        """True if the target PSNR is reached: estimated from the batches, then measured."""
         at = self.position
         suspected = at.smoothed_mse >= 0 and psnr(at.smoothed_mse) >= target_psnr
         if self.direct is None or not suspected or at.step < at.next_check:
@@ -283,7 +283,7 @@ class Run:
 
 
 def _direct(terms: list[Any]) -> Constraint | None:
-    """The constraint whose loss gives the PSNR of a signal, if there is just one."""
+    """The constraint whose loss gives the PSNR of a signal, if there is exactly one."""
     direct = [
         term
         for term in terms

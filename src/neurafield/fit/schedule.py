@@ -1,13 +1,13 @@
-"""Learning-rate schedules: a factor on the learning rate, from the part of the run that is done.
+"""Learning-rate schedules: functions from the completed fraction of a run to a factor.
 
-They take a fraction in [0, 1], not a step, so that they serve a run bounded by time as well.
+They take a fraction in [0, 1] instead of a step, so that they also work for runs limited by time.
 """
 
 import math
 
 
 def cosine(done: float) -> float:
-    """Half a cosine from 1 down to 0.
+    """Half a cosine, from 1 to 0.
 
     Example:
         >>> [round(cosine(x), 3) for x in (0, 0.5, 1)]

@@ -1,6 +1,6 @@
-r"""What makes a field a signed distance, where only its surface is known.
+r"""Losses that make a field a signed distance if only the surface is known.
 
-All take a field's value $f$ and gradient together, as `maps.ValueAndGradient` gives them.
+All take a field's value $f$ and gradient together, as `maps.ValueAndGradient` returns them.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from .._checks import check_not_negative
 
 
 class _Weighted:
-    """A loss that its numbers say all of."""
+    """A loss that its weights determine completely."""
 
     def __post_init__(self) -> None:
         check_not_negative(self, **vars(self))
 
     @property
     def __name__(self) -> str:
-        """A run goes on with equal weights only."""
+        """Name that contains the weights, so that a run resumes with equal weights only."""
         return repr(self)
 
 
@@ -29,9 +29,9 @@ class OnSurface(_Weighted):
     r"""$a\,|f| + b\,(1 - \cos(\nabla f, n)) + c\,\big|\|\nabla f\| - 1\big|$, mean over points.
 
     Args:
-        value: a.
-        normal: b; 0 where normals are not known.
-        eikonal: c.
+        value: Weight a.
+        normal: Weight b; 0 if normals are not known.
+        eikonal: Weight c.
 
     Raises:
         ValueError: If a weight is negative.
@@ -43,7 +43,7 @@ class OnSurface(_Weighted):
 
     Reference:
         Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
-        NeurIPS 2020, equation 6; the weights are their code's.
+        NeurIPS 2020, equation 6, with the weights of their code.
     """
 
     value: float = 3e3
@@ -53,7 +53,7 @@ class OnSurface(_Weighted):
     def __call__(
         self, prediction: Float[Tensor, "n 4"], target: Float[Tensor, "n 4"]
     ) -> Float[Tensor, ""]:
-        """The target is a 0, then the normal."""
+        """Loss for targets of a 0, then the normal."""
         gradient, normal = prediction[:, 1:], target[:, 1:]
         turned = 1 - functional.cosine_similarity(gradient, normal, dim=1)
         return (
@@ -68,9 +68,9 @@ class OffSurface(_Weighted):
     r"""$a\,\exp(-s\,|f|) + c\,\big|\|\nabla f\| - 1\big|$, mean over points; the target is unused.
 
     Args:
-        value: a, of a penalty on values near zero where no surface is.
-        sharpness: s.
-        eikonal: c.
+        value: Weight a of the penalty on values near zero away from the surface.
+        sharpness: Sharpness s.
+        eikonal: Weight c.
 
     Raises:
         ValueError: If a weight is negative.
@@ -81,7 +81,7 @@ class OffSurface(_Weighted):
         100.0
 
     Reference:
-        As `OnSurface`.
+        See `OnSurface`.
     """
 
     value: float = 1e2
@@ -96,7 +96,7 @@ class OffSurface(_Weighted):
 
 
 def eikonal(gradient: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-    r"""$\big|\|\nabla f\| - 1\big|$: zero for a distance.
+    r"""$\big|\|\nabla f\| - 1\big|$, which is zero for a distance.
 
     Example:
         >>> eikonal(torch.tensor([[0.0, 3.0]])).item()

@@ -1,4 +1,4 @@
-"""What a problem trains: the field, and every map, loss, signal or penalty that is a module."""
+"""Everything that a problem trains: the field, and each map, loss, signal or penalty module."""
 
 import math
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from .problem import Term
 
 
 class Trained(nn.Module):
-    """Everything that a problem trains, as one module.
+    """A field and the unknowns of a problem, as one module.
 
     Optimizers, checkpoints and the check for NaN take it in place of the field. Its parameters are
-    those of the field first, in their order, then the unknowns.
+    those of the field, in their order, followed by the unknowns.
 
     Args:
-        field: The field.
+        field: Field.
         terms: Terms of the problem. Modules among their maps, losses, signals and functions are
-            trained too; one that stands in several terms is named after the first.
+            trained too. A module in several terms is named after the first.
 
     Example:
         >>> from neurafield import Field, maps, networks, signals
@@ -38,15 +38,15 @@ class Trained(nn.Module):
         self.names: list[str] = []
         self.others = nn.ModuleList()
         for term in terms:
-            for number, module in enumerate(term.modules):
+            for index, module in enumerate(term.modules):
                 if id(module) in own:
                     continue
                 own.add(id(module))
-                self.names.append(term.name if number == 0 else f"{term.name}.{number}")
+                self.names.append(term.name if index == 0 else f"{term.name}.{index}")
                 self.others.append(module)
 
     def unknowns(self) -> dict[str, nn.Parameter]:
-        """Parameters trained beside the field's, under the name of their term, a dot, their own."""
+        """Parameters trained beside the field's, named `term.parameter`."""
         known = {id(parameter) for parameter in self.field.parameters()}
         found: dict[str, nn.Parameter] = {}
         for name, module in zip(self.names, self.others, strict=True):
@@ -57,7 +57,7 @@ class Trained(nn.Module):
         return found
 
     def scalars(self) -> dict[str, float]:
-        """Unknowns of one value, for progress reports."""
+        """Values of the scalar unknowns, for progress reports."""
         return {name: p.item() for name, p in self.unknowns().items() if p.numel() == 1}
 
     def snapshot(self) -> dict[str, Tensor]:
@@ -65,18 +65,18 @@ class Trained(nn.Module):
         return {name: p.detach().clone() for name, p in self.unknowns().items()}
 
     def spoken(self, name: str) -> str:
-        """The name of a parameter as the user knows it."""
+        """Name of a parameter for messages: without the prefixes of this module."""
         if not name.startswith("others."):
             return name.removeprefix("field.")
-        _, number, rest = name.split(".", 2)
-        return f"{self.names[int(number)]}.{rest}"
+        _, index, rest = name.split(".", 2)
+        return f"{self.names[int(index)]}.{rest}"
 
     def like(self) -> Tensor:
-        """A parameter, whose device and type queries take."""
+        """A parameter, whose device and dtype the queries get."""
         return next(self.parameters())
 
     def check(self, owner: str) -> None:
-        """Require something to train.
+        """Checks that there is a parameter to train.
 
         Raises:
             ValueError: If no parameter requires a gradient.
@@ -85,9 +85,9 @@ class Trained(nn.Module):
             raise ValueError(f"{owner}: expected a field with parameters to train, got none.")
 
     def untrained_leaf(self, prediction: Tensor) -> Tensor | None:
-        """A tensor that requires a gradient, that a prediction depends on, and that is not trained.
+        """A parameter that a prediction depends on and that is not trained, or None.
 
-        Such as a parameter that a function closes over instead of taking it as an argument.
+        For example, a function may close over a parameter instead of taking it as an argument.
         """
         known = {id(parameter) for parameter in self.parameters()}
         seen = set()
@@ -105,7 +105,7 @@ class Trained(nn.Module):
 
 
 def first_not_finite(terms: dict[str, float], trained: Trained) -> str | None:
-    """Name the first term, or else parameter, whose loss or gradient is not finite."""
+    """Name of the first term, or else parameter, whose loss or gradient is not finite."""
     for name, value in terms.items():
         if not math.isfinite(value):
             return f"the loss of constraint {name!r}"

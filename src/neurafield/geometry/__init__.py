@@ -1,7 +1,6 @@
 """Geometry: sample grids, rays, cameras, poses, and the frame of a shape.
 
-Everything here is about points and axes; nothing knows fields or signals. Only argument checks may
-be imported here.
+Everything here is about points and axes, not about fields or signals. Imports only argument checks.
 """
 
 from .cameras import Camera as Camera

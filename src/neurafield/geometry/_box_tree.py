@@ -1,4 +1,4 @@
-"""A tree of boxes around boxes, so that most of them need not be looked at."""
+"""Bounding volume hierarchy: a tree of boxes, so that most boxes need no test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _MARGIN = 1e-5
-"""Added on all sides: a point on a face is inside, whatever its coordinates' rounding."""
+"""Margin on all sides, so that a point on a face is inside in spite of rounding."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A box along the axes around all that is below.
+    """An axis-aligned bounding box of everything below the node.
 
     Args:
-        low: Its lowest corner.
-        high: Its highest corner.
-        item: Number of the box that it is, or None.
-        children: Two parts of what it holds, or none.
+        low: Lowest corner.
+        high: Highest corner.
+        item: Index of the box at a leaf, or None.
+        children: Two child nodes, or none at a leaf.
     """
 
     low: tuple[float, ...]
@@ -29,17 +29,17 @@ class Node:
     children: tuple["Node", ...] = ()
 
     def distance(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """From points to the box; 0 inside, NaN for a point with a NaN coordinate."""
+        """Distance from points to the box; 0 inside, NaN for a point with a NaN coordinate."""
         low, high = x.new_tensor(self.low), x.new_tensor(self.high)
         return (low - x).maximum(x - high).clamp(min=0).square().sum(-1).sqrt()
 
 
 def tree(lows: NDArray[np.float64], highs: NDArray[np.float64]) -> Node:
-    """A balanced tree: boxes are halved by their centres along the longest axis.
+    """Builds a balanced tree: boxes are split in half by their centres along the longest axis.
 
     Args:
         lows: Lowest corner of each box, shape `(n, d)`.
-        highs: Highest corner of each.
+        highs: Highest corner of each box.
 
     Reference:
         Kay and Kajiya, Ray Tracing Complex Scenes, SIGGRAPH 1986, section 4.

@@ -1,8 +1,7 @@
 """Pinhole cameras.
 
-Right-handed; in a camera's own axes x is right, y down and z forward, as OpenCV has them. Places in
-a picture are (row, column) as in the array, in pixels: the picture is 0 to its size, and the middle
-of its first pixel is at (0.5, 0.5).
+Axes are right-handed, as in OpenCV: x right, y down, z forward. Positions in a picture are (row,
+column) in pixels, from 0 to its size; the centre of the first pixel is at (0.5, 0.5).
 """
 
 import math
@@ -17,23 +16,23 @@ from .._checks import check_count, check_positive
 from .rays import Rays
 
 _SQUARE = 1e-6
-"""How far axes may be from being at right angles and of unit length."""
+"""Tolerance for axes being orthogonal and of unit length."""
 
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    r"""A pinhole camera: `pixel = focal * (y, x) / z + centre` in its own axes.
+    r"""A pinhole camera: `pixel = focal * (y, x) / z + centre` in camera axes.
 
     Args:
-        position: Of the pinhole.
-        axes: Its right, down and forward, a row each; so $x_{own} = A (x - p)$.
-        size: Rows and columns of its picture.
-        focal: In pixels, for rows and for columns.
-        centre: Where forward is in the picture, as (row, column); None for the middle.
+        position: Position of the pinhole.
+        axes: Rows are right, down and forward, so that $x_{camera} = A (x - p)$.
+        size: Rows and columns of the picture.
+        focal: Focal lengths in pixels, for rows and for columns.
+        centre: Principal point as (row, column); None for the centre of the picture.
 
     Raises:
-        ValueError: If the axes are not a right-handed set of unit vectors at right angles, or a
-            size or focal length is not positive.
+        ValueError: If the axes are not right-handed and orthonormal, or a size or focal length is
+            not positive.
 
     Example:
         >>> camera = Camera.orbit(0.0, 0.0, 4.0, size=(100, 200))
@@ -73,24 +72,24 @@ class Camera:
         size: tuple[int, int],
         fov: float,
     ) -> "Camera":
-        """One that has the target in the middle of its picture, and `up` upward in it.
+        """Build a camera with the target in the centre of its picture, and `up` pointing upward.
 
         Args:
-            position: Where it is.
-            target: Where it looks.
-            up: Of any length, not along the line of sight.
-            size: Rows and columns.
-            fov: Angle across the shorter side, in degrees, between 0 and 180.
+            position: Position of the camera.
+            target: Point in the centre of the picture.
+            up: Upward direction, of any length, not along the line of sight.
+            size: Rows and columns of the picture.
+            fov: Field of view across the shorter side, in degrees, between 0 and 180.
 
         Raises:
-            ValueError: If it is at its target, or looks along `up`.
+            ValueError: If the camera is at the target, or looks along `up`.
         """
         forward = target - position
         right = torch.linalg.cross(forward, up)
         if not float(right.norm()) > _SQUARE * float(forward.norm() * up.norm()):
             raise ValueError(
-                "Camera.look_at: expected a target elsewhere, seen across `up`, got one at the "
-                "camera or along it."
+                "Camera.look_at: expected a target away from the camera, not along `up`, got one "
+                "at the camera or along `up`."
             )
         right, forward = right / right.norm(), forward / forward.norm()
         axes = torch.stack([right, torch.linalg.cross(forward, right), forward])
@@ -108,20 +107,20 @@ class Camera:
         target: tuple[float, float, float] = (0.0, 0.0, 0.0),
         up: Literal["y", "z"] = "y",
     ) -> "Camera":
-        """One on a sphere around a target, in float64.
+        """Build a camera on a sphere around a target, in float64.
 
         Args:
-            azimuth: In degrees. From 0 it looks along -z (`up="y"`) or +y (`up="z"`), with +x at
-                its right; it goes toward +x as the angle grows.
-            elevation: Above the horizon, in degrees from -90 to 90.
-            distance: From the target, above zero.
-            size: Rows and columns.
-            fov: Angle across the shorter side, in degrees, between 0 and 180.
-            target: What it looks at.
-            up: The axis that points up.
+            azimuth: Azimuth in degrees. At 0 the camera looks along -z (`up="y"`) or +y (`up="z"`),
+                with +x on the right; it moves toward +x as the angle grows.
+            elevation: Elevation above the horizon, in degrees from -90 to 90.
+            distance: Distance from the target, positive.
+            size: Rows and columns of the picture.
+            fov: Field of view across the shorter side, in degrees, between 0 and 180.
+            target: Point in the centre of the picture.
+            up: Axis that points up.
 
         Raises:
-            ValueError: If a number is out of its range.
+            ValueError: If an argument is out of range.
         """
         check_positive("Camera.orbit", distance=distance)
         if up not in ("y", "z"):
@@ -132,7 +131,7 @@ class Camera:
                 f"{azimuth} and {elevation}."
             )
         a, e = math.radians(azimuth), math.radians(elevation)
-        # Without a cross product with `up`, so that straight above is a place like any other.
+        # No cross product with `up`, so that straight above is not a special case.
         axes = torch.tensor(
             [
                 [math.cos(a), 0.0, -math.sin(a)],
@@ -147,34 +146,34 @@ class Camera:
         return cls(position, axes, size, _focal(size, fov))
 
     @property
-    def middle(self) -> tuple[float, float]:
-        """Where forward is in the picture, as (row, column)."""
+    def principal_point(self) -> tuple[float, float]:
+        """Image of the forward direction, as (row, column)."""
         return self.centre or (self.size[0] / 2, self.size[1] / 2)
 
     def project(
         self, points: Float[Tensor, "*n 3"]
     ) -> tuple[Float[Tensor, "*n 2"], Float[Tensor, "*n"]]:
-        """Where points are in the picture, as (row, column), and how far along forward.
+        """Project points to (row, column) in the picture, and their depth along forward.
 
-        What is not in front of the camera has a distance of at most 0 and no place in the picture:
-        its pixel means nothing.
+        Points that are not in front of the camera have a depth of at most 0; their pixel is
+        meaningless.
         """
         x, y, z = ((points - self.position.to(points)) @ self.axes.to(points).mT).unbind(-1)
         own = torch.stack([y / z, x / z], dim=-1)
-        return own * points.new_tensor(self.focal) + points.new_tensor(self.middle), z
+        return own * points.new_tensor(self.focal) + points.new_tensor(self.principal_point), z
 
     def unproject(
         self, pixels: Float[Tensor, "*n 2"], along: Float[Tensor, "*n"]
     ) -> Float[Tensor, "*n 3"]:
-        """The points at these places of the picture, that far along forward."""
-        y, x = ((pixels - pixels.new_tensor(self.middle)) / pixels.new_tensor(self.focal)).unbind(
-            -1
-        )
+        """Points at the given pixels and depths along forward."""
+        y, x = (
+            (pixels - pixels.new_tensor(self.principal_point)) / pixels.new_tensor(self.focal)
+        ).unbind(-1)
         own = torch.stack([x, y, torch.ones_like(x)], dim=-1) * along[..., None]
         return own @ self.axes.to(pixels) + self.position.to(pixels)
 
     def rays(self, pixels: Float[Tensor, "*n 2"]) -> Rays:
-        """The rays through these places of the picture, as (row, column)."""
+        """Rays through positions in the picture, as (row, column)."""
         origins = self.position.to(pixels).expand(*pixels.shape[:-1], 3)
         toward = self.unproject(pixels, torch.ones_like(pixels[..., 0])) - origins
         return Rays(origins, toward / toward.norm(dim=-1, keepdim=True))

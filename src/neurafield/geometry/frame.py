@@ -1,4 +1,4 @@
-"""Between the user's units and [-1, 1]."""
+"""Conversion between the user's units and [-1, 1]."""
 
 import math
 from collections.abc import Sequence
@@ -12,19 +12,20 @@ from torch import Tensor
 from ..errors import ArgumentError
 
 FILLED = 0.9
-"""How far a shape reaches in [-1, 1] along its longest axis: a surface needs both of its sides."""
+"""Extent of a shape in [-1, 1] along its longest axis; the margin holds the outside."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """`user = centre + scale * x` for coordinates x in [-1, 1]; one scale for all axes, no turn.
+    """`user = centre + scale * x` for coordinates x in [-1, 1]; one scale for all axes, no
+    rotation.
 
     Args:
-        centre: In the user's units.
-        scale: The user's units in one of ours, above zero; distances are scaled alike.
+        centre: Centre of the box, in the user's units.
+        scale: User units per unit of x, positive; distances scale alike.
 
     Raises:
-        ValueError: If a number is not finite, or the scale is not positive.
+        ValueError: If a value is not finite, or the scale is not positive.
 
     Example:
         >>> frame = Frame.around(torch.tensor([[0.0, 0.0, 0.0], [18.0, 9.0, 0.0]]).double())
@@ -47,28 +48,29 @@ class Frame:
 
     @classmethod
     def around(cls, points: Float[Tensor, "n 3"], filled: float = FILLED) -> "Frame":
-        """The one in which the box of the points has its middle at 0 and reaches to `filled`.
+        """The frame in which the bounding box of the points is centred at 0 and extends to
+        `filled`.
 
         Raises:
-            ValueError: If there is no point, or all are at one place.
+            ValueError: If there is no point, or all points coincide.
         """
         if not len(points):
             raise ValueError("Frame: expected points, got none.")
         low, high = points.amin(0), points.amax(0)
         extent = float((high - low).max())
         if extent == 0:
-            raise ArgumentError("Frame: expected points at several places, got one place.")
+            raise ArgumentError("Frame: expected distinct points, got one position.")
         centre: Sequence[float] = ((low + high) / 2).tolist()
         return cls((centre[0], centre[1], centre[2]), extent / 2 / filled)
 
     def to_unit(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
-        """From the user's units; keep 64 bits until here."""
+        """Converts from the user's units; points should be float64 until here."""
         return (points - points.new_tensor(self.centre)) / self.scale
 
     def to_user(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3"]:
-        """To the user's units, in 64 bits."""
+        """Converts to the user's units, in float64."""
         return torch.tensor(self.centre, dtype=torch.float64) + self.scale * points.double()
 
     def spec(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The frame as JSON values."""
         return {"centre": list(self.centre), "scale": self.scale}

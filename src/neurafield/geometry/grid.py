@@ -1,4 +1,4 @@
-"""Where samples lie: regular grids in the coordinates [-1, 1]."""
+"""Regular sample grids in the coordinates [-1, 1]."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from .._checks import check_count
 class Grid:
     """Regularly spaced sample positions.
 
-    Sample `i` of an axis lies at `first + i * spacing`. Axes are ordered as in the array
-    (row, column, ...). Coordinates are computed when asked for and never stored.
+    Sample `i` of an axis lies at `first + i * spacing`. Axes are ordered as in the array (row,
+    column, ...). Coordinates are computed on request and never stored.
 
     Args:
         shape: Samples on each axis.
@@ -43,14 +43,14 @@ class Grid:
 
     @classmethod
     def centres(cls, shape: Sequence[int]) -> "Grid":
-        """Samples at the centres of equal cells that fill [-1, 1]: the library's convention."""
+        """Grid with samples at the centres of equal cells of [-1, 1]: the library's convention."""
         return cls(tuple(shape), tuple(1 / n - 1 for n in shape), tuple(2 / n for n in shape))
 
     @classmethod
     def endpoints(cls, shape: Sequence[int]) -> "Grid":
-        """The first sample at -1 and the last at 1, as the SIREN paper's code has it.
+        """Grid with the first sample at -1 and the last at 1, as in the SIREN paper's code.
 
-        An axis of one sample has no two ends; its sample lies at 0.
+        On an axis with a single sample, it lies at 0.
         """
         return cls(
             tuple(shape),
@@ -60,12 +60,12 @@ class Grid:
 
     @property
     def dim(self) -> int:
-        """Number of axes, which is the number of coordinates."""
+        """Number of axes, and so of coordinates."""
         return len(self.shape)
 
     @property
     def num_samples(self) -> int:
-        """Samples in the whole grid."""
+        """Number of samples."""
         return int(np.prod(self.shape, dtype=np.int64))
 
     def coords(self, indices: Int64[np.ndarray, " n"]) -> Float[Tensor, "n dim"]:
@@ -88,11 +88,11 @@ class Grid:
 
         Args:
             shape: Samples on each axis of the new grid.
-            region: For each axis where the new grid begins and ends, in samples of this
-                one; the whole axis is `(0, n)`. The default is everything.
+            region: Begin and end of the new grid on each axis, in samples of this one; the whole
+                axis is `(0, n)`. The default is the whole grid.
 
         Raises:
-            ValueError: If the region is empty or reaches outside.
+            ValueError: If the region is empty or extends outside.
         """
         region = [(0, n) for n in self.shape] if region is None else list(region)
         if not len(shape) == len(region) == self.dim:
@@ -109,8 +109,8 @@ class Grid:
                     f"got {start} to {stop}."
                 )
             ratio = (stop - start) / shape[axis]
-            # Cells are aligned, not centres: new cell j covers old cells
-            # start + j * ratio to start + (j + 1) * ratio, and its sample is in its middle.
+            # Cells are aligned, not centres: new cell j covers old cells start + j * ratio to start
+            # + (j + 1) * ratio, and its sample is at its centre.
             firsts.append(self.first[axis] + self.spacing[axis] * (start + 0.5 * ratio - 0.5))
             spacings.append(self.spacing[axis] * ratio)
         return Grid(tuple(shape), tuple(firsts), tuple(spacings))

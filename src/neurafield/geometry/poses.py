@@ -19,14 +19,14 @@ _SMALL = 1e-2
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    r"""Rigid motions $x \mapsto R x + t$, differentiable with respect to both.
+    r"""Rigid motions $x \mapsto R x + t$, differentiable with respect to $R$ and $t$.
 
     Args:
         rotation: Rotation matrices $R$.
         translation: Translations $t$.
 
     Raises:
-        ValueError: If the shapes do not belong together.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> quarter = Pose.exp(torch.tensor([0.0, 0.0, torch.pi / 2, 1.0, 0.0, 0.0]))
@@ -49,7 +49,7 @@ class Pose:
 
     @classmethod
     def exp(cls, twist: Float[Tensor, "*batch 6"]) -> "Pose":
-        r"""The pose that a constant twist $(\omega, v)$ leads to in unit time.
+        r"""Exponential map: the pose reached by a constant twist $(\omega, v)$ in unit time.
 
         $R = e^{[\omega]}$ and $t = V v$ with $V = I + b [\omega] + c [\omega]^2$,
         $b = (1 - \cos\theta) / \theta^2$, $c = (\theta - \sin\theta) / \theta^3$.
@@ -65,7 +65,7 @@ class Pose:
         return cls(rotation_exp(omega), (left @ v[..., None])[..., 0])
 
     def log(self) -> Float[Tensor, "*batch 6"]:
-        """The twist whose `exp` is this pose, with an angle from 0 to just below pi."""
+        """Logarithm: the twist whose `exp` is this pose, with an angle from 0 to just below pi."""
         omega = rotation_log(self.rotation)
         cross = cross_matrix(omega)
         _, b, c = _coefficients(omega)
@@ -74,14 +74,14 @@ class Pose:
         return torch.cat([omega, v], dim=-1)
 
     def compose(self, first: "Pose") -> "Pose":
-        """The motion that does `first`, then this one."""
+        """The motion that applies `first`, then this one."""
         return Pose(
             self.rotation @ first.rotation,
             (self.rotation @ first.translation[..., None])[..., 0] + self.translation,
         )
 
     def inverse(self) -> "Pose":
-        """The motion that undoes this one."""
+        """The inverse motion."""
         back = self.rotation.mT
         return Pose(back, -(back @ self.translation[..., None])[..., 0])
 
@@ -111,8 +111,8 @@ def rotation_exp(omega: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"
 def rotation_log(rotation: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     """Rotation vector of a rotation matrix, with an angle from 0 to just below pi.
 
-    Within about 1e-3 of half a turn digits are lost: the axis is then taken from the part of the
-    matrix that vanishes there.
+    Precision is lost within about 1e-3 of half a turn: the axis is computed from the antisymmetric
+    part of the matrix, which vanishes there.
     """
     r = rotation
     turn = torch.stack(
@@ -151,7 +151,7 @@ def _coefficients(omega: Float[Tensor, "*batch 3"]) -> tuple[Tensor, Tensor, Ten
     r"""$\sin\theta / \theta$, $(1 - \cos\theta) / \theta^2$, $(\theta - \sin\theta) / \theta^3$."""
     squared = omega.square().sum(-1)[..., None, None]
     small = squared < _SMALL**2
-    # The square root of 1 instead of 0: its gradient would be infinite.
+    # The square root of 1, since that of 0 has an infinite gradient.
     theta = torch.where(small, 1.0, squared).sqrt()
     series = (
         1 - squared / 6 + squared**2 / 120,

@@ -1,4 +1,4 @@
-"""Rays: half lines through space, and where they cross the box [-1, 1]^3."""
+"""Rays, and their intersection with the box [-1, 1]^3."""
 
 import math
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Rays:
-    """Half lines `origins + depth * directions` for depths from 0.
+    """Half-lines `origins + depth * directions` with depth >= 0.
 
     Args:
-        origins: Where they begin.
-        directions: Of unit length, so that a depth is a distance.
+        origins: Origins of the rays.
+        directions: Unit directions, so that depth is a distance.
 
     Raises:
-        ValueError: If the shapes are not equal, or not of three coordinates.
+        ValueError: If the shapes differ, or do not have three coordinates.
 
     Example:
         >>> rays = Rays(torch.tensor([[0.0, 0.0, -3.0]]), torch.tensor([[0.0, 0.0, 1.0]]))
@@ -48,17 +48,17 @@ class Rays:
         return Rays(self.origins.to(like), self.directions.to(like))
 
     def at(self, depth: Float[Tensor, "*n"]) -> Float[Tensor, "*n 3"]:
-        """The points at these depths, one a ray."""
+        """Points at the given depths, one per ray."""
         return self.origins + depth[..., None] * self.directions
 
     def through_box(
         self, low: float = -1.0, high: float = 1.0
     ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
-        """Depths at which rays enter and leave [low, high]^3; one that misses it enters later.
+        """Depths at which rays enter and leave [low, high]^3; for a miss, entry is after exit.
 
-        A ray along a face is in the box. One that begins in the box enters at 0.
+        A ray along a face is in the box. A ray that begins in the box enters at 0.
         """
-        # A coordinate that stays as it is gives 0/0 on a face: no bound at all.
+        # A constant coordinate gives 0/0 on a face, which is no bound.
         inverse = 1 / self.directions
         ends = torch.stack([(low - self.origins) * inverse, (high - self.origins) * inverse])
         enter = ends.amin(0).nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
@@ -66,9 +66,9 @@ class Rays:
         return enter.amax(-1).clamp(min=0), leave.amin(-1)
 
     def from_box(self) -> tuple["Rays", Float[Tensor, "*n"]]:
-        """The rays from where they enter [-1, 1]^3, and how far that is; others as they are.
+        """Rays that start at the entry into [-1, 1]^3, and its depth; misses are unchanged.
 
-        From afar a depth has no digits left for what is small in the box.
+        Depths from far away lack the precision for small detail in the box.
 
         Example:
             >>> rays = Rays(torch.tensor([[0.0, 0.0, -9.0]]), torch.tensor([[0.0, 0.0, 1.0]]))

@@ -1,4 +1,4 @@
-"""Forward maps: what a measurement makes of a field, `(field, query) -> prediction`.
+"""Forward maps: models of a measurement, `(field, query) -> prediction`.
 
 The one type is `AbstractMap`. A map evaluates the field; it knows neither signals nor losses.
 Nothing from `signals`, `fit` or above may be imported here.

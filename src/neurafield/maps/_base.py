@@ -1,4 +1,4 @@
-"""The interface of a map."""
+"""The interface of maps."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from torch import Tensor
 
 
 class AbstractMap(ABC):
-    """A forward map: what would be observed at a query if the field were true.
+    """Interface of forward maps: predictions of what would be observed if the field were true.
 
-    A map with unknowns of its own, such as the pose of a camera, is a `torch.nn.Module` as well:
-    `class Posed(AbstractMap, nn.Module)`. `fit` then trains its parameters with the field.
+    A map with unknowns of its own, such as the pose of a camera, derives from `torch.nn.Module`
+    too: `class Posed(AbstractMap, nn.Module)`. `fit` then trains its parameters with the field.
     """
 
     cuts: ClassVar[bool] = True
-    """Whether predictions belong to queries one by one, so that a batch can be cut into parts.
+    """True if each prediction depends on one query only, so that a batch can be cut into parts.
 
-    False for a map that needs the whole query at once, such as a Fourier transform.
+    False for a map that needs all queries at once, such as a Fourier transform.
     """
 
     @abstractmethod
@@ -26,9 +26,9 @@ class AbstractMap(ABC):
 
         Args:
             field: Field from coordinates `(*batch, in_dim)` to values `(*batch, out_dim)`.
-            query: Query that the signal drew: a tensor, or another `signals.Query`.
+            query: Queries drawn from the signal: a tensor, or another `signals.Query`.
         """
 
     def fingerprint(self) -> str:
-        """A text that differs for maps that fit differently: a run is resumed with an equal one."""
+        """Text that identifies the map; a run can be resumed only if it is equal."""
         return type(self).__name__

@@ -10,7 +10,7 @@ from ._base import AbstractMap
 
 
 class Jacobian(AbstractMap):
-    """All first derivatives: of each channel with respect to each coordinate.
+    """First derivatives of each channel with respect to each coordinate.
 
     Example:
         >>> Jacobian()(torch.sin, torch.zeros(3, 2)).shape
@@ -24,7 +24,7 @@ class Jacobian(AbstractMap):
 
 
 class ValueAndGradient(AbstractMap):
-    """The one value of a field, then its gradient, at the cost of the gradient alone.
+    """Value and gradient of a field with one channel, at the cost of the gradient.
 
     Example:
         >>> ValueAndGradient()(lambda x: x.sum(-1, keepdim=True), torch.zeros(3, 2)).tolist()[0]
@@ -39,7 +39,7 @@ class ValueAndGradient(AbstractMap):
 
 
 class Laplacian(AbstractMap):
-    """The sum of pure second derivatives, for each channel.
+    """Laplacian of each channel: the sum of its pure second derivatives.
 
     Example:
         >>> Laplacian()(torch.sin, torch.zeros(3, 2)).shape

@@ -9,7 +9,7 @@ from ._base import AbstractMap
 
 
 class Identity(AbstractMap):
-    """The field's value where it was sampled.
+    """The field's values at the query.
 
     Example:
         >>> Identity()(torch.sin, torch.zeros(3, 2)).shape

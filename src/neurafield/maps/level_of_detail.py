@@ -1,4 +1,4 @@
-"""Measurements of a field at one of its levels of detail."""
+"""Maps applied to one level of detail of a field."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,13 @@ from .identity import Identity
 
 
 class LevelOfDetail(AbstractMap, nn.Module):
-    """A field read at one level, for example to train it there.
+    """A map of a field at one level of detail, for example to train that level.
 
-    One constraint per level trains them all, so that each can be rendered by itself.
+    One constraint per level trains all of them, so that each can be rendered by itself.
 
     Args:
-        lod: Level, 0 the coarsest. A field's last one is the whole field.
-        of: Map of what is measured at that level; by default the value.
+        lod: Level; 0 is the coarsest, and the last one is the whole field.
+        of: Map to apply at that level; by default `Identity`.
 
     Raises:
         ValueError: If `lod` is negative; when called, if the field has no such level.
@@ -42,7 +42,7 @@ class LevelOfDetail(AbstractMap, nn.Module):
 
     @property
     def cuts(self) -> bool:  # type: ignore[override]
-        """Whether the measurement at this level can be cut."""
+        """True if the map at this level can be cut."""
         return self.of.cuts
 
     def __call__(self, field: Callable[[Tensor], Tensor], query: Any) -> Any:

@@ -1,7 +1,8 @@
-r"""The equations of fields over space and time whose level sets move.
+r"""Residuals of level-set equations, for fields over space and time.
 
-Notation: $f(x, \tau)$ the field, its last coordinate $\tau$ in [-1, 1] the time, which runs from
-`begin` to `end`; $f_t$ its derivative by the time itself; s the part of the time that is done.
+Notation: $f(x, \tau)$ is the field; its last coordinate $\tau$ in [-1, 1] is the time, which runs
+from `begin` to `end`; $f_t$ is its derivative with respect to the time itself; s in [0, 1] is the
+elapsed fraction of the time.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,10 @@ from . import AbstractMap
 
 Function = Callable[[Tensor], Tensor]
 Velocity = Callable[[Float[Tensor, "n d"], Float[Tensor, "n 1"]], Float[Tensor, "n d"]]
-"""From places and the part of the time that is done to velocities, for a time that lasts 1."""
+"""Function from points and elapsed fractions of the time to velocities, for a duration of 1."""
 
 _FLAT = 1e-4
-"""Added to the squared slope: curvature has no meaning where a field is flat."""
+"""Term added to the squared slope, since curvature is undefined where a field is flat."""
 
 
 def mean_curvature_residual(duration: float) -> Callable[[Derivatives, Tensor], Tensor]:
@@ -38,7 +39,7 @@ def mean_curvature_residual(duration: float) -> Callable[[Derivatives, Tensor], 
         row = dim
         for i in range(dim):
             for j in range(i):
-                # Along e_i + e_j less along e_i and e_j is twice the mixed derivative.
+                # Along e_i + e_j, minus those along e_i and e_j: twice the mixed derivative.
                 twice_mixed = along[row] - along[i] - along[j]
                 bend = bend + slope[i] * slope[j] * twice_mixed
                 row += 1
@@ -49,7 +50,7 @@ def mean_curvature_residual(duration: float) -> Callable[[Derivatives, Tensor], 
 
 
 def transport_residual(velocity: Velocity) -> Callable[[Derivatives, Tensor], Tensor]:
-    r"""$f_t + v \cdot \nabla f$, for a time that lasts 1."""
+    r"""$f_t + v \cdot \nabla f$, for a duration of 1."""
 
     def residual(u: Derivatives, x: Tensor) -> Tensor:
         slope = u.gradient
@@ -60,19 +61,19 @@ def transport_residual(velocity: Velocity) -> Callable[[Derivatives, Tensor], Te
 
 
 class Towards(AbstractMap):
-    r"""$(1 - s) f_s - |\nabla f| (g - f)$ at queries (x, time, g): a shape that becomes g's."""
+    r"""$(1 - s) f_s - |\nabla f| (g - f)$ at queries (x, time, g): a shape that morphs to g's."""
 
     def __call__(self, field: Function, query: Float[Tensor, "n k"]) -> Float[Tensor, "n 1"]:
         x, goal = query[:, :-1], query[:, -1:]
         u = Derivatives(field, x)
         slope = u.gradient
         steepness = (slope[:, :-1].square().sum(1, keepdim=True) + _FLAT).sqrt()
-        # With time from -1 to 1, 1 - s is (1 - t) / 2, and the derivative by s twice that by t.
+        # For t from -1 to 1, 1 - s is (1 - t) / 2, and the derivative by s is twice that by t.
         return (1 - x[:, -1:]) * slope[:, -1:] - steepness * (goal - u.value)
 
 
 def _jet(field: Function, x: Float[Tensor, "n d"]) -> Jet:
-    """First derivatives along all axes; second ones along those of space and sums of two."""
+    """First derivatives along all axes; second ones along space axes and their pairwise sums."""
     dim = x.shape[1] - 1
     unit = torch.eye(dim + 1, dtype=x.dtype, device=x.device)
     pairs = [unit[i] + unit[j] for i in range(dim) for j in range(i)]

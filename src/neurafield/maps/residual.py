@@ -1,4 +1,4 @@
-"""Residuals of equations: how far a field is from satisfying them."""
+"""Residuals of differential equations."""
 
 from collections.abc import Callable
 
@@ -18,22 +18,22 @@ class Residual(AbstractMap, nn.Module):
 
     `u` is a `derivatives.Derivatives`: `u.value`, `u.gradient`, `u.jacobian`, `u.divergence`,
     `u.curl`, `u.laplacian`, `u.hessian`, and `u.d(0, 0)` for $\partial_0^2 u$. The first call finds
-    out at one point which derivatives are requested, so that all come from a single pass.
+    out at one point which derivatives the function uses, and a single pass then computes them all.
 
-    Unknown coefficients are given by name, reach the function as keyword arguments, and are trained
-    with the field. `fit` returns them in `Result.unknowns`.
+    Unknown coefficients are keyword arguments, here and of the function, and are trained with the
+    field. `fit` returns them in `Result.unknowns`.
 
     Args:
-        function: Function from a field around points and the points `(n, d)` to residuals
-            `(n, m)`, point by point.
+        function: Function from the field's derivatives at points and the points `(n, d)` to
+            residuals `(n, m)`, point by point.
         name: Name in errors.
-        unknowns: Parameters, `nn.Parameter(torch.tensor(0.5))`, or modules, such as a field for a
-            coefficient that varies over space.
+        unknowns: Parameters, such as `nn.Parameter(torch.tensor(0.5))`, or modules, such as a
+            field for a coefficient that varies over space.
 
     Raises:
-        TypeError: If `function` is not callable, or an unknown is neither parameter nor module.
+        TypeError: If `function` is not callable, or an unknown is neither a parameter nor a module.
         ValueError: If an unknown has the name of an attribute; when called, if the residuals are
-            not of shape `(n, m)`. A residual that does not depend on the field is refused by `fit`.
+            not of shape `(n, m)`. `fit` refuses a residual that does not depend on the field.
 
     Example:
         >>> heat = Residual(lambda u, x: u.d(0) - u.d(1, 1))  # Coordinates (t, x).
@@ -83,7 +83,7 @@ class Residual(AbstractMap, nn.Module):
 
     def fingerprint(self) -> str:
         parts = [self.name, function_fingerprint(self.function)]
-        # Shapes, not values: a resumed run starts from the values of its checkpoint.
+        # Only shapes, since a resumed run takes the values from its checkpoint.
         parts += [f"{name} {tuple(p.shape)}" for name, p in self.named_parameters()]
         return " ".join(parts)
 
@@ -94,7 +94,7 @@ class Residual(AbstractMap, nn.Module):
         return self.function(u, x, **{name: getattr(self, name) for name in self._names})
 
     def _look_ahead(self, field: Function, query: Tensor) -> Requested:
-        # At a point of its own, and without a trace, so that every step computes alike.
+        # Apart from the first step's evaluation, so that all steps compute in the same way.
         probe = Derivatives(field, query[:1].detach())
         with torch.no_grad():
             self._evaluate(probe, query[:1].detach())

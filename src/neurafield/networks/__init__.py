@@ -1,7 +1,7 @@
-"""Networks: trained maps from coordinates or features to values.
+"""Networks: trainable maps from coordinates or features to values.
 
-The one type is `AbstractNetwork`: `(*batch, in_dim) -> (*batch, out_dim)`.
-Nothing from `encodings`, `field`, `signals` or above may be imported here.
+The one type is `AbstractNetwork`: `(*batch, in_dim) -> (*batch, out_dim)`. Imports nothing from
+`encodings`, `fields`, `signals` or above.
 """
 
 from ._base import AbstractNetwork as AbstractNetwork

@@ -1,4 +1,4 @@
-"""The type of a network, and its one building block."""
+"""The base class of networks, and their affine layers."""
 
 import torch
 from torch import nn
@@ -7,23 +7,23 @@ from .._component import AbstractComponent
 
 
 class AbstractNetwork(AbstractComponent):
-    """A trained map from `in_dim` coordinates or features to `out_dim` values."""
+    """A trainable map from `in_dim` coordinates or features to `out_dim` values."""
 
     def lipschitz_bound(self) -> float | None:
-        """L so that no value changes by more than L times the distance of two points.
+        """Lipschitz constant of each value: it changes by at most this times the distance.
 
-        None where nothing is known, as of most networks.
+        None if no bound is known, as for most networks.
         """
         return None
 
 
 def is_plain(layer: nn.Module) -> bool:
-    """Whether a layer is nothing but an affine map, so that others may do what it would."""
+    """Returns True if a layer is just an affine map, so that a kernel may replace it."""
     return type(layer) is nn.Linear and layer.bias is not None and not has_hooks(layer)
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Whether something else happens when the module is called."""
+    """Returns True if calling the module also runs hooks."""
     return bool(
         module._forward_hooks
         or module._forward_pre_hooks
@@ -40,10 +40,10 @@ def uniform_linear(
     bias_bound: float,
     generator: torch.Generator | None,
 ) -> nn.Linear:
-    """An affine layer drawn from U(-bound, bound), from `generator` and nothing else.
+    """An affine layer drawn from U(-bound, bound), using `generator` only.
 
-    `nn.Linear(...)` itself would also draw from torch's global generator, and so change the
-    random numbers of the code around it; on the meta device it draws nothing.
+    `nn.Linear(...)` also draws from torch's global generator, which would change the random numbers
+    of the calling code; on the meta device it draws nothing.
     """
     layer = nn.Linear(in_dim, out_dim, device="meta")
     weight, bias = torch.empty(out_dim, in_dim), torch.empty(out_dim)

@@ -1,4 +1,4 @@
-"""Affine layers with activations between them: what MLP, Siren and Finer have in common."""
+"""Base class of MLP, Siren and Finer: affine layers with activations between them."""
 
 import itertools
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ from ._base import AbstractNetwork, has_hooks, is_plain, uniform_linear
 class AbstractPerceptron(AbstractNetwork):
     r"""$h_0 = x,\ h_i = f_i(W_i h_{i-1} + b_i),\ y = W_{d+1} h_d + b_{d+1}$.
 
-    A final subclass builds `layers`, of which there is one more than `activations`. One kernel does
-    all of it when every activation is known there, and when layers are nothing but affine maps:
-    what was replaced, parametrized or given hooks is called one by one.
+    A final subclass builds `layers` and `activations`, one less than layers. A single kernel
+    evaluates the network if it supports every activation and all layers are plain affine maps.
+    Otherwise (layers replaced, parametrized or with hooks) they are called one by one.
     """
 
     layers: nn.ModuleList
@@ -55,7 +55,7 @@ class AbstractPerceptron(AbstractNetwork):
         return Jet(streams, x.weights)
 
     def hidden_jet(self, x: Jet) -> Jet:
-        """The last hidden layer after `x`, which the last affine layer adds up to values.
+        """Jet of the last hidden layer, the input of the last affine layer.
 
         Raises:
             ValueError: If layers or activations were replaced, parametrized or given hooks.
@@ -80,12 +80,12 @@ class AbstractPerceptron(AbstractNetwork):
         )
 
     def _kernel(self) -> str:
-        """Under which name kernels know all activations, or ""."""
+        """Name by which kernels know all activations, or ""."""
         names = {known[0] if known else "" for known in (f.kernel() for f in self._activations)}
         return names.pop() if len(names) == 1 else ""
 
     def _scaled(self) -> tuple[list[Tensor], list[Tensor], list[float]]:
-        """Weights, biases and the numbers inside kernels: trained factors are multiplied in."""
+        """Weights, biases and factors for the kernel, with trained factors multiplied in."""
         weights: list[Tensor] = [layer.weight for layer in self._layers]
         biases: list[Tensor] = [layer.bias for layer in self._layers]
         scales = []
@@ -101,19 +101,19 @@ class AbstractPerceptron(AbstractNetwork):
 
 
 def chosen_activation(given: AbstractActivation | dict[str, Any] | str) -> AbstractActivation:
-    """An instance as it is, or one from its class name or its description."""
+    """An activation, from an instance, its class name or its description."""
     if isinstance(given, str):
         given = {"type": given, "hyperparams": {}}
     return build(activations, AbstractActivation, given)
 
 
 def shortest(spec: dict[str, Any]) -> dict[str, Any] | str:
-    """The description of an activation, or its class name if it has nothing to say but that."""
+    """The description of an activation, or just its class name if it has no hyper-parameters."""
     return spec if spec["hyperparams"] else spec["type"]
 
 
 def activate(x: Jet, activation: AbstractActivation) -> Jet:
-    """An activation of every channel."""
+    """Applies an activation to every channel of a jet."""
     value, slope, curvature = activation.derivatives(x.value)
     return rules.elementwise(x, lambda _: value, lambda _: slope, lambda _: curvature)
 
@@ -125,7 +125,7 @@ def initial_layers(
     output_bound: float,
     generator: torch.Generator | None,
 ) -> nn.ModuleList:
-    """Affine layers from size to size, drawn as the activations after them ask for."""
+    """Affine layers between the given sizes, initialised as the activations after them specify."""
     layers = [
         uniform_linear(
             fan_in,

@@ -22,26 +22,26 @@ class Bacon(AbstractNetwork):
 
     $z_0 = g_0(x),\ z_i = g_i(x) \odot (W_i z_{i-1} + b_i),\ y_i = W^{\mathrm{out}}_i z_i +
     b^{\mathrm{out}}_i$ with filters $g_i(x) = \sin(\pi \Omega_i x + \varphi_i)$. The entries of
-    $\Omega_i$ are whole numbers, drawn uniformly from $-B_i$ to $B_i$ and never trained: cycles
-    across the box [-1, 1]. As the product of two sines is a sum of sines of the added and
-    subtracted frequencies, $y_i$ holds no frequency above $B_0 + \dots + B_i$ on any axis,
-    whatever is trained. Level of detail $l$ is $y_{l+1}$, so there is one level less than filters.
+    $\Omega_i$ are integers, drawn uniformly from $-B_i$ to $B_i$ and never trained, in cycles
+    across the box [-1, 1]. The product of two sines is a sum of sines of the sum and difference
+    frequencies, so $y_i$ has no frequency above $B_0 + \dots + B_i$ on any axis, for any
+    parameters. Level of detail $l$ is $y_{l+1}$, so there is one level less than filters.
 
-    Use when coarse versions shall be smooth and free of aliasing: train all levels, a
-    `maps.LevelOfDetail` each. Fails when the signal does not go on periodically: opposite ends of
-    the box have the same value, which rings at the border; leave a margin, or half the box.
+    Use when coarse versions should be smooth and free of aliasing: train all levels, with one
+    `maps.LevelOfDetail` each. Fails when the signal is not periodic: opposite ends of the box have
+    the same value, which causes ringing at the border; leave a margin, or use half the box.
 
     Args:
-        in_dim: Number of coordinates, each in [-1, 1]. Beyond them the field repeats.
+        in_dim: Number of coordinates, each in [-1, 1]. Outside, the field repeats.
         out_dim: Number of values.
-        bandwidths: $B_i$ of each filter, two at least: one number for all axes or one for each. A
-            signal of n samples along an axis determines n / 2 cycles in all.
+        bandwidths: Bandwidth $B_i$ of each of at least two filters: one integer for all axes, or
+            one per axis. A signal of n samples along an axis determines n / 2 cycles in total.
         width: Channels of each filter.
         generator: Source of frequencies and initial parameters; None takes torch's global one.
 
     Raises:
         ValueError: If a size is out of range, or there are too few bandwidths.
-        TypeError: If a bandwidth is not a whole number, or several.
+        TypeError: If a bandwidth is not an integer or a sequence of integers.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
@@ -50,11 +50,11 @@ class Bacon(AbstractNetwork):
         (torch.Size([5, 3]), 2, [(16, 16), (32, 32)])
 
     Reference:
-        Lindell et al., BACON: Band-limited Coordinate Networks for Multiscale Scene
-        Representation, CVPR 2022, equations 1 to 5, which build on Fathony et al., Multiplicative
-        Filter Networks, ICLR 2021. Weights are uniform in $\pm\sqrt{6/\mathrm{width}}$, the last
-        ones too, and phases in $\pm\pi$, as theirs. We differ in one thing: their box is
-        [-0.5, 0.5], and twice our bandwidth their `frequency`.
+        Lindell et al., BACON: Band-limited Coordinate Networks for Multiscale Scene Representation,
+        CVPR 2022, equations 1 to 5, which build on Fathony et al., Multiplicative Filter Networks,
+        ICLR 2021. As theirs, all weights are uniform in $\pm\sqrt{6/\mathrm{width}}$ and phases in
+        $\pm\pi$. We differ in one thing: their box is [-0.5, 0.5], so their `frequency` is twice
+        our bandwidth.
     """
 
     frequencies: Tensor
@@ -82,7 +82,7 @@ class Bacon(AbstractNetwork):
             for along_axes in self.bandwidths
             for bandwidth in along_axes
         ]
-        # Whole numbers, kept as floats, for they are multiplied with coordinates.
+        # Integers, stored as floats because they are multiplied with coordinates.
         self.register_buffer(
             "frequencies",
             torch.stack(frequencies).unflatten(0, (-1, in_dim)).mT.contiguous().float(),
@@ -99,7 +99,7 @@ class Bacon(AbstractNetwork):
         return len(self.bandwidths) - 1
 
     def level_bandwidths(self) -> list[tuple[int, ...]]:
-        """The highest frequency that each level can hold, in cycles across the box on each axis."""
+        """Highest frequency of each level, in cycles across the box on each axis."""
         sums = itertools.accumulate(
             self.bandwidths, lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True))
         )
@@ -141,8 +141,7 @@ def _per_axis(bandwidth: int | Sequence[int], in_dim: int) -> tuple[int, ...]:
         )
     if len(bandwidth) != in_dim:
         raise ValueError(
-            f"Bacon: expected bandwidths of {in_dim} numbers, one for each axis, got "
-            f"{len(bandwidth)}."
+            f"Bacon: expected bandwidths of {in_dim} values, one per axis, got {len(bandwidth)}."
         )
     for each in bandwidth:
         check_count("Bacon", low=0, high=MAX_BANDWIDTH, bandwidths=each)

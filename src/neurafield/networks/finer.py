@@ -1,4 +1,4 @@
-"""FINER: a SIREN whose sines change their frequency."""
+"""FINER: a SIREN with sines of variable frequency."""
 
 from typing import Any
 
@@ -19,19 +19,20 @@ class Finer(AbstractPerceptron):
     $\pm 1/\sqrt{\mathrm{fan\_in}}$. A unit with a large bias is a faster sine, so the first layer
     holds frequencies from `omega_0` to about `omega_0` (1 + 2 k).
 
-    Use when a SIREN's `omega_0` would have to be searched: `first_bias` sets the highest frequency
-    and leaves the low ones in. Fails when `first_bias` is too large for the samples, which turns
-    into noise between them; where $z = 0$, second derivatives jump.
+    Use when a SIREN would need a search for `omega_0`: `first_bias` sets the highest frequency and
+    keeps the low ones. Fails when `first_bias` is too large for the samples, which gives noise
+    between them; second derivatives jump where $z = 0$.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
         out_dim: Number of values.
         width: Units in each hidden layer.
-        depth: Hidden layers, so `depth + 1` affine ones. The paper counts one fewer.
+        depth: Number of hidden layers; there are `depth + 1` affine layers. The paper counts one
+            fewer.
         omega_0: Frequency factor of the first layer, in radians per unit of its pre-activation.
         omega: Frequency factor of the other hidden layers.
         first_bias: Bound k of the first layer's initial biases, positive.
-        generator: Source of the initial parameters; None takes torch's global one.
+        generator: Source of the initial parameters; None uses torch's global one.
 
     Raises:
         ValueError: If a size, a frequency factor or `first_bias` is not positive.
@@ -43,8 +44,8 @@ class Finer(AbstractPerceptron):
 
     Reference:
         Liu et al., FINER: Flexible Spectral-bias Tuning in Implicit NEural Representation by
-        Variable-periodic Activation Functions, CVPR 2024, section 3. Their code by default takes
-        no gradient through $|z| + 1$; ours is exact.
+        Variable-periodic Activation Functions, CVPR 2024, section 3. By default, their code stops
+        the gradient through $|z| + 1$; ours is exact.
     """
 
     def __init__(

@@ -18,13 +18,13 @@ class Linear(AbstractNetwork):
     $y = W x + b$, weights uniform with variance $1/\mathrm{fan\_in}$, biases uniform in
     $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
-    Use when the field shall be linear in the encoding's features, so that fitting is least squares.
-    Fails when the features alone cannot make the signal.
+    Use when the field should be linear in the features, so that fitting is linear least squares.
+    Fails when the signal is not a linear combination of the features.
 
     Args:
         in_dim: Number of features.
         out_dim: Number of values.
-        generator: Source of the initial parameters; None takes torch's global one.
+        generator: Source of the initial parameters; None uses torch's global one.
 
     Raises:
         ValueError: If a size is not positive.
@@ -35,7 +35,7 @@ class Linear(AbstractNetwork):
         torch.Size([5, 3])
 
     Reference:
-        The last layer of every network here, by itself.
+        The last layer of every other network here.
     """
 
     def __init__(

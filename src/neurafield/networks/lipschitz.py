@@ -1,4 +1,4 @@
-"""A network whose slope has a bound that is trained."""
+"""A network with a trainable Lipschitz bound."""
 
 import copy
 import math
@@ -18,7 +18,7 @@ from ..kernels import fused_mlp_jet as jet_kernel
 from ._base import AbstractNetwork
 from ._perceptron import chosen_activation, initial_layers, shortest
 
-STEEPEST = {
+LIPSCHITZ = {
     "Tanh": 1.0,
     "ReLU": 1.0,
     "Softplus": 1.0,
@@ -28,36 +28,36 @@ STEEPEST = {
     "SiLU": 1.0998394,
     "GELU": 1.1289042,
 }
-"""The largest slope of functions that kernels have, rounded up."""
+"""Lipschitz constants of the functions that kernels support, rounded up."""
 
 
 class Lipschitz(AbstractNetwork):
-    r"""Affine layers that steepen nothing by more than numbers that are trained with them.
+    r"""A perceptron whose layers have trainable Lipschitz bounds.
 
     $h_i = f(\hat W_i h_{i-1} + b_i),\ y = \hat W_{d+1} h_d + b_{d+1}$. Each row of $\hat W_i$ is
-    that of $W_i$, made smaller if the sum of its absolute values is above
-    $\mathrm{softplus}(c_i)$, never larger. So layer $i$ takes points that differ by $\delta$ in
-    their largest coordinate to such that differ by $\mathrm{softplus}(c_i)\,\delta$ at most, and
-    the network by $L = s^d \prod_i \mathrm{softplus}(c_i)$, for the steepest slope $s$ of $f$: 1
-    for Tanh. The largest coordinate of a difference is not above its length: no value changes by
-    more than $L$ times the distance of two points, and all values together, as a vector, by
-    $\sqrt{\mathrm{out\_dim}}\, L$ times it. At first $\mathrm{softplus}(c_i)$ is the largest sum.
+    that of $W_i$, scaled down if the sum of its absolute values exceeds $\mathrm{softplus}(c_i)$.
+    So, in the maximum norm, layer $i$ has the Lipschitz constant $\mathrm{softplus}(c_i)$ and the
+    network $L = s^d \prod_i \mathrm{softplus}(c_i)$, where $s$ is that of $f$ (1 for Tanh). The
+    maximum norm is at most the Euclidean norm, so $L$ bounds each value for the Euclidean distance
+    too, and $\sqrt{\mathrm{out\_dim}}\, L$ bounds the vector of all values. Initially,
+    $\mathrm{softplus}(c_i)$ is the largest row sum.
 
-    Use when a field shall change evenly with a coordinate, such as the code of a shape, with
-    `fit.lipschitz_penalty`; or when a bound of its slope is needed. Fails when fine detail is
-    wanted: without the penalty it learns what an MLP with this activation does, with it less.
+    Use when a field should vary smoothly with a coordinate, such as the latent code of a shape,
+    with `fit.lipschitz_penalty`; or when a Lipschitz bound is needed. Fails when fine detail is
+    wanted: without the penalty it learns as much as an MLP with this activation, with it less.
 
     Args:
         in_dim: Number of coordinates or features.
         out_dim: Number of values.
         width: Units in each hidden layer.
-        depth: Hidden layers, so `depth + 1` affine ones.
+        depth: Number of hidden layers; there are `depth + 1` affine layers.
         activation: An instance from `neurafield.activations`, its class name, or its description,
-            as for `MLP`; without trained constants, and of a slope with a known bound.
-        generator: Source of the initial parameters; None takes torch's global one.
+            as for `MLP`; it must have no trained constants, and a known Lipschitz constant.
+        generator: Source of the initial parameters; None uses torch's global one.
 
     Raises:
-        ValueError: If a size is not positive, or the activation is unknown, trained or too steep.
+        ValueError: If a size is not positive, or the activation is unknown, trained, or has no
+            known Lipschitz constant.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
@@ -68,8 +68,9 @@ class Lipschitz(AbstractNetwork):
 
     Reference:
         Liu et al., Learning Smooth Neural Functions via Lipschitz Regularization, SIGGRAPH 2022,
-        section 4 and equation 7. We start $c_i$ where softplus of it is the largest sum; there it
-        is the sum itself. Other activations than 1-Lipschitz ones are counted with their slope.
+        section 4 and equation 7. We initialise $c_i$ so that its softplus is the largest row sum;
+        theirs starts $c_i$ at the sum itself. We also allow activations that are not 1-Lipschitz,
+        with their constant as a factor.
     """
 
     def __init__(
@@ -113,11 +114,13 @@ class Lipschitz(AbstractNetwork):
         return Jet(streams, x.weights)
 
     def bound(self) -> Float[Tensor, ""]:
-        """$L$, to be trained: what `fit.lipschitz_penalty` makes small."""
-        return softplus(self.c).prod() * self._steepest() ** self.depth
+        """Differentiable bound $L$, which `fit.lipschitz_penalty` makes small."""
+        return softplus(self.c).prod() * self._slope_bound() ** self.depth
 
     def lipschitz_bound(self) -> float:
-        """$L$: no value changes by more than this times the distance of two points."""
+        """Lipschitz constant $L$: no value changes by more than this times the distance of two
+        points.
+        """
         return float(self.bound().detach())
 
     def hyperparams(self) -> dict[str, Any]:
@@ -140,22 +143,22 @@ class Lipschitz(AbstractNetwork):
     def _layers(self) -> list[nn.Linear]:
         return cast(list[nn.Linear], list(self.layers))
 
-    def _steepest(self) -> float:
-        return STEEPEST[self._kernel] * abs(self._factor)
+    def _slope_bound(self) -> float:
+        return LIPSCHITZ[self._kernel] * abs(self._factor)
 
 
 def bounded(weight: Float[Tensor, "n m"], bound: Float[Tensor, ""]) -> Float[Tensor, "n m"]:
-    """The rows of a matrix, made smaller where the sum of absolute values is above a bound."""
+    """Rows of a matrix, scaled down where the sum of absolute values exceeds a bound."""
     sums = weight.abs().sum(1, keepdim=True)
     return weight * (bound / torch.maximum(sums, bound))
 
 
 def _known(f: AbstractActivation) -> tuple[str, float]:
-    """Name and factor inside, of a function whose steepest slope is known."""
+    """Kernel name and inner factor of a function with a known Lipschitz constant."""
     name, factor = f.kernel() or ("", 1.0)
-    if name not in STEEPEST or isinstance(factor, Tensor):
+    if name not in LIPSCHITZ or isinstance(factor, Tensor):
         raise ValueError(
             f"Lipschitz: expected an activation without trained constants among "
-            f"{', '.join(STEEPEST)}, got {f}."
+            f"{', '.join(LIPSCHITZ)}, got {f}."
         )
     return name, factor

@@ -15,24 +15,24 @@ from ._perceptron import AbstractPerceptron, chosen_activation, initial_layers, 
 class MLP(AbstractPerceptron):
     r"""Affine layers with an activation between them.
 
-    $h_0 = x,\ h_i = f(W_i h_{i-1} + b_i),\ y = W_{d+1} h_d + b_{d+1}$. Weights and biases are drawn
-    as the activation asks for: see its own docstring. With most, weights are uniform with variance
-    $g^2/\mathrm{fan\_in}$ for the activation's gain $g$ (1 for the last layer), biases uniform in
-    $\pm 1/\sqrt{\mathrm{fan\_in}}$.
+    $h_0 = x,\ h_i = f(W_i h_{i-1} + b_i),\ y = W_{d+1} h_d + b_{d+1}$. The activation determines
+    the distribution of weights and biases: see its docstring. With most, weights are uniform with
+    variance $g^2/\mathrm{fan\_in}$ for the activation's gain $g$ (1 for the last layer), biases
+    uniform in $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
-    Use when an encoding comes before it, or with an activation that codes high frequencies itself
-    (Gaussian, Sine and others). Fails when it sees bare coordinates through ReLU, Tanh and their
-    like: it learns low frequencies first and fine detail hardly ever.
+    Use when an encoding precedes it, or with an activation that represents high frequencies itself
+    (Gaussian, Sine and others). Fails when it reads bare coordinates through ReLU, Tanh and the
+    like: it learns low frequencies first, and fine detail very slowly.
 
     Args:
         in_dim: Number of coordinates or features.
         out_dim: Number of values.
         width: Units in each hidden layer.
-        depth: Hidden layers, so `depth + 1` affine ones.
-        activation: An instance from `neurafield.activations`; or its class name, for one with its
-            defaults; or `{"type": name, "hyperparams": {...}}`. Every hidden layer gets a copy of
-            one that has parameters.
-        generator: Source of the initial parameters; None takes torch's global one.
+        depth: Number of hidden layers; there are `depth + 1` affine layers.
+        activation: An instance from `neurafield.activations`, a class name (with default
+            constants), or `{"type": name, "hyperparams": {...}}`. If it has parameters, every
+            hidden layer gets its own copy.
+        generator: Source of the initial parameters; None uses torch's global one.
 
     Raises:
         ValueError: If a size is not positive, or the activation is unknown or out of range.
@@ -62,7 +62,7 @@ class MLP(AbstractPerceptron):
         check_count(self, depth=depth, high=256)
         self.in_dim, self.out_dim, self.width, self.depth = in_dim, out_dim, width, depth
         f = chosen_activation(activation)
-        # Kept, for layers and activations may be replaced.
+        # Stored, because layers and activations may be replaced.
         self._activation_spec = spec_of(f)
         trained = any(True for _ in f.parameters())
         self.activations = nn.ModuleList(copy.deepcopy(f) if trained else f for _ in range(depth))

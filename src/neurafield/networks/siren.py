@@ -1,4 +1,4 @@
-"""SIREN: a perceptron whose activations are sines."""
+"""SIREN: a perceptron with sine activations."""
 
 from typing import Any
 
@@ -13,27 +13,26 @@ from ._perceptron import AbstractPerceptron, initial_layers
 class Siren(AbstractPerceptron):
     r"""A sinusoidal representation network.
 
-    $h_0 = x,\ h_i = \sin(\omega_i (W_i h_{i-1} + b_i)),\ y = W_{d+1} h_d + b_{d+1}$ with
-    $\omega_1$ = `omega_0` and $\omega_i$ = `omega` above. Initial weights are uniform in
-    $\pm 1/\mathrm{fan\_in}$ in the first layer and in
-    $\pm\sqrt{6/\mathrm{fan\_in}}/\omega$ in all others, the last one too; biases in
-    $\pm 1/\sqrt{\mathrm{fan\_in}}$. Inside, every layer's input then keeps its distribution,
-    whatever the depth.
+    $h_0 = x,\ h_i = \sin(\omega_i (W_i h_{i-1} + b_i)),\ y = W_{d+1} h_d + b_{d+1}$ with $\omega_1$
+    = `omega_0` and $\omega_i$ = `omega` above. Initial weights are uniform in $\pm
+    1/\mathrm{fan\_in}$ in the first layer and in $\pm\sqrt{6/\mathrm{fan\_in}}/\omega$ in all
+    others, including the last; biases in $\pm 1/\sqrt{\mathrm{fan\_in}}$. The inputs of all inner
+    layers then have the same distribution, at any depth.
 
-    Use when derivatives of the signal matter, or one small smooth network should hold all of
-    it. Fails when `omega_0` does not suit the signal's bandwidth: too low blurs, too high
-    turns into noise between the samples.
+    Use when derivatives of the signal matter, or one small smooth network should hold all of it.
+    Fails when `omega_0` does not match the signal's bandwidth: too low blurs, too high gives noise
+    between samples.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
         out_dim: Number of values.
         width: Units in each hidden layer.
-        depth: Hidden layers, so `depth + 1` affine ones. The paper's networks have 4 (its
-            code counts 3, the square matrices).
+        depth: Number of hidden layers; there are `depth + 1` affine layers. The paper's networks
+            have 4 (its code counts 3, the square matrices).
         omega_0: Frequency factor of the first layer, in radians per unit of its
             pre-activation. About 30 for pictures, 3,000 for seconds of sound.
         omega: Frequency factor of the other hidden layers.
-        generator: Source of the initial parameters; None takes torch's global one.
+        generator: Source of the initial parameters; None uses torch's global one.
 
     Raises:
         ValueError: If a size or a frequency factor is not positive.
@@ -44,9 +43,9 @@ class Siren(AbstractPerceptron):
         torch.Size([5, 1])
 
     Reference:
-        Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
-        NeurIPS 2020, sections 3.1 and 3.2, supplement 1.5. Biases follow their code, since
-        the paper leaves them open.
+        Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions, NeurIPS
+        2020, sections 3.1 and 3.2, supplement 1.5. Biases follow their code; the paper does not
+        specify them.
     """
 
     def __init__(

@@ -12,8 +12,8 @@ from .._checks import check_count, check_last_axis, check_positive
 from ..derivatives import Jet, rules
 from ._base import AbstractNetwork, is_plain, uniform_linear
 
-_STEEPEST = 16
-"""Largest omega by scale: a wavelet is then at most e^64, which leaves room to sum thousands."""
+_MAX_RATIO = 16
+"""Largest ratio of omega to scale: a wavelet is then at most e^64, so thousands can be summed."""
 
 
 class Wire(AbstractNetwork):
@@ -21,34 +21,35 @@ class Wire(AbstractNetwork):
 
     $h_0 = x,\ h_i = \psi_i(W_i h_{i-1} + b_i),\ y = \mathrm{Re}(W_{d+1} h_d) + b_{d+1}$ with
     $\psi_i(z) = e^{i \omega_i z}\, e^{-|s z|^2}$, $\omega_1$ = `omega_0` and $\omega_i$ = `omega`
-    above, s = `scale`. The first layer's weights and biases are real, those above complex. All of
-    them are uniform in $\pm 1/\sqrt{\mathrm{fan\_in}}$, real and imaginary parts alike.
+    above, s = `scale`. Weights and biases are real in the first layer, complex above. Their real
+    and imaginary parts are uniform in $\pm 1/\sqrt{\mathrm{fan\_in}}$.
 
-    Everything is computed on pairs of real channels, $h = u + i v$. A complex weight is two numbers
-    of the field, so hidden layer i > 1 has `2 width (width + 1)`, the first `width (in_dim + 1)`
-    and the last `(2 width + 1) out_dim`: `width` w weighs as much as a real network of about
-    $\sqrt 2\, w$.
+    Everything is computed on pairs of real channels, $h = u + i v$. A complex weight counts as two
+    parameters: hidden layer i > 1 has `2 width (width + 1)`, the first `width (in_dim + 1)` and the
+    last `(2 width + 1) out_dim`. A `width` of w has about as many parameters as a real network of
+    width $\sqrt 2\, w$.
 
-    Use when pictures are to be learned in few steps, or noisy ones restored: wavelets are local
-    in space and in frequency. Fails when derivatives of high order matter or `scale` is too large:
-    few units then cover a point, and between the samples there is noise. No compiled kernel has it:
-    a step took five times a SIREN's of as many parameters on a CPU, and two thirds of what torch's
-    complex numbers take.
+    Use when pictures must be learned in few steps, or noisy ones restored: wavelets are local in
+    space and in frequency. Fails when derivatives of high order matter or `scale` is too large: few
+    units then cover a point, which gives noise between samples. There is no compiled kernel: on a
+    CPU a step takes five times as long as that of a SIREN with as many parameters.
 
     Args:
         in_dim: Number of coordinates, each in [-1, 1].
         out_dim: Number of values.
         width: Complex units in each hidden layer.
-        depth: Hidden layers, so `depth + 1` affine ones. The paper counts one fewer.
-        omega_0: Frequency of the first layer's wavelet, in radians per unit of its pre-activation.
-        omega: Frequency of the other hidden layers' wavelets, up to 16 times `scale`.
-        scale: The inverse width s of the wavelets' envelope, per unit of the pre-activation.
-        generator: Source of the initial parameters; None takes torch's global one.
+        depth: Number of hidden layers; there are `depth + 1` affine layers. The paper counts one
+            fewer.
+        omega_0: Frequency of the wavelet in the first layer, in radians per unit of its
+            pre-activation.
+        omega: Frequency of the wavelets in the other hidden layers, up to 16 times `scale`.
+        scale: Inverse width s of the envelope, per unit of the pre-activation.
+        generator: Source of the initial parameters; None uses torch's global one.
 
     Raises:
-        ValueError: If a size, a frequency or `scale` is not positive, or `omega` more than 16
-            times `scale`: a wavelet's largest value, $e^{\omega^2 / 4 s^2}$ at
-            $\mathrm{Im}\, z = -\omega / 2 s^2$, would come near to what a float holds.
+        ValueError: If a size, a frequency or `scale` is not positive, or `omega` more than 16 times
+            `scale`: the largest value of a wavelet, $e^{\omega^2 / 4 s^2}$ at $\mathrm{Im}\, z =
+            -\omega / 2 s^2$, would come close to overflow.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
@@ -59,9 +60,9 @@ class Wire(AbstractNetwork):
         True
 
     Reference:
-        Saragadam et al., WIRE: Wavelet Implicit Neural Representations, CVPR 2023, section 3.2.
-        The initialisation is torch's own for complex layers, which their code keeps. The last
-        bias is real here: its imaginary part would never be read.
+        Saragadam et al., WIRE: Wavelet Implicit Neural Representations, CVPR 2023, section 3.2. The
+        initialisation is torch's default for complex layers, as in their code. The last bias is
+        real here, since its imaginary part would be unused.
     """
 
     def __init__(
@@ -80,9 +81,9 @@ class Wire(AbstractNetwork):
         check_count(self, in_dim=in_dim, out_dim=out_dim, width=width, high=2**15)
         check_count(self, depth=depth, high=256)
         check_positive(self, omega_0=omega_0, omega=omega, scale=scale)
-        if omega > _STEEPEST * scale:
+        if omega > _MAX_RATIO * scale:
             raise ValueError(
-                f"Wire: expected omega up to {_STEEPEST} times scale, got {omega} and {scale}. "
+                f"Wire: expected omega up to {_MAX_RATIO} times scale, got {omega} and {scale}. "
                 "Wavelets would overflow."
             )
         self.in_dim, self.out_dim, self.width, self.depth = in_dim, out_dim, width, depth
@@ -102,7 +103,7 @@ class Wire(AbstractNetwork):
             )
             for _ in range(depth - 1)
         ]
-        # [Re W, -Im W], which is all of a complex product that its real part needs.
+        # [Re W, -Im W] is all that the real part of a complex product needs.
         last = uniform_linear(
             2 * width, out_dim, weight_bound=bound, bias_bound=bound, generator=generator
         )
@@ -127,7 +128,7 @@ class Wire(AbstractNetwork):
         return rules.linear(self.hidden_jet(x), last.weight, last.bias)
 
     def hidden_jet(self, x: Jet) -> Jet:
-        """The last hidden layer after `x`, pairs as [u, v], which the last one adds up to values.
+        """Jet of the last hidden layer, pairs as [u, v]: the input of the last affine layer.
 
         Raises:
             ValueError: If layers were replaced, parametrized or given hooks.
@@ -162,7 +163,7 @@ def _pair_matrix(weight: Float[Tensor, "_ w"]) -> Float[Tensor, "_ _"]:
 
 
 def _wavelet(x: Tensor, y: Tensor, omega: float, scale: float) -> Tensor:
-    """The wavelet of z = x + i y, its real channels before its imaginary ones."""
+    """The wavelet of z = x + i y, real channels before imaginary ones."""
     # One exponential: e^(-omega y) by itself could be infinite where the envelope is 0.
     envelope = (-omega * y - scale**2 * (x.square() + y.square())).exp()
     return torch.cat([envelope * (omega * x).cos(), envelope * (omega * x).sin()], dim=-1)

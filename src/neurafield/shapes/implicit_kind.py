@@ -8,7 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -20,6 +20,7 @@ Function = Callable[[Tensor], Tensor]
 Loss = Callable[[Any, Any], Tensor]
 
 
+@runtime_checkable
 class ShapeDistance(Protocol):
     """Distance to a shape, such as `MeshDistance` or `PointDistance`."""
 
@@ -30,6 +31,7 @@ class ShapeDistance(Protocol):
         """Distance without a sign."""
 
 
+@runtime_checkable
 class Losses(Protocol):
     """Losses that a kind chooses from; `neurafield.fit.losses` has them."""
 

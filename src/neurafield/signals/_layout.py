@@ -1,4 +1,4 @@
-"""What is needed to write a signal back: its grid, the meaning of its values, its file's traits."""
+"""Layouts: the grid, value range and file properties needed to write a signal back."""
 
 import dataclasses
 import json
@@ -27,21 +27,21 @@ _MAX_VALUES = 2**48
 _MAX_COORD = 1e9
 
 MAX_SAMPLES = 2**31
-"""Samples times channels that a rendered signal may have: past this a typing error is likelier."""
+"""Maximum samples times channels of a rendered signal; larger requests are likely typing errors."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AbstractLayout(ABC):
-    """A signal without its values: where samples lie and how they stand in a file.
+    """Metadata of a signal on a grid: positions of the samples and their encoding in a file.
 
-    A field gives normalised values, in which the range of the file's values is [-1, 1].
+    Fields return normalised values, with the range of the file's values mapped to [-1, 1].
 
     Args:
-        grid: Where the samples lie.
-        channels: Values at each sample.
-        dtype: NumPy name of the type in the file.
-        low: The file value that becomes -1.
-        high: The file value that becomes 1.
+        grid: Grid of the samples.
+        channels: Values per sample.
+        dtype: NumPy name of the dtype in the file.
+        low: File value that is mapped to -1.
+        high: File value that is mapped to 1.
     """
 
     kind: ClassVar[str]
@@ -56,7 +56,7 @@ class AbstractLayout(ABC):
     high: float
 
     def __post_init__(self) -> None:
-        # A layout also comes out of a file that anyone may have written.
+        # A layout may come from an untrusted file.
         owner = type(self).__name__
         check_count(owner, channels=self.channels, high=64)
         if self.grid.dim != self.num_axes:
@@ -77,12 +77,12 @@ class AbstractLayout(ABC):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Samples on each axis."""
+        """Number of samples on each axis."""
         return self.grid.shape
 
     @property
     def in_dim(self) -> int:
-        """Coordinates of a sample."""
+        """Number of coordinates of a sample."""
         return self.grid.dim
 
     @property
@@ -91,15 +91,15 @@ class AbstractLayout(ABC):
         return Extent(self.shape, self.channels, self.kind)
 
     def normalise(self, values: Shaped[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
-        """File values to [-1, 1]."""
-        # float32 holds every value of 16 bits; wider ones would be rounded before they are moved.
+        """Maps file values to [-1, 1]."""
+        # float32 represents every 16-bit value exactly; wider types need float64.
         wide: Any = np.float32 if np.dtype(self.dtype).itemsize <= 2 else np.float64
         exact = values.astype(wide)
         scaled = (exact - self._offset) / self._scale
         return torch.from_numpy(scaled.astype(np.float32, copy=False))
 
     def denormalise(self, values: Float[Tensor, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
-        """Normalised values to the file's type; whole-number types are rounded and clipped."""
+        """Maps normalised values to the file's dtype; integers are rounded and clipped."""
         array = values.detach().cpu().numpy().astype(np.float64) * self._scale + self._offset
         if np.issubdtype(self.dtype, np.integer):
             array = np.clip(np.rint(array), self.low, self.high)
@@ -114,7 +114,7 @@ class AbstractLayout(ABC):
         size: Sequence[int] | None = None,
         region: Sequence[float] | None = None,
     ) -> "AbstractLayout":
-        """The layout of a rendering at another size, or of a part.
+        """The layout of a rendering at another size, or of a region.
 
         Args:
             scale: Factor on each resizable axis (a video's frames are not).
@@ -122,13 +122,13 @@ class AbstractLayout(ABC):
             region: Start and stop on each resizable axis, in samples of this layout.
 
         Raises:
-            SignalError: If sizes are not positive, the number of axes is wrong, the region
-                reaches outside, or no such layout can be.
+            SignalError: If sizes are not positive, the number of axes is wrong, the region extends
+                outside, or no such layout exists.
         """
         axes = self.resizable_axes
         if region is not None and len(region) != 2 * len(axes):
             raise SignalError(
-                f"region: expected {2 * len(axes)} numbers for {self.kind}, got {len(region)}."
+                f"region: expected {2 * len(axes)} values for {self.kind}, got {len(region)}."
             )
         ranges: list[tuple[float, float]] = [(0.0, float(n)) for n in self.shape]
         for i, axis in enumerate(axes if region is not None else ()):
@@ -166,12 +166,12 @@ class AbstractLayout(ABC):
             raise SignalError(f"size: {error}") from error
 
     def _on_grid(self, grid: Grid) -> "AbstractLayout":
-        # Kinds with units of their own (sample rate, affine) adjust them to the new spacing.
+        # Layouts with physical units (sample rate, affine) adjust them to the new spacing.
         return dataclasses.replace(self, grid=grid)
 
     @abstractmethod
     def check_writable(self, path: Path) -> None:
-        """Require that this signal can be written to a file of that suffix.
+        """Require that this signal can be written to a file with this suffix.
 
         Raises:
             SignalError: If it cannot, naming the suffixes that can.
@@ -179,11 +179,11 @@ class AbstractLayout(ABC):
 
     @abstractmethod
     def write(self, path: Path, slabs: Iterable[Shaped[np.ndarray, "..."]]) -> None:
-        """Write file values, all or nothing.
+        """Write file values atomically.
 
         Args:
-            path: Where to; its suffix chooses the format.
-            slabs: Parts along the first axis, in order, each of shape `(n, *shape[1:], channels)`.
+            path: Output path; its suffix selects the format.
+            slabs: Blocks along the first axis, in order, each of shape `(n, *shape[1:], channels)`.
 
         Raises:
             SignalError: If the suffix cannot hold this signal.
@@ -193,7 +193,7 @@ class AbstractLayout(ABC):
     def checked(
         self, slabs: Iterable[Shaped[np.ndarray, "..."]], path: Path
     ) -> Iterator[Shaped[np.ndarray, "..."]]:
-        """The slabs one by one, if together they are of shape `(*shape, channels)`.
+        """Yields the slabs, checking that together they have shape `(*shape, channels)`.
 
         Raises:
             SignalError: If they are not.
@@ -204,7 +204,7 @@ class AbstractLayout(ABC):
             rows += slab.shape[0] if slab.ndim else 0
             if slab.ndim != len(expected) or slab.shape[1:] != expected[1:] or rows > expected[0]:
                 raise SignalError(
-                    f"{path}: expected values of shape {expected} in all, got a part of shape "
+                    f"{path}: expected values of shape {expected} in total, got a part of shape "
                     f"{slab.shape}."
                 )
             yield slab
@@ -214,7 +214,7 @@ class AbstractLayout(ABC):
     def assembled(
         self, slabs: Iterable[Shaped[np.ndarray, "..."]], path: Path
     ) -> Shaped[np.ndarray, "..."]:
-        """All slabs in one array of shape `(*shape, channels)`."""
+        """Gathers all slabs into one array of shape `(*shape, channels)`."""
         array = np.empty((*self.shape, self.channels), dtype=self.dtype)
         row = 0
         for slab in self.checked(slabs, path):
@@ -223,7 +223,7 @@ class AbstractLayout(ABC):
         return array
 
     def spec(self) -> dict[str, Any]:
-        """JSON values from which `signals.layout_from_spec` builds this layout again."""
+        """JSON values from which `signals.layout_from_spec` rebuilds this layout."""
         values = json.loads(json.dumps(dataclasses.asdict(self)))
         return {"kind": self.kind, **values}
 
@@ -233,26 +233,26 @@ class AbstractLayout(ABC):
 
     @property
     def _scale(self) -> float:
-        # A constant signal has no range; any scale will do, as all its values become 0.
+        # A constant signal has no range; any scale will do, since all values map to 0.
         return (self.high - self.low) / 2 or 1.0
 
 
 def check_suffix(layout: AbstractLayout, path: Path) -> str:
-    """The lower-case suffix of `path`, if this kind of signal is written to such files."""
+    """Lower-case suffix of `path`, required to be one that this kind of signal supports."""
     suffix = path.suffix.lower()
     if suffix not in layout.suffixes:
         raise SignalError(
             f"{path}: expected one of {', '.join(layout.suffixes)} for {layout.kind}, got "
-            f"{suffix or 'no suffix'!r}. Name the output so."
+            f"{suffix or 'no suffix'!r}. Rename the output."
         )
     return suffix
 
 
 def value_range(array: Shaped[np.ndarray, "..."], path: Path | str) -> tuple[float, float]:
-    """Smallest and largest value, if all are finite.
+    """Minimum and maximum of values that must be finite.
 
     Raises:
-        SignalError: If the array is empty, or not of real numbers that 64 bits hold, or holds
+        SignalError: If the array is empty, has a dtype that is not real or beyond 64 bits, or holds
             NaN or infinity.
     """
     if array.size == 0:
@@ -276,7 +276,7 @@ def value_range(array: Shaped[np.ndarray, "..."], path: Path | str) -> tuple[flo
 
 
 def _value_limits(dtype: str) -> tuple[float, float]:
-    # Between these float64 holds every whole number, and sums of two numbers stay finite.
+    # Within these limits float64 represents every integer, and sums of two values stay finite.
     if np.issubdtype(dtype, np.integer):
         info = np.iinfo(dtype)
         return float(max(info.min, -(2**53))), float(min(info.max, 2**53))

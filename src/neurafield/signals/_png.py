@@ -1,4 +1,4 @@
-"""PNG, written as its rows come, so that no more than a slab of them is in memory."""
+"""Streaming PNG writer: rows are written as they arrive, with one slab in memory at a time."""
 
 import struct
 import zlib
@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # Grey, grey with alpha, RGB, RGBA.
-_UP = 2  # The number of the filter: each byte minus the one above it.
-_PIECE_BYTES = 2**20  # A chunk may have 2**31; much smaller ones keep the memory small.
+_UP = 2  # Filter type: each byte minus the one above it.
+_PIECE_BYTES = 2**20  # A chunk may have 2**31; small chunks save memory.
 
 
 def write_png(
@@ -24,16 +24,16 @@ def write_png(
 ) -> None:
     """Write a picture from the top down.
 
-    One filter for all rows and a quick setting of zlib: photographs come out within a twentieth of
-    the size that Pillow's search over the filters gives, in a third of its time.
+    All rows use one filter, and a fast zlib level: for photographs, sizes are within 5 % of
+    Pillow's search over filters, in a third of its time.
 
     Args:
-        file: Where to.
-        slabs: Whole rows, in order, uint8 or uint16, `shape` in all.
+        file: File to write to.
+        slabs: Blocks of whole rows, in order, uint8 or uint16, with `shape` in total.
         shape: Rows and columns.
-        channels: 1 to 4: grey, grey with alpha, RGB, RGBA.
-        bits: Of a sample: 8 or 16.
-        profile: The ICC colour profile, or nothing.
+        channels: Number of channels, 1 to 4: grey, grey with alpha, RGB, RGBA.
+        bits: Bits per sample, 8 or 16.
+        profile: ICC colour profile, or empty.
 
     Reference:
         PNG Specification, third edition, W3C 2025: section 5 (chunks), section 9 (filters).
@@ -62,7 +62,7 @@ def write_png(
 def _filtered(
     lines: UInt8[np.ndarray, "rows bytes"], above: UInt8[np.ndarray, "1 bytes"]
 ) -> UInt8[np.ndarray, "rows filtered"]:
-    """Each line with the number of its filter before it; differences are modulo 256."""
+    """Rows preceded by their filter type; differences are modulo 256."""
     filtered = np.empty((lines.shape[0], 1 + lines.shape[1]), np.uint8)
     filtered[:, 0] = _UP
     np.subtract(lines[:1], above, out=filtered[:1, 1:])

@@ -1,6 +1,6 @@
 """The protocol of queries: what a signal draws and a map takes."""
 
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -20,8 +20,8 @@ class Query(Protocol):
     def __len__(self) -> int:
         """Number of queries."""
 
-    def __getitem__(self, part: slice | Tensor) -> Self:
+    def __getitem__(self, part: slice | Tensor) -> "Query":
         """Some of the queries: a slice (a micro-batch), or the indices of those to keep."""
 
-    def to(self, like: Tensor) -> Self:
+    def to(self, like: Tensor) -> "Query":
         """The same queries with the device of `like`; coordinates also take its type."""

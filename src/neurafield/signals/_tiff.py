@@ -1,15 +1,15 @@
-"""A check that tifffile leaves out."""
+"""A check for truncated TIFF files, which tifffile lacks."""
 
 from typing import Any
 
 
 def check_whole_tiff(file: Any) -> None:
-    """Require that the chain of pages of an open `tifffile.TiffFile` has its end.
+    """Require that the chain of pages of an open `tifffile.TiffFile` is complete.
 
-    tifffile takes a chain that leads past the end of the file for a shorter one.
+    tifffile treats a chain that leads past the end of the file as a shorter one.
 
     Raises:
-        ValueError: If it is broken.
+        ValueError: If the chain is broken.
     """
     num_pages = len(file.pages)
     file.filehandle.seek(file.pages.next_page_offset)

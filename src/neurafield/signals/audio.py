@@ -27,14 +27,14 @@ _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}
 
 @dataclass(frozen=True, kw_only=True)
 class AudioLayout(AbstractLayout):
-    """A sound without its samples. The one axis is time; channels as in the file.
+    """The layout of a sound. The only axis is time; channels are as in the file.
 
-    Values are sound pressure relative to full scale; the largest magnitude becomes 1, and
-    silence stays 0.
+    Values are sound pressure relative to full scale. The largest magnitude is mapped to 1; silence
+    stays 0.
 
     Args:
         sample_rate: Samples per second.
-        subtype: How the file encodes samples, in libsndfile's names: PCM_16, FLOAT, ...
+        subtype: Encoding of the samples, by libsndfile's names: PCM_16, FLOAT, ...
     """
 
     kind: ClassVar[str] = "audio"
@@ -65,7 +65,7 @@ class AudioLayout(AbstractLayout):
         known = _WRITTEN_AS[check_suffix(self, path)]
         soundfile = import_extra("soundfile", "audio", path)
         subtype = self.subtype if self.subtype in known else known[0]
-        # In memory first: soundfile does not say that the disk is full.
+        # Encode in memory first: soundfile does not report a full disk.
         encoded = io.BytesIO()
         try:
             with soundfile.SoundFile(
@@ -123,10 +123,11 @@ class Audio(AbstractGridSignal[AudioLayout]):
         grid: Grid | None = None,
         name: str | Path = "Audio",
     ) -> "Audio":
-        """Make a sound of an array, of shape `(samples,)` or `(samples, channels)`.
+        """Make a sound from an array of shape `(samples,)` or `(samples, channels)`.
 
         Raises:
-            SignalError: If the shape is another, it is empty, or values are not finite.
+            SignalError: If the shape is not supported, the array is empty, or values are not
+                finite.
         """
         array = array[:, None] if array.ndim == 1 else array
         if array.ndim != 2 or not 1 <= array.shape[1] <= 64:
@@ -155,13 +156,13 @@ class Audio(AbstractGridSignal[AudioLayout]):
 def _rounded(slab: Shaped[np.ndarray, "..."], subtype: str) -> Shaped[np.ndarray, "..."]:
     if subtype in ("FLOAT", "DOUBLE"):
         return slab
-    # libsndfile would round down to whole numbers. At full scale it clips by itself.
+    # libsndfile would round down to integers. It clips at full scale itself.
     steps = 2.0 ** (_BITS.get(subtype, 32) - 1)
     return np.clip(np.rint(slab * steps) / steps, -1.0, 1.0)
 
 
 def _is_cut(path: Path) -> bool:
-    # libsndfile reads a truncated WAV or OGG up to where it ends and says nothing.
+    # libsndfile reads a truncated WAV or OGG up to its end, without an error.
     with open(path, "rb") as file:
         riff = file.read(12)
         if riff[:4] == b"OggS":
@@ -173,7 +174,7 @@ def _is_cut(path: Path) -> bool:
             file.seek(position)
             chunk = file.read(8)
             length = int.from_bytes(chunk[4:], "little")
-            # Streams of unknown length carry 0 or all ones here.
+            # Streams of unknown length have 0 or all ones here.
             if chunk[:4] == b"data" and length not in (0, 0xFFFFFFFF):
                 return position + 8 + length > size
             position += 8 + length + length % 2
@@ -181,7 +182,7 @@ def _is_cut(path: Path) -> bool:
 
 
 def _ends_ogg(path: Path) -> bool:
-    """Whether the last page is whole and says that it is the last of its stream."""
+    """Tests whether the last page is complete and marked as the last of its stream."""
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - 2**17))
         tail = file.read()

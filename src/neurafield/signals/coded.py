@@ -38,7 +38,7 @@ class Coded(AbstractSignal):
     def __init__(self, signal: AbstractSignal, code: Sequence[float]) -> None:
         self.signal, self.code = signal, tuple(float(number) for number in code)
         if not self.code or not all(map(math.isfinite, self.code)):
-            raise SignalError(f"Coded: expected finite numbers for a code, got {code}.")
+            raise SignalError(f"Coded: expected finite values for a code, got {code}.")
         self.in_dim, self.out_dim = signal.in_dim + len(self.code), signal.out_dim
 
     def batch(
@@ -48,5 +48,5 @@ class Coded(AbstractSignal):
         return torch.cat([x, x.new_tensor(self.code).expand(len(x), -1)], dim=1), target
 
     def fingerprint(self) -> str:
-        told = json.dumps([self.signal.fingerprint(), self.code])
-        return hashlib.sha256(told.encode()).hexdigest()
+        text = json.dumps([self.signal.fingerprint(), self.code])
+        return hashlib.sha256(text.encode()).hexdigest()

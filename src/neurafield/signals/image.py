@@ -1,4 +1,4 @@
-"""Pictures: PNG, JPEG and TIFF, 8 and 16 bit and float, grey and colour, alpha kept."""
+"""Pictures: PNG, JPEG and TIFF; 8 bit, 16 bit and float; grey and colour, with or without alpha."""
 
 import base64
 import io
@@ -24,15 +24,15 @@ from ._png import write_png
 from ._tiff import check_whole_tiff
 
 MAX_PIXELS = 178_956_970
-"""Largest picture that is decoded, Pillow's own limit. What claims more is refused unread."""
+"""Largest picture that is decoded, Pillow's limit. Larger ones are rejected before decoding."""
 
 _TIFF = (".tif", ".tiff")
 _JPEG = (".jpg", ".jpeg")
-_ORIENTATION = 0x0112  # The number of the EXIF and TIFF tag.
+_ORIENTATION = 0x0112  # EXIF and TIFF tag.
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 _MAX_PROFILE_BYTES = 64 * 1024
-# Those of the formats, but for JPEG, where libjpeg stops before the 65,535 of the format.
+# Limits of the formats, except for JPEG, where libjpeg stops before the 65,535 of the format.
 _MAX_SIDES = {
     ".png": 2**31 - 1,
     **dict.fromkeys(_JPEG, 65_500),
@@ -45,7 +45,7 @@ class ImageLayout(AbstractLayout):
     """A picture without its pixels. Axes are (row, column); 1 to 4 channels: L, LA, RGB, RGBA.
 
     Args:
-        icc_profile: The colour profile, base64, or empty: sRGB is then meant.
+        icc_profile: Colour profile in base64, or empty for sRGB.
     """
 
     kind: ClassVar[str] = "image"
@@ -109,7 +109,7 @@ class ImageLayout(AbstractLayout):
             plain = slab[..., 0] if self.channels == 1 else slab
             picture.paste(PillowImage.fromarray(plain), (0, row))
             row += len(slab)
-        # In memory first: Pillow does not say that the disk is full.
+        # Encode in memory first: Pillow does not report a full disk.
         encoded = io.BytesIO()
         profile = base64.b64decode(self.icc_profile)
         picture.save(encoded, "JPEG", quality=95, icc_profile=profile or None)
@@ -119,7 +119,8 @@ class ImageLayout(AbstractLayout):
         self, file: BinaryIO, slabs: Iterable[Shaped[np.ndarray, "..."]], path: Path
     ) -> None:
         tifffile = import_extra("tifffile", "image", path)
-        # Without values it writes all but them, and says where they belong: all in one block.
+        # Without values, imwrite writes everything else, and returns the offset of their single
+        # block.
         start, _ = tifffile.imwrite(
             file,
             shape=(*self.shape, self.channels) if self.channels > 1 else self.shape,
@@ -148,7 +149,7 @@ class Image(AbstractGridSignal[ImageLayout]):
 
     @classmethod
     def load(cls, path: str | Path) -> "Image":
-        """Read a picture. EXIF orientation is applied; palettes become RGB, CMYK too.
+        """Read a picture. EXIF orientation is applied; palettes and CMYK become RGB.
 
         Raises:
             SignalError: If the file is missing, damaged, empty, not a picture, too large, or
@@ -172,18 +173,17 @@ class Image(AbstractGridSignal[ImageLayout]):
         name: str | Path = "Image",
         icc_profile: bytes = b"",
     ) -> "Image":
-        """Make a picture of an array, of shape `(rows, columns)` or `(rows, columns, channels)`.
+        """Make a picture from an array of shape `(rows, columns)` or `(rows, columns, channels)`.
 
         Args:
-            array: uint8 or uint16, whose whole range becomes [-1, 1], or float, whose smallest
-                and largest value do.
-            grid: Where the pixels lie; the default is at the centres of cells that fill
-                [-1, 1].
-            name: What an error calls it.
-            icc_profile: The colour profile to write back.
+            array: uint8 or uint16 values, whose full range is mapped to [-1, 1], or float values,
+                whose minimum and maximum are mapped to -1 and 1.
+            grid: Coordinates of the pixels; by default the centres of cells that fill [-1, 1].
+            name: Name of the picture in errors.
+            icc_profile: Colour profile to write back.
 
         Raises:
-            SignalError: If the shape or type is another, or values are not finite.
+            SignalError: If the shape or dtype is not supported, or values are not finite.
         """
         array = array[..., None] if array.ndim == 2 else array
         if array.ndim != 3 or array.shape[-1] not in _MODES:
@@ -222,11 +222,11 @@ def _read_pillow(path: Path, header: bytes) -> tuple[Shaped[np.ndarray, "..."], 
     sixteen_bit_png = header.startswith(b"\x89PNG\r\n\x1a\n") and header[24:25] == b"\x10"
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large pictures long before our own limit, and of odd metadata.
+            # Pillow warns about large pictures long before our own limit, and about odd metadata.
             warnings.simplefilter("ignore")
             with PillowImage.open(path) as picture:
                 _check_size(path, picture.height, picture.width)
-                # The profile of a CMYK file means nothing for the RGB that it becomes.
+                # The profile of a CMYK file does not apply to the converted RGB.
                 profile = b"" if picture.mode == "CMYK" else picture.info.get("icc_profile") or b""
                 if sixteen_bit_png:
                     orientation = picture.getexif().get(_ORIENTATION, 1)
@@ -247,7 +247,7 @@ def _read_pillow(path: Path, header: bytes) -> tuple[Shaped[np.ndarray, "..."], 
 
 
 def _to_plain_mode(picture: PillowImage.Image) -> PillowImage.Image:
-    # PNG can name one transparent colour instead of having an alpha channel.
+    # A PNG can declare one transparent colour instead of an alpha channel.
     alpha = picture.mode in ("PA", "La", "RGBa") or "transparency" in picture.info
     if picture.mode in ("1", "L"):
         return picture.convert("LA" if alpha else "L")
@@ -302,7 +302,7 @@ def _read_tiff(path: Path) -> tuple[Shaped[np.ndarray, "..."], bytes]:
 
 
 def _upright(array: Shaped[np.ndarray, "..."], orientation: int) -> Shaped[np.ndarray, "..."]:
-    """Apply the TIFF orientation tag: which side of the picture row 0 and column 0 are."""
+    """Apply the TIFF orientation tag, which defines the sides of row 0 and column 0."""
     if orientation in (5, 6, 7, 8):
         array = np.swapaxes(array, 0, 1)
     if orientation in (2, 3, 6, 7):

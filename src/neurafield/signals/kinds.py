@@ -1,4 +1,4 @@
-"""Which kind of signal a file holds, by its name."""
+"""Selection of the signal class by the file's suffix."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _READERS: dict[str, type[Image] | type[Audio] | type[Video] | type[Volume]] = {
 
 
 def load(path: str | Path) -> AbstractGridSignal[Any]:
-    """Read a signal of whichever kind the file's suffix says; a TIFF of many pages is a volume.
+    """Read a signal of the kind given by the file's suffix; a TIFF with many pages is a volume.
 
     Raises:
         SignalError: If the suffix is unknown or the file cannot be read.
@@ -54,10 +54,10 @@ def load(path: str | Path) -> AbstractGridSignal[Any]:
 
 
 def layout_from_spec(spec: Mapping[str, Any]) -> AbstractLayout:
-    """Build a layout from the JSON values that `layout.spec()` gave.
+    """Build a layout from the JSON values of `layout.spec()`.
 
     Raises:
-        SignalError: If they are not those of a layout.
+        SignalError: If the values do not describe a layout.
     """
     values = dict(spec) if isinstance(spec, Mapping) else {}
     kind = values.pop("kind", None)
@@ -85,7 +85,7 @@ def _num_pages(path: Path) -> int:
     tifffile = import_extra("tifffile", "image", path)
     try:
         with tifffile.TiffFile(path) as file:
-            # A photograph may be followed by a thumbnail, which is a series of its own.
+            # A photograph may be followed by a thumbnail, which is a separate series.
             return len(file.series[0].pages)
-    except Exception:  # A damaged file: its reader says what is wrong with it.
+    except Exception:  # A damaged file: its reader reports the error.
         return 1

@@ -23,15 +23,15 @@ _MAX_SIDE = 2**15
 _RATE = re.compile(r"[0-9]{1,12}(/[1-9][0-9]{0,11})?")
 
 IN_MEMORY_BYTES = 2**28
-"""Decoded frames up to 256 MiB stay in memory; more of them go to a temporary file."""
+"""Decoded frames up to 256 MiB stay in memory; larger clips go to a temporary file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoLayout(AbstractLayout):
-    """A clip without its frames. Axes are (frame, row, column); 3 channels, RGB.
+    """The layout of a clip. Axes are (frame, row, column); 3 channels, RGB.
 
     Args:
-        frame_rate: Frames per second, as a fraction in text, for example "30000/1001".
+        frame_rate: Frames per second, as the text of a fraction, for example "30000/1001".
     """
 
     kind: ClassVar[str] = "video"
@@ -47,7 +47,7 @@ class VideoLayout(AbstractLayout):
             raise ValueError(
                 f"VideoLayout: expected 3 channels of uint8, got {self.channels} of {self.dtype}."
             )
-        # The pattern first: Fraction takes 1e999999999 too, and computes it.
+        # Check the pattern first: Fraction would accept 1e999999999, and compute it.
         number = isinstance(self.frame_rate, str) and _RATE.fullmatch(self.frame_rate)
         if not number or not 0 < Fraction(self.frame_rate) < _MAX_RATE:
             raise ValueError(f"VideoLayout: expected a frame rate, got {self.frame_rate!r}.")
@@ -65,7 +65,7 @@ class VideoLayout(AbstractLayout):
                 with av.open(partial, "w") as container:
                     stream = container.add_stream("libx264", rate=Fraction(self.frame_rate))
                     stream.width, stream.height = columns, rows
-                    # Colour at half size, which every player takes, needs even sizes.
+                    # Subsampled colour, which every player supports, needs even sizes.
                     even = rows % 2 == 0 and columns % 2 == 0
                     stream.pix_fmt = "yuv420p" if even else "yuv444p"
                     stream.options = {"crf": "17"}
@@ -95,13 +95,13 @@ class Video(AbstractGridSignal[VideoLayout]):
         frames: slice | None = None,
         size: tuple[int, int] | None = None,
     ) -> "Video":
-        """Read a clip, one frame at a time. Rotation that the file asks for is applied.
+        """Read a clip, one frame at a time. Rotation metadata is applied.
 
         Args:
-            path: An MP4, or whatever else FFmpeg reads.
-            frames: Which frames; the default is all.
-            size: Rows and columns to scale each frame to, by area averaging; the default is
-                the clip's own.
+            path: Path of an MP4, or of any other container that FFmpeg reads.
+            frames: Range of frames; all by default.
+            size: Rows and columns to scale each frame to, by area averaging; by default those of
+                the clip.
 
         Raises:
             SignalError: If the file is missing, damaged, cut off, or has no frames.
@@ -115,7 +115,7 @@ class Video(AbstractGridSignal[VideoLayout]):
                     raise SignalError(f"{path}: expected a clip, got a file without pictures.")
                 stream = container.streams.video[0]
                 if stream.codec_context is None:
-                    raise SignalError(f"{path}: its pictures are in a code that FFmpeg lacks.")
+                    raise SignalError(f"{path}: FFmpeg has no decoder for its pictures.")
                 stream.thread_type = "AUTO"
                 rate = stream.average_rate or Fraction(25)
                 data = _read_frames(path, container, stream, frames or slice(None), size)
@@ -137,10 +137,10 @@ class Video(AbstractGridSignal[VideoLayout]):
         grid: Grid | None = None,
         name: str | Path = "Video",
     ) -> "Video":
-        """Make a clip of an array of frames.
+        """Make a clip from an array of frames.
 
         Raises:
-            SignalError: If the shape or type is another.
+            SignalError: If the shape or dtype is not supported.
         """
         if array.ndim != 4 or array.shape[-1] != 3 or array.dtype != np.uint8 or array.size == 0:
             raise SignalError(
@@ -195,7 +195,7 @@ def _count_frames(path: Path, container: Any, stream: Any) -> int:
     for packet in container.demux(stream):
         if packet.size:
             found += 1
-            # An edit list hides frames that others are predicted from.
+            # An edit list hides frames from which others are predicted.
             shown += not packet.is_discard
             damaged |= packet.is_corrupt
     if damaged or found < len(stream.index_entries):
@@ -206,7 +206,7 @@ def _count_frames(path: Path, container: Any, stream: Any) -> int:
 
 
 def _is_cut(path: Path) -> bool:
-    """Whether an AVI or Matroska file ends before it says, which FFmpeg passes over."""
+    """Tests whether an AVI or Matroska file is truncated, which FFmpeg ignores."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         head = file.read(256)
@@ -222,7 +222,7 @@ def _is_cut(path: Path) -> bool:
 
 
 def _matroska_size(head: bytes, position: int) -> tuple[int, int]:
-    """The length of an element, 0 if it is unknown, and where its content starts."""
+    """Length of an element, 0 if unknown, and the position of its content."""
     width = 9 - head[position].bit_length()
     bits = 2 ** (7 * width) - 1
     length = int.from_bytes(head[position : position + width]) & bits
@@ -230,7 +230,7 @@ def _matroska_size(head: bytes, position: int) -> tuple[int, int]:
 
 
 def _upright(frame: Any, size: tuple[int, int] | None) -> UInt8[np.ndarray, "row column 3"]:
-    """A frame as it is meant to be seen: telephones store theirs lying on a side."""
+    """A frame with the display rotation applied: phones store frames sideways."""
     quarters = round(frame.rotation / 90) % 4
     if size is None:
         pixels = frame.to_ndarray(format="rgb24")
@@ -243,6 +243,6 @@ def _upright(frame: Any, size: tuple[int, int] | None) -> UInt8[np.ndarray, "row
 def _allocate(shape: tuple[int, ...]) -> UInt8[np.ndarray, "frame row column 3"]:
     if np.prod(shape, dtype=np.float64) <= IN_MEMORY_BYTES:
         return np.empty(shape, dtype=np.uint8)
-    # The file has no name, so it is gone with the process, however that ends.
+    # The file has no name, so it vanishes with the process, however that ends.
     with tempfile.TemporaryFile() as file:
         return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)

@@ -26,11 +26,11 @@ _TIFF = (".tif", ".tiff")
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeLayout(AbstractLayout):
-    """A volume without its voxels. Axes are those of the array in the file.
+    """The layout of a volume. Axes are those of the array in the file.
 
     Args:
-        affine: Voxel indices to millimetres, row by row, 4 x 4 as NIfTI has it; empty when the
-            file has none.
+        affine: NIfTI affine from voxel indices to millimetres, 4 x 4, as rows; empty if the file
+            has none.
     """
 
     kind: ClassVar[str] = "volume"
@@ -77,7 +77,7 @@ class VolumeLayout(AbstractLayout):
         array = self.assembled(slabs, path)
         array = array[..., 0] if self.channels == 1 else array
         suffix = _volume_suffix(path)
-        # In memory first: NumPy and tifffile do not always say that the disk is full.
+        # Encode in memory first: NumPy and tifffile do not always report a full disk.
         encoded = io.BytesIO()
         if suffix == ".npy":
             np.save(encoded, array)
@@ -91,7 +91,7 @@ class VolumeLayout(AbstractLayout):
             nibabel = import_extra("nibabel", "volume", path)
             affine = np.array(self.affine) if self.affine else np.eye(4)
             data = nibabel.Nifti1Image(array, affine, dtype=array.dtype).to_bytes()
-            # A fixed time, so that equal volumes give equal bytes.
+            # A fixed timestamp, so that equal volumes give equal bytes.
             encoded.write(gzip.compress(data, mtime=0) if suffix == ".nii.gz" else data)
         write_atomically(path, encoded.getvalue())
 
@@ -130,7 +130,7 @@ class Volume(AbstractGridSignal[VolumeLayout]):
                 )
         except SignalError:
             raise
-        except Exception as error:  # Each reader raises almost anything on damaged files.
+        except Exception as error:  # Readers raise almost anything on damaged files.
             raise SignalError(
                 f"{path}: cannot be read as a volume ({one_line(error)}). Is it complete?"
             ) from error
@@ -145,17 +145,16 @@ class Volume(AbstractGridSignal[VolumeLayout]):
         grid: Grid | None = None,
         name: str | Path = "Volume",
     ) -> "Volume":
-        """Make a volume of an array, of shape `(a, b, c)` or `(a, b, c, channels)`.
+        """Make a volume from an array of shape `(a, b, c)` or `(a, b, c, channels)`.
 
         Args:
-            array: Any real type; the smallest and the largest value become -1 and 1.
-            affine: Voxel indices to millimetres.
-            grid: Where the voxels lie; the default is at the centres of cells that fill
-                [-1, 1].
-            name: What an error calls it.
+            array: Values of any real dtype; the minimum and maximum are mapped to -1 and 1.
+            affine: Affine from voxel indices to millimetres.
+            grid: Coordinates of the voxels; by default the centres of cells that fill [-1, 1].
+            name: Name of the volume in errors.
 
         Raises:
-            SignalError: If the shape or type is another, or values are not finite.
+            SignalError: If the shape or dtype is not supported, or values are not finite.
         """
         array = array[..., None] if array.ndim == 3 else array
         if array.ndim != 4 or not 1 <= array.shape[-1] <= 4:
@@ -189,7 +188,7 @@ def _rows(matrix: Float[np.ndarray, "4 4"]) -> tuple[tuple[float, ...], ...]:
 
 
 def _read_numpy(path: Path) -> Shaped[np.ndarray, "..."]:
-    # Opened here, because numpy leaves a damaged archive open.
+    # Opened here, because NumPy does not close a damaged archive.
     with open(path, "rb") as file:
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -197,7 +196,7 @@ def _read_numpy(path: Path) -> Shaped[np.ndarray, "..."]:
         if len(loaded.files) != 1:
             raise SignalError(
                 f"{path}: expected one array, got {', '.join(loaded.files) or 'none'}. Save the "
-                "one that is meant as .npy."
+                "intended one as .npy."
             )
         array = loaded[loaded.files[0]]
         if not isinstance(array, np.ndarray):
@@ -221,6 +220,6 @@ def _read_nifti(path: Path) -> tuple[Shaped[np.ndarray, "..."], Float[np.ndarray
     if array.ndim != 3:
         raise SignalError(
             f"{path}: expected a volume of three axes, got shape {array.shape}. Save one time "
-            "step as a volume of its own."
+            "step as a separate volume."
         )
     return array, image.affine

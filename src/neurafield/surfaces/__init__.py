@@ -1,7 +1,6 @@
-"""Surfaces of fields: where a field that is negative inside is zero.
+"""Surfaces of fields: zero level sets of fields that are negative inside.
 
-Fields are called here and nothing else is known of them, so nothing from `field` or above may be
-imported.
+A field is used here only as a function, so nothing from `fields` or above may be imported.
 """
 
 from .distance_grid import DistanceGrid as DistanceGrid

@@ -1,14 +1,14 @@
-"""Which triangles a cube holds, for each pattern of corners inside and outside.
+"""Marching-cubes table: triangles of a cube for each pattern of inside corners.
 
 Notation: corner `c` of a cube is at (x, y, z), the three bits of `c`, x the highest. An edge joins
 two corners that differ in one bit; it holds one vertex if one of them is inside (negative) and the
 other outside. A pattern is the sum of `2**c` over the corners inside.
 
-The triangles follow from one rule: on each face, seen from outside the cube, a stretch of corners
-inside is cut off by a segment from the edge where it begins to the one where it ends. Hence corners
-that lie inside at the two ends of a face's diagonal are cut off each by itself. The rule looks at
-the face alone, so both cubes at it draw the same segments; and every vertex ends one segment and
-begins another, so the segments of a cube close to loops.
+The triangles follow from one rule: on each face, seen from outside the cube, a run of inside
+corners is cut off by a segment from the edge where it begins to the edge where it ends. Two inside
+corners on a diagonal of a face are thus cut off separately. The rule depends on the face only, so
+the two cubes at a face draw the same segments; and every vertex ends one segment and begins
+another, so the segments of a cube form closed loops.
 """
 
 import functools
@@ -20,23 +20,23 @@ from jaxtyping import Int64
 Loop = tuple[int, ...]
 
 CORNERS = np.array([(c >> 2 & 1, c >> 1 & 1, c & 1) for c in range(8)])
-"""Where each corner is, in cells from the lowest."""
+"""Position of each corner, in cells from the lowest corner."""
 
 EDGES = tuple(
     (low, low | 4 >> axis) for axis in range(3) for low in range(8) if not low & 4 >> axis
 )
-"""The two corners of each edge; four along each axis, x first."""
+"""The two corners of each edge; four edges per axis, x first."""
 
 
 def _face_corners(axis: int, side: int) -> tuple[int, ...]:
-    """The corners of a face, counterclockwise as seen from outside the cube."""
+    """Corners of a face, counterclockwise as seen from outside the cube."""
     first, second = 4 >> (axis + 1) % 3, 4 >> (axis + 2) % 3
     ring = (0, first, first | second, second)
     return tuple(side * (4 >> axis) | corner for corner in (ring if side else ring[::-1]))
 
 
 FACES = tuple(_face_corners(axis, side) for axis in range(3) for side in (0, 1))
-"""The corners of the faces x = 0, x = 1, y = 0, ... in turn."""
+"""Corners of the faces x = 0, x = 1, y = 0, ... in this order."""
 
 _FACES_OF_EDGE = [
     {number for number, face in enumerate(FACES) if set(edge) <= set(face)} for edge in EDGES
@@ -48,8 +48,9 @@ class CubeCases:
     """Triangles of all patterns in one list.
 
     Args:
-        edges: Of each triangle, the numbers of the three edges that hold its corners.
-        first: Of each pattern, its first triangle in that list; at the end the length of the list.
+        edges: Indices of the three edges that hold the corners of each triangle.
+        first: Index of the first triangle of each pattern; the last entry is the number of
+            triangles.
     """
 
     edges: Int64[np.ndarray, "t 3"]
@@ -58,7 +59,7 @@ class CubeCases:
 
 @functools.cache
 def cube_cases() -> CubeCases:
-    """Generate them.
+    """Generate the table.
 
     Example:
         >>> cases = cube_cases()
@@ -78,7 +79,7 @@ def cube_cases() -> CubeCases:
 
 
 def loops(pattern: int) -> list[Loop]:
-    """The edges that the surface crosses, in rings, counterclockwise as seen from outside it."""
+    """Loops of the edges that the surface crosses, counterclockwise as seen from outside it."""
     after = {}
     for face in FACES:
         inside = [bool(pattern >> corner & 1) for corner in face]
@@ -102,9 +103,9 @@ def _number(corner: int, other: int) -> int:
 
 
 def _triangulation(loop: Loop) -> list[tuple[int, int, int]] | None:
-    """Triangles that fill a ring, none with a new side in a face of the cube; None if none can.
+    """Triangulation of a loop without a new side in a face of the cube; None if there is none.
 
-    The cube on the other side might draw such a side too, and four triangles would meet there.
+    The neighbouring cube might draw the same side, and four triangles would meet there.
     """
     if len(loop) < 3:
         return []
@@ -113,7 +114,7 @@ def _triangulation(loop: Loop) -> list[tuple[int, int, int]] | None:
         sides += [(loop[apex], loop[-1])] if apex < len(loop) - 2 else []
         if any(_FACES_OF_EDGE[a] & _FACES_OF_EDGE[b] for a, b in sides):
             continue
-        before, behind = _triangulation(loop[: apex + 1]), _triangulation(loop[apex:])
-        if before is not None and behind is not None:
-            return [(loop[0], loop[apex], loop[-1]), *before, *behind]
+        before, after = _triangulation(loop[: apex + 1]), _triangulation(loop[apex:])
+        if before is not None and after is not None:
+            return [(loop[0], loop[apex], loop[-1]), *before, *after]
     return None

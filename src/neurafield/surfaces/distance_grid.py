@@ -1,4 +1,4 @@
-"""How far a ray may go before the field has to be asked again."""
+"""Empty-space skipping: a coarse grid of safe step lengths."""
 
 from dataclasses import dataclass
 
@@ -12,34 +12,35 @@ from ..derivatives.operators import Function
 from ..geometry import Rays
 
 CHORDS, SAMPLES = 512, 256
-"""Lines through the box, and points on each, on which slopes are measured."""
+"""Number of lines through the box on which slopes are measured, and of points on each."""
 MARGIN = 1.25
-"""On what was measured."""
+"""Factor on the measured slope."""
 CELLS = 64
 
 
 def values(function: Function, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-    """Of any number of points, in parts."""
+    """Function values at any number of points, evaluated in blocks."""
     return in_blocks(lambda block: function(block)[..., 0], x) if len(x) else x[:, 0]
 
 
 def measured_slope(
     function: Function, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
 ) -> float:
-    r"""A number $L$ so that no surface is nearer than $|f| / L$, found on lines through the box.
+    r"""Estimates $L$ so that no surface is nearer than $|f| / L$, on lines through the box.
 
-    It is the largest $|f(x)|$ per distance from $x$ to the next place on its line where the sign
-    changes, or what 95 % of all differences between neighbours have, if that is more; times 1.25.
-    For a distance that is 1.25. The largest gradient would be a bound, too, but a fitted grid has
-    many times the slope in a few of its cells, which says nothing of how far the surface is.
+    $L$ is 1.25 times the larger of two slopes: the largest ratio of $|f(x)|$ to the distance from
+    $x$ to the next sign change on its line, and the 95th percentile of the slopes between
+    neighbours. For a signed distance it is 1.25. The largest gradient would also be a bound, but a
+    fitted grid is many times steeper in a few cells, which is irrelevant to the distance of the
+    surface.
 
     Fails when the field is steep only near a small part of the surface, where no line passes. A
-    surface that is overlooked for that is found by its change of sign, if it is thick enough.
+    step may then cross that surface; it is still found by its change of sign if it is thick enough.
 
     Args:
-        function: Negative inside.
-        dtype: Of the points.
-        device: Of the points.
+        function: Implicit function, negative inside.
+        dtype: Dtype of the points.
+        device: Device of the points.
     """
     generator = torch.Generator().manual_seed(0)
     ends = 2 * torch.rand(2, CHORDS, 3, generator=generator, dtype=torch.float64) - 1
@@ -62,10 +63,10 @@ def measured_slope(
 
 @dataclass(frozen=True, eq=False)
 class DistanceGrid:
-    """Cells of the box, each with a distance that is free of the surface from all of its points.
+    """Cells of the box, each with a distance within which none of its points meets the surface.
 
     Args:
-        free: Distances, by the cells' numbers along x, y and z; not positive where nothing is sure.
+        free: Distances, indexed by cell along x, y and z; not positive where none is safe.
 
     Example:
         >>> ball = lambda x: x.norm(dim=-1, keepdim=True) - 0.5
@@ -85,14 +86,14 @@ class DistanceGrid:
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = "cpu",
     ) -> "DistanceGrid":
-        """One evaluation a cell, at its centre.
+        """Evaluate the function once per cell, at its centre.
 
         Args:
-            function: Zero at the surface.
-            slope: No surface is nearer than the function's magnitude divided by this.
-            cells: Along each axis.
-            dtype: Of the points.
-            device: Of the points.
+            function: Implicit function, zero at the surface.
+            slope: $L$: no surface is nearer than the function's magnitude divided by this.
+            cells: Cells along each axis.
+            dtype: Dtype of the points.
+            device: Device of the points.
         """
         check_positive("DistanceGrid", slope=slope)
         check_count("DistanceGrid", cells=cells, high=1024)
@@ -108,7 +109,9 @@ class DistanceGrid:
 
     @property
     def radius(self) -> float:
-        """Of the least ball around 0 that surely holds the surface; 0 if there is none."""
+        """Radius of the smallest ball around 0 that is sure to contain the surface; 0 if there is
+        none.
+        """
         cells = len(self.free)
         near = (self.free <= 0).nonzero().double()
         far_corners = ((2 * near + 1) / cells - 1).abs() + 1 / cells
@@ -117,7 +120,7 @@ class DistanceGrid:
     def begin(
         self, rays: Rays, near: Float[Tensor, " n"], far: Float[Tensor, " n"]
     ) -> Float[Tensor, " n"]:
-        """Depths from `near` on up to which there is no surface; beyond `far` if none comes."""
+        """Depths from `near` on that are free of the surface; past `far` where there is none."""
         cells = len(self.free)
         flat = self.free.reshape(-1)
         strides = torch.tensor([cells * cells, cells, 1], device=near.device)
@@ -129,7 +132,8 @@ class DistanceGrid:
             x = origins + at[:, None] * directions
             index = ((x + 1) * (cells / 2)).long().clamp(0, cells - 1)
             free = flat[(index * strides).sum(-1)]
-            # Less than half a cell is not worth a look into the next one: ask the field.
+            # For steps below half a cell, evaluating the field is cheaper than looking up the next
+            # cell.
             keep = (free > 1 / cells) & (at < far[number])
             number, origins, directions = number[keep], origins[keep], directions[keep]
             depth[number] += free[keep]

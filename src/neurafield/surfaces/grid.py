@@ -1,4 +1,4 @@
-"""A regular grid over a box, whose points, cells and edges are numbered and never listed."""
+"""A regular grid over a box with implicit points, cells and edges, addressed by index."""
 
 import math
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ Key = Int64[np.ndarray, "..."]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Cells in a box. A cell goes by the number of its lowest corner, a point by its own.
+    """Cells in a box. The key of a point is its flat index; that of a cell is its lowest corner's.
 
     Args:
-        low: Of the box, x, y, z.
-        spacing: From a point to the next, along each axis.
-        counts: Cells along each axis; there is one point more.
+        low: Lowest corner of the box, (x, y, z).
+        spacing: Distance between neighbouring points along each axis.
+        counts: Cells along each axis; there is one more point.
 
     Example:
         >>> grid = Grid.over((-1.0, -1.0, -1.0), (1.0, 1.0, 0.5), resolution=8)
         >>> grid.counts
         (8, 8, 6)
-        >>> grid.places(grid.index(grid.key(np.array([[8, 0, 3]]))))
+        >>> grid.points(grid.index(grid.key(np.array([[8, 0, 3]]))))
         array([[ 1.  , -1.  , -0.25]])
     """
 
@@ -35,7 +35,7 @@ class Grid:
     def over(
         cls, low: tuple[float, float, float], high: tuple[float, float, float], resolution: int
     ) -> "Grid":
-        """So many cells along the longest axis; along the others as many as keep them cubes."""
+        """A grid of cubes with `resolution` cells along the longest axis."""
         extent = np.array(high) - np.array(low)
         size = extent.max() / resolution
         x, y, z = (max(1, math.ceil(length / size - 1e-9)) for length in extent)
@@ -43,32 +43,32 @@ class Grid:
 
     @property
     def strides(self) -> Index:
-        """How much the number of a point grows along each axis."""
+        """Increment of the key along each axis."""
         _, y, z = self.counts
         return np.array([(y + 1) * (z + 1), z + 1, 1])
 
     def key(self, index: Index) -> Key:
-        """The numbers of points, from their places along the three axes."""
+        """Keys of points, from their indices along the three axes."""
         return index @ self.strides
 
     def index(self, key: Key) -> Index:
-        """The places along the three axes, from the numbers."""
+        """Indices along the three axes, from keys."""
         _, y, z = self.counts
         rest, last = np.divmod(key, z + 1)
         return np.stack([*np.divmod(rest, y + 1), last], axis=-1)
 
-    def places(self, index: np.ndarray) -> Float64[np.ndarray, "... 3"]:
-        """Coordinates of points; also of such that are between them."""
+    def points(self, index: np.ndarray) -> Float64[np.ndarray, "... 3"]:
+        """Coordinates of grid points; fractional indices are allowed."""
         return self.low + self.spacing * index
 
 
 def distinct(key: Key) -> Key:
-    """Each number once, in order. For millions of them `np.unique` takes 60 times as long."""
+    """Sorted unique keys. For millions of them `np.unique` takes 60 times as long."""
     key = np.sort(key, axis=None)
     return key[np.diff(key, prepend=-1) != 0]
 
 
 def contains(ordered: Key, key: Key) -> Bool[np.ndarray, "..."]:
-    """Whether numbers are among others, which are in order."""
+    """Tests keys for membership in sorted keys."""
     where = np.searchsorted(ordered, key).clip(max=max(len(ordered) - 1, 0))
     return ordered[where] == key if len(ordered) else np.zeros(key.shape, bool)

@@ -1,4 +1,4 @@
-"""From a field to a triangle mesh."""
+"""Extraction of a triangle mesh from a field."""
 
 import math
 from collections.abc import Callable
@@ -18,23 +18,23 @@ from .vertices import place_vertices
 Corner = tuple[float, float, float]
 
 MOST = 4096
-"""Cells along an axis."""
+"""Maximum cells along an axis."""
 
 
 @runtime_checkable
 class HasLipschitzBound(Protocol):
-    """A field that may know how fast its values change."""
+    """A field that may know a Lipschitz constant of its values."""
 
     def lipschitz_bound(self) -> float | None: ...
 
 
 class NoSurfaceError(ValueError):
-    """No value less than a level was found beside others.
+    """Raised when the level set does not cross the box.
 
     Args:
-        level: That level.
-        lowest: Of the values that were seen.
-        highest: Of them.
+        level: Level of the surface.
+        lowest: Lowest value that was evaluated.
+        highest: Highest value that was evaluated.
     """
 
     def __init__(self, level: float, lowest: float, highest: float) -> None:
@@ -55,33 +55,32 @@ def extract(
     closed: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Mesh:
-    """The surface where a field is `level`, as triangles, with the field's own normals.
+    """Extract the level set of a field as a triangle mesh, with normals from the field's gradient.
 
-    Cells that cannot hold the surface are left out, coarse ones first, and the rest are asked at
-    their corners; from cells that it crosses it is followed into their neighbours. Vertices are
-    moved onto the level set. Where the surface does not meet the border of the box it is closed.
+    Blocks of cells that cannot contain the surface are skipped, coarse ones first; the others are
+    evaluated at their corners, and the surface is followed from crossed cells to their neighbours.
+    Vertices are moved onto the level set. The surface is closed except at the border of the box.
 
-    Use when a field is cheap next to the surface's area in cells. Fails when `lipschitz` is too
-    small, or is None and the field is flat around a small part and steep inside it: such a part,
-    smaller than a block of the coarsest level (1/32 of the box), may be lost.
+    Use when a field is cheap relative to the surface's area in cells. Fails when `lipschitz` is too
+    small, or is None and the field is flat around a small part and steep inside it: a part smaller
+    than a block of the coarsest level (1/32 of the box) may be lost.
 
     Args:
-        implicit: From float32 [n, 3] in the box to [n, 1], negative inside.
+        implicit: Function from float32 [n, 3] in the box to [n, 1], negative inside.
         resolution: Cells along the longest axis of the box, 2 to 4096.
-        level: Of the surface; a value of the field.
-        lipschitz: How much the value changes in a unit of length, at most; with it no part is
-            lost that has a grid point inside. None for the field's own
-            `lipschitz_bound()`, or else an estimate, of twice what is seen.
-        box: The lowest and the highest corner.
-        closed: Whether a body that reaches out of the box is closed by the border; else its
-            surface is open there.
-        progress: Called with the part that is done, 0 to 1.
+        level: Level of the surface, a value of the field.
+        lipschitz: Lipschitz constant of the field; with it no part is lost that has a grid point
+            inside. None uses the field's `lipschitz_bound()`, or else an estimate from the values.
+        box: Lowest and highest corner.
+        closed: True closes a shape that extends outside the box at the border; False leaves its
+            surface open there.
+        progress: Callback that gets the completed share, 0 to 1.
 
     Returns:
         A mesh in the field's coordinates; its normals point to larger values.
 
     Raises:
-        NoSurfaceError: If there is none; it is a ValueError.
+        NoSurfaceError: If there is no surface; it is a ValueError.
         ValueError: If a value is not finite, or a setting is out of range.
 
     Example:
@@ -90,11 +89,11 @@ def extract(
         True
 
     Reference:
-        Lorensen and Cline, Marching Cubes, SIGGRAPH 1987. Here the cases are derived from one
-        rule for faces (`cube_cases`), so that meshes are closed and manifold.
+        Lorensen and Cline, Marching Cubes, SIGGRAPH 1987. The cases are derived from one rule for
+        faces (`cube_cases`), so that meshes are closed and manifold.
     """
     check_count("extract", low=2, high=MOST, resolution=resolution)
-    tell = progress or (lambda done: None)
+    report = progress or (lambda done: None)
     if lipschitz is not None:
         check_positive("extract", lipschitz=lipschitz)
     low, high = box
@@ -107,14 +106,14 @@ def extract(
         bound = None if bound is None else max(bound, 1.0)
     samples = Samples(implicit, level)
     blocks = surface_blocks(grid, samples, bound)
-    cells, known = crossed_cells(grid, samples, blocks, lambda done: tell(0.5 * done))
+    cells, known = crossed_cells(grid, samples, blocks, lambda done: report(0.5 * done))
     cells, known = with_neighbours(grid, samples, cells, known)
     if not len(cells):
         raise NoSurfaceError(level, samples.lowest, samples.highest)
     surface = polygons(grid, cells, known)
-    places, normals = place_vertices(grid, samples, surface, lambda done: tell(0.5 + 0.5 * done))
+    points, normals = place_vertices(grid, samples, surface, lambda done: report(0.5 + 0.5 * done))
     return Mesh(
-        torch.from_numpy(places), torch.from_numpy(surface.faces), torch.from_numpy(normals)
+        torch.from_numpy(points), torch.from_numpy(surface.faces), torch.from_numpy(normals)
     )
 
 
@@ -123,7 +122,7 @@ def _known_bound(field: object) -> float | None:
 
 
 def _cut_off(implicit: Implicit, level: float, grid: Grid) -> tuple[Implicit, Grid]:
-    """The field of what is inside and in the box, on a grid with another cell on each side."""
+    """The field intersected with the box, on a grid with one more cell on each side."""
     last = grid.low + grid.spacing * grid.counts
     low, high = (torch.from_numpy(corner).float() for corner in (grid.low, last))
 

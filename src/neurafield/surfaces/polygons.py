@@ -1,7 +1,7 @@
-"""Triangles of the cells that a surface goes through, and the grid edges that hold their corners.
+"""Triangles of the cells that a surface crosses, and the grid edges that hold their corners.
 
-A corner goes by the number of its edge, so the cells at an edge share it exactly and the surface
-cannot come apart, whatever its place is rounded to.
+A corner is identified by its edge, so the cells at an edge share it exactly, and rounding cannot
+tear the surface.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from .grid import Grid, Key
 
 @dataclass(frozen=True, eq=False)
 class Polygons:
-    """A surface whose vertices are somewhere on grid edges.
+    """A surface with vertices on grid edges, at positions not yet determined.
 
     Args:
-        faces: Vertices of each triangle, counterclockwise as seen from outside.
-        begin: Place of the lower end of each vertex's edge.
-        axis: Along which axis its edge goes.
-        ends: Field less level at both ends: one is negative, the other is not.
+        faces: Vertex indices of each triangle, counterclockwise as seen from outside.
+        begin: Position of the lower end of each vertex's edge.
+        axis: Axis of each vertex's edge.
+        ends: Field minus level at both ends: one is negative, the other is not.
     """
 
     faces: Int64[np.ndarray, "f 3"]
@@ -32,11 +32,11 @@ class Polygons:
 
 
 def polygons(grid: Grid, cells: Key, known: KnownPoints) -> Polygons:
-    """Look up each cell's triangles by its pattern, and weld them."""
+    """Look up the triangles of each cell by its pattern, and merge shared vertices."""
     cases = cube_cases()
     pattern = patterns(grid, cells, known)
     first, count = cases.first[pattern], np.diff(cases.first)[pattern]
-    # The triangles of a cell are beside one another in the table.
+    # The triangles of a cell are contiguous in the table.
     ahead = np.cumsum(count) - count
     row = np.arange(count.sum()) + np.repeat(first - ahead, count)
     lower = np.array([low for low, _ in EDGES])
@@ -48,4 +48,4 @@ def polygons(grid: Grid, cells: Key, known: KnownPoints) -> Polygons:
     )
     point, axis = np.divmod(edges, 3)
     ends = np.stack([known(point), known(point + grid.strides[axis])], axis=-1)
-    return Polygons(faces.reshape(-1, 3), grid.places(grid.index(point)), axis, ends)
+    return Polygons(faces.reshape(-1, 3), grid.points(grid.index(point)), axis, ends)

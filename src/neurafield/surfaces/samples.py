@@ -1,4 +1,4 @@
-"""Values of a field, less a level, in blocks of points."""
+"""Values of a field minus a level, in blocks of points."""
 
 import itertools
 from collections.abc import Callable
@@ -15,15 +15,15 @@ from ..errors import ArgumentError
 Implicit = Callable[[Tensor], Tensor]
 
 BLOCK = 16_384
-"""Points at a time: so many keep the activations of a network near the cache."""
+"""Points evaluated at a time, so that the activations of a network stay in the cache."""
 
 
 class Samples:
-    """A field that is asked at points, and what its values were.
+    """A field minus a level, which records the range of its values.
 
     Args:
-        implicit: From float32 [n, 3] to [n, 1]. A module is asked on its own device.
-        level: What is taken off each value.
+        implicit: Function from float32 [n, 3] to [n, 1]. A module is evaluated on its own device.
+        level: Level, subtracted from each value.
     """
 
     def __init__(self, implicit: Implicit, level: float) -> None:
@@ -33,31 +33,31 @@ class Samples:
         module = implicit if isinstance(implicit, torch.nn.Module) else torch.nn.Module()
         self._device = next(itertools.chain(module.parameters(), module.buffers()), torch.empty(0))
 
-    def __call__(self, places: Float64[np.ndarray, "n 3"]) -> Float32[np.ndarray, " n"]:
-        """Value less level at each place."""
-        if not len(places):
+    def __call__(self, points: Float64[np.ndarray, "n 3"]) -> Float32[np.ndarray, " n"]:
+        """Value minus level at each point."""
+        if not len(points):
             return np.empty(0, np.float32)
-        return in_blocks(self._values, places, size=BLOCK).numpy()
+        return in_blocks(self._values, points, size=BLOCK).numpy()
 
     def with_gradient(
-        self, places: Float64[np.ndarray, "n 3"]
+        self, points: Float64[np.ndarray, "n 3"]
     ) -> tuple[Float32[np.ndarray, " n"], Float32[np.ndarray, "n 3"]]:
-        """The same, and the exact derivatives along the three axes."""
-        found, slopes = np.empty(len(places), np.float32), np.empty((len(places), 3), np.float32)
+        """Value minus level, and the exact gradient."""
+        found, slopes = np.empty(len(points), np.float32), np.empty((len(points), 3), np.float32)
         with torch.no_grad():
-            for start in range(0, len(places), BLOCK):
-                x = self._coords(places[start : start + BLOCK])
+            for start in range(0, len(points), BLOCK):
+                x = self._coords(points[start : start + BLOCK])
                 values, jacobian = operators.value_and_jacobian(self.implicit, x)
                 found[start : start + BLOCK] = self._checked(x, values)
                 slopes[start : start + BLOCK] = jacobian[:, 0].cpu().numpy()
         return found, np.nan_to_num(slopes, copy=False, posinf=0, neginf=0)
 
-    def _values(self, places: Float64[np.ndarray, "n 3"]) -> Tensor:
-        x = self._coords(places)
+    def _values(self, points: Float64[np.ndarray, "n 3"]) -> Tensor:
+        x = self._coords(points)
         return torch.from_numpy(self._checked(x, self.implicit(x)))
 
-    def _coords(self, places: Float64[np.ndarray, "n 3"]) -> Tensor:
-        return torch.from_numpy(places).float().to(self._device.device)
+    def _coords(self, points: Float64[np.ndarray, "n 3"]) -> Tensor:
+        return torch.from_numpy(points).float().to(self._device.device)
 
     def _checked(self, x: Tensor, values: Tensor) -> Float32[np.ndarray, " n"]:
         if values.shape != (len(x), 1):

@@ -1,4 +1,4 @@
-"""Light on a surface: clay under the sky, with a light over the beholder's left shoulder."""
+"""Shading of a surface: clay under the sky, lit from over the viewer's left shoulder."""
 
 import torch
 from jaxtyping import Float
@@ -10,28 +10,28 @@ from .distance_grid import values
 from .sphere_tracing import Hits
 
 CLAY = (0.80, 0.76, 0.70)
-"""What it reflects of red, green and blue."""
+"""Albedo in red, green and blue."""
 LIGHT = (-0.55, -0.75, -0.6)
-"""Toward the light in the camera's axes, right, down and forward: at the upper left, behind it."""
+"""Direction to the light in camera axes (right, down, forward): upper left, behind the camera."""
 DIRECT, SKY, GROUND = 0.72, 0.34, 0.10
-"""How bright the light is, and what comes from straight above and straight below."""
+"""Intensities of the light, of the sky straight above, and of the ground straight below."""
 TAPS = 4
-"""Points above a place at which is asked how much is open."""
+"""Sample points along the normal for ambient occlusion."""
 
 
 def shade(
     hits: Hits, rays: Rays, camera: Camera, ambient_occlusion: Float[Tensor, "*n"]
 ) -> Float[Tensor, "*n 3"]:
-    r"""Linear light that comes from the points that were hit; black where nothing was.
+    r"""Linear light reflected by the hit points; black where a ray hits nothing.
 
-    $c\,(D \max(0, n \cdot l)(1 + o)/2 + o\,(G + (S - G)(1 + n \cdot u)/2))$ with light from $l$ and
-    the picture's upward $u$.
+    $c\,(D \max(0, n \cdot l)(1 + o)/2 + o\,(G + (S - G)(1 + n \cdot u)/2))$ with the direction to
+    the light $l$ and the upward direction of the picture $u$.
 
     Args:
-        hits: What the rays met. What is seen from within is lit as if it faced the camera.
-        rays: Those.
-        camera: Whose axes the light goes with.
-        ambient_occlusion: $o$, 0 to 1: how much of the sky a place sees.
+        hits: Hits of the rays. A surface seen from inside is lit as if it faced the camera.
+        rays: Rays that were traced.
+        camera: Camera; the light is fixed to its axes.
+        ambient_occlusion: Visible part $o$ of the sky at each point, 0 to 1.
     """
     axes = camera.axes.to(hits.normals)
     normals = facing(hits, rays)
@@ -44,17 +44,17 @@ def shade(
 def ambient_occlusion(
     function: Function, hits: Hits, rays: Rays, *, rise: float, reach: float
 ) -> Float[Tensor, "*n"]:
-    r"""How much of the sky places see, by the distance to the surface at some points above them.
+    r"""Ambient occlusion: visible part of the sky, from distances to the surface along the normal.
 
     $1 - \sum_k 2^{-k} (1 - d_k / h_k) / \sum_k 2^{-k}$ with distances $d_k = |f| / \text{rise}$ at
-    heights $h_k$ up to `reach`, each quotient at most 1. It is 1 where nothing was hit.
+    heights $h_k$ up to `reach`, each quotient at most 1. It is 1 for rays that hit nothing.
 
     Args:
-        function: Zero at the surface.
-        hits: The places.
-        rays: From where they were met.
-        rise: What the function grows by in one unit of distance.
-        reach: How far above, at most as far as the function is like a distance.
+        function: Implicit function, zero at the surface.
+        hits: Hits of the rays.
+        rays: Rays that were traced.
+        rise: Increase of the function per unit of distance.
+        reach: Largest height; within it the function should behave like a distance.
 
     Reference:
         Evans, Fast Approximations for Global Illumination on Dynamic Scenes, SIGGRAPH 2006
@@ -73,14 +73,14 @@ def ambient_occlusion(
 
 
 def facing(hits: Hits, rays: Rays) -> Float[Tensor, "*n 3"]:
-    """Normals on the side from which the places are seen."""
+    """Normals on the side that faces the ray."""
     behind = (hits.normals * rays.directions).sum(-1, keepdim=True) > 0
     return torch.where(behind, -hits.normals, hits.normals)
 
 
 def linear_to_srgb(linear: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """Values of sRGB, 0 to 1, of linear light, which is clipped to that."""
+    """Converts linear light, clipped to [0, 1], to sRGB."""
     linear = linear.clamp(0, 1)
-    # In this form 1 stays exactly 1. The power's slope at 0 is infinite, and not needed there.
+    # This form maps 1 to exactly 1. The clamp avoids the infinite slope of the power at 0.
     curve = 1 + 1.055 * (linear.clamp(min=0.003) ** (1 / 2.4) - 1)
     return torch.where(linear <= 0.0031308, 12.92 * linear, curve)

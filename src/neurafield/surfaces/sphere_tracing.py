@@ -1,4 +1,4 @@
-"""Sphere tracing: where rays first meet the surface of a field."""
+"""Sphere tracing: first intersections of rays with the surface of a field."""
 
 from dataclasses import dataclass
 
@@ -12,23 +12,23 @@ from ..geometry import Rays
 from .distance_grid import DistanceGrid, measured_slope, values
 
 SHORTEST = 1e-4
-"""Of a step. What is thinner along a ray may be passed over; the box is 2 wide."""
+"""Minimum step. Parts thinner than this along a ray may be missed; the box is 2 wide."""
 MAX_STEPS = 1000
-"""Of a ray. Only one that stays that near to a surface for a tenth of the box takes more."""
+"""Maximum steps per ray. Only a ray that grazes a surface for a tenth of the box takes more."""
 _NORMALS = 2**15
-"""Points at a time for gradients, which keep less than their speed needs."""
+"""Points at a time for gradients, which need more memory than values."""
 _MAX_REFINEMENTS = 60
 
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """Where rays first meet a surface.
+    """First intersections of rays with a surface.
 
     Args:
-        depth: Along the ray; infinite where it meets none.
-        points: The places; 0 where there is none.
-        normals: Along the gradient and of unit length, so outward; 0 where there is no place.
-        hit: Which rays meet the surface.
+        depth: Depth along the ray; infinite for a miss.
+        points: Points on the surface; 0 for a miss.
+        normals: Unit normals along the gradient, so outward; 0 for a miss.
+        hit: Mask of the rays that meet the surface.
     """
 
     depth: Float[Tensor, "*n"]
@@ -43,26 +43,26 @@ def trace(
     *,
     level: float = 0.0,
     slope: float | None = None,
-    clearance: DistanceGrid | None = None,
+    distance_grid: DistanceGrid | None = None,
     max_steps: int = MAX_STEPS,
 ) -> Hits:
-    r"""The first place on each ray, within the box [-1, 1]^3, where a field crosses a level.
+    r"""Find the first point on each ray, within [-1, 1]^3, where a field crosses a level.
 
-    From $x$ a ray goes on by $|f(x)| / L$, which is free of the surface, and by 1e-4 at least.
-    Where the sign has changed, the place is enclosed and found to rounding by regula falsi. So a
-    ray that began inside meets the wall from within; and with an $L$ that is too small rays still
-    stop, but may pass over what is thinner than a step.
+    Each step has the length $|f(x)| / L$, within which there is no surface, but at least 1e-4. Once
+    the sign changes, the crossing is bracketed and refined to rounding by regula falsi. So a ray
+    that begins inside meets the wall from within. If $L$ is too small, rays still stop, but may
+    miss parts thinner than a step.
 
     Args:
         implicit: A field or any function of points `(n, 3) -> (n, 1)`.
-        rays: Any number, of the type and on the device that the field takes.
-        level: Of the surface; a little above 0 for an unsigned distance.
-        slope: $L$; None to measure it (`measured_slope`).
-        clearance: Of the same function, level and slope, to begin near the surface.
-        max_steps: A ray that takes more meets nothing.
+        rays: Rays, with the dtype and on the device that the field takes.
+        level: Level of the surface; slightly above 0 for an unsigned distance.
+        slope: Bound $L$; None measures it (`measured_slope`).
+        distance_grid: Distance grid of the same function, level and slope, to skip empty space.
+        max_steps: Maximum steps; a ray that takes more counts as a miss.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> rays = Rays(torch.tensor([[0.0, 0.0, -3.0]]), torch.tensor([[0.0, 0.0, 1.0]]))
@@ -72,9 +72,9 @@ def trace(
 
     Reference:
         Hart, Sphere Tracing: A Geometric Method for the Antialiased Ray Tracing of Implicit
-        Surfaces, The Visual Computer 1996. Steps have a least length and places are enclosed:
-        fields are no exact distances. Dowell and Jarratt, A Modified Regula Falsi Method for
-        Computing the Root of an Equation, BIT 1971 (the Illinois method).
+        Surfaces, The Visual Computer 1996. We add a minimum step and bracketing, since fields are
+        not exact distances. Dowell and Jarratt, A Modified Regula Falsi Method for Computing the
+        Root of an Equation, BIT 1971 (the Illinois method).
     """
 
     def function(x: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def trace(
     check_positive("trace", slope=slope)
     with torch.no_grad():
         rays, skipped = rays.from_box()
-        number, depth = _march(function, rays, slope, clearance, max_steps)
+        number, depth = _march(function, rays, slope, distance_grid, max_steps)
         points = rays.origins[number] + depth[:, None] * rays.directions[number]
         normals = _normals(function, points)
     depths = torch.full_like(skipped, torch.inf).index_put((number,), skipped[number] + depth)
@@ -105,19 +105,18 @@ def trace(
 def attached_depth(
     implicit: Function, rays: Rays, hits: Hits, *, level: float = 0.0
 ) -> Float[Tensor, "*n"]:
-    r"""The depth of hits, differentiable: with respect to the field's parameters and the rays.
+    r"""Depth of hits, differentiable with respect to the field's parameters and the rays.
 
-    $t - (f(o + t d) - v) / (\nabla f \cdot d)$ with the level $v$, and $t$ and the divisor held
-    fixed: it has the value of $t$ and the derivatives of the depth. Rays that met nothing keep
-    infinity.
+    $t - (f(o + t d) - v) / (\nabla f \cdot d)$ with the level $v$, where $t$ and the divisor are
+    constants: it has the value of $t$ and the derivatives of the depth. Misses stay infinite.
 
     Fails when a ray only touches the surface, where the depth has no derivative.
 
     Args:
-        implicit: What was traced.
-        rays: Along which.
-        hits: What came of it.
-        level: Of the surface.
+        implicit: Field that was traced.
+        rays: Rays that were traced.
+        hits: Result of `trace`.
+        level: Level of the surface.
 
     Reference:
         Yariv et al., Multiview Neural Surface Reconstruction by Disentangling Geometry and
@@ -138,12 +137,12 @@ def _normals(function: Function, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"
 
 
 def _march(
-    function: Function, rays: Rays, slope: float, clearance: DistanceGrid | None, max_steps: int
+    function: Function, rays: Rays, slope: float, distance_grid: DistanceGrid | None, max_steps: int
 ) -> tuple[Int64[Tensor, " m"], Float[Tensor, " m"]]:
-    """Which rays meet the surface, and where; rays that have ended are left out as they end."""
+    """Indices and depths of the rays that meet the surface; finished rays are dropped."""
     depth, far = rays.through_box()
-    if clearance is not None:
-        depth = clearance.begin(rays, depth, far)
+    if distance_grid is not None:
+        depth = distance_grid.begin(rays, depth, far)
     number = (depth < far).nonzero()[:, 0]
     origins, directions = rays.origins[number], rays.directions[number]
     depth, far = depth[number], far[number]
@@ -175,7 +174,7 @@ def _refine(
     at_a: Float[Tensor, " m"],
     at_b: Float[Tensor, " m"],
 ) -> Float[Tensor, " m"]:
-    """Where the function is zero between two depths at which its signs differ."""
+    """Zero of the function between two depths at which its signs differ (Illinois method)."""
     origins, directions = rays.origins, rays.directions
     smallest = torch.finfo(a.dtype).eps
     root = b.clone()
@@ -188,7 +187,7 @@ def _refine(
         value = values(function, origins + guess[:, None] * directions)
         root[index] = guess
         same = (value <= 0) == (at_b <= 0)
-        # An end that stays a second time counts half, so that it comes in, too.
+        # The value at an end that stays twice in a row is halved, so that this end moves too.
         a, at_a = torch.where(same, a, b), torch.where(same, at_a / 2, at_b)
         b, at_b = guess, value
         on = (b - a).abs() > 2 * smallest * b.abs().clamp(min=1)

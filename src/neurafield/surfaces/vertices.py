@@ -1,10 +1,10 @@
-r"""Places of vertices on a surface, and its normals there.
+r"""Positions of vertices on a surface, and the normals there.
 
-A vertex is between the ends of a grid edge, where the field has different signs. It is found along
-the edge, between ends that close in, to `NEAR` of it, then moved onto the surface along the exact
-gradient, $x - (f - \mathrm{level})\, g / |g|^2$, by at most `STEP` of a cell, so that no triangle
-turns over. Between the two it keeps `APART` of the edge from its ends: vertices on several edges of
-a grid point that is itself on the surface stay apart, so no triangle is a point or a line.
+A vertex lies between the ends of a grid edge, where the field has different signs. It is found
+along the edge by bracketing, to `NEAR` of it, then moved onto the surface along the exact gradient,
+$x - (f - \mathrm{level})\, g / |g|^2$, by at most `STEP` of a cell, so that no triangle flips.
+Before that, it is kept `APART` of the edge away from its ends: where a grid point is on the
+surface, vertices on its edges stay apart, so no triangle degenerates to a point or a line.
 """
 
 from collections.abc import Callable
@@ -21,47 +21,49 @@ APART = 0.01
 STEP = 0.02
 ROUNDS = 8
 CHUNK = 2**17
-"""Vertices at a time."""
+"""Vertices processed at a time."""
 
 
 def place_vertices(
     grid: Grid, samples: Samples, surface: Polygons, progress: Callable[[float], None]
 ) -> tuple[Float64[np.ndarray, "v 3"], Float64[np.ndarray, "v 3"]]:
-    """Vertices on the level set, and unit normals, which point to larger values."""
+    """Vertices on the level set, and unit normals that point to larger values."""
     count = len(surface.begin)
-    places, normals = np.empty((count, 3)), np.empty((count, 3))
+    points, normals = np.empty((count, 3)), np.empty((count, 3))
     for start in range(0, count, CHUNK):
         part = slice(start, start + CHUNK)
-        places[part], normals[part] = _onto_surface(
+        points[part], normals[part] = _onto_surface(
             grid, samples, _along_edges(grid, samples, surface, part)
         )
         progress(min(1.0, (start + CHUNK) / count))
-    return places, normals
+    return points, normals
 
 
 def _onto_surface(
-    grid: Grid, samples: Samples, places: Float64[np.ndarray, "n 3"]
+    grid: Grid, samples: Samples, points: Float64[np.ndarray, "n 3"]
 ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
-    """A step along the gradient; the gradient anew, and another, where it was not a tiny one."""
+    """Moves points by one Newton step along the gradient, and by a second where the first was
+    large.
+    """
     cell = grid.spacing.min()
-    normals = np.empty_like(places)
-    left = np.arange(len(places))
+    normals = np.empty_like(points)
+    left = np.arange(len(points))
     for _ in range(2):
-        value, slope = samples.with_gradient(places[left])
+        value, slope = samples.with_gradient(points[left])
         length = np.linalg.norm(slope.astype(np.float64), axis=-1).clip(1e-30)
         step = (value / length).clip(-STEP * cell, STEP * cell)
         normals[left] = slope / length[:, None]
-        places[left] -= step[:, None] * normals[left]
+        points[left] -= step[:, None] * normals[left]
         left = left[np.abs(step) > NEAR * cell]
-    return places, normals
+    return points, normals
 
 
 def _along_edges(
     grid: Grid, samples: Samples, surface: Polygons, part: slice
 ) -> Float64[np.ndarray, "n 3"]:
-    """Regula falsi, until the value is `NEAR` of the difference between the ends.
+    """Positions along the edges by regula falsi, to `NEAR` of the difference between the ends.
 
-    An end that stays for a second round counts half (Illinois), so both ends close in.
+    The value at an end that stays twice in a row is halved (Illinois), so both ends converge.
     """
     begin, direction = surface.begin[part], np.eye(3)[surface.axis[part]] * grid.spacing
     ends = surface.ends[part].astype(np.float64)

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, file: FieldFile) -> int:
             check_can_write(output, force=arguments.force)
     surface_at = _surfaces(arguments, file, layout)
     camera_at = _cameras(
-        arguments, max(surface_at(turn).clearance.radius for turn in (0.0, 0.5, 1.0))
+        arguments, max(surface_at(turn).distance_grid.radius for turn in (0.0, 0.5, 1.0))
     )
     samples = arguments.samples or 2
     covered = []

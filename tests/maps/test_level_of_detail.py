@@ -1,4 +1,4 @@
-"""Fields read at a level of detail: what is read, what is shared, what is refused."""
+"""Levels of detail: values, shared parameters, errors, and the map."""
 
 import copy
 import itertools
@@ -17,10 +17,10 @@ from neurafield.maps import Jacobian, LevelOfDetail
 from neurafield.networks import MLP, Linear
 from neurafield.signals import Samples
 
-from .cases import COMPONENT_CASES, Case, hash_grid
+from ..cases import COMPONENT_CASES, Case, hash_grid
 
 LEVELLED = [case for case in COMPONENT_CASES if case.build().num_lods > 1]
-"""Every component with several levels, whatever others are added."""
+"""All components with several levels."""
 
 levelled = pytest.mark.parametrize("case", LEVELLED, ids=str)
 
@@ -30,7 +30,7 @@ def test_some_components_have_levels() -> None:
 
 
 @pytest.mark.parametrize("case", COMPONENT_CASES, ids=str)
-def test_the_last_level_is_everything_bit_for_bit(case: Case) -> None:
+def test_the_last_level_is_the_whole_bit_for_bit(case: Case) -> None:
     whole, x = case.build(), case.coords(7)
     last = whole.at_lod(whole.num_lods - 1)
     assert torch.equal(last(x), whole(x))
@@ -39,7 +39,7 @@ def test_the_last_level_is_everything_bit_for_bit(case: Case) -> None:
 
 
 def check_shared(whole: AbstractComponent, view: AbstractComponent) -> None:
-    """Parameters are the same ones, and stay so when the module replaces them."""
+    """Checks that parameters are shared, also after the module replaces them."""
     assert view.state_dict().keys() == whole.state_dict().keys()
     for ours, theirs in zip(view.parameters(), whole.parameters(), strict=True):
         assert ours is theirs
@@ -65,7 +65,7 @@ def test_check_shared_can_fail(case: Case) -> None:
 
 
 @levelled
-def test_levels_differ_and_are_chosen_anew_from_any_of_them(case: Case) -> None:
+def test_levels_differ_and_can_be_chosen_from_any_view(case: Case) -> None:
     whole, x = case.build(), case.coords(7)
     found = [whole.at_lod(lod)(x) for lod in range(whole.num_lods)]
     for coarse, fine in itertools.pairwise(found):
@@ -103,13 +103,13 @@ def test_torch_compile_accepts_a_level(case: Case) -> None:
 
 
 @pytest.mark.parametrize("lod", [-1, 5])
-def test_a_missing_level_is_told(lod: int) -> None:
+def test_a_missing_level_is_refused(lod: int) -> None:
     grid = hash_grid(2)
     field = Field(Linear(grid.out_dim, 1), encoding=grid)
     for levels in (grid, field):
         with pytest.raises(ValueError, match=rf"lod between 0 and 4, got {lod}"):
             levels.at_lod(lod)
-    with pytest.raises(TypeError, match=r"Python int|parameter 'lod'"):
+    with pytest.raises(TypeError, match=r"Python int|^Type-check error"):
         grid.at_lod(1.0)
     with pytest.raises(ValueError, match="lod between 0 and 0, got 1"):
         Positional(2, 3).at_lod(1)
@@ -128,7 +128,7 @@ def test_a_cut_grid_has_zeros_for_finer_levels() -> None:
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_cut_grid_gives_gradients_to_its_levels_alone(sparse: bool, dtype: torch.dtype) -> None:
+def test_a_cut_grid_gives_gradients_to_its_levels_only(sparse: bool, dtype: torch.dtype) -> None:
     grid = hash_grid(2, sparse=sparse).to(dtype)
     x = (2 * torch.rand(50, 2, dtype=dtype) - 1).requires_grad_()
     factors = torch.randn(50, grid.out_dim, dtype=dtype)
@@ -149,7 +149,7 @@ def test_a_cut_grid_gives_gradients_to_its_levels_alone(sparse: bool, dtype: tor
 
 
 class TwoLevels(Linear):
-    """A network that has levels, too."""
+    """A network with two levels."""
 
     num_lods = 2  # type: ignore[assignment]
 
@@ -190,7 +190,7 @@ def test_the_map_reads_a_level() -> None:
         LevelOfDetail(0)(torch.sin, x)
 
 
-def test_the_map_is_told_from_others() -> None:
+def test_different_maps_have_different_fingerprints() -> None:
     prints = {
         LevelOfDetail(0).fingerprint(),
         LevelOfDetail(1).fingerprint(),
@@ -220,11 +220,11 @@ def smallest_errors(every_level: bool) -> list[float]:
         return [(field.at_lod(lod)(x) - y).square().mean().item() for lod in range(3)]
 
 
-def test_training_every_level_makes_each_readable() -> None:
+def test_training_all_levels_makes_each_one_accurate() -> None:
     errors = smallest_errors(every_level=True)
-    assert errors[0] < 0.03  # The fine sine's own mean square is 0.02.
+    assert errors[0] < 0.03  # The mean square of the fine sine is 0.02.
     assert errors[2] < errors[0] / 10
 
 
-def test_training_the_whole_alone_does_not() -> None:
+def test_training_only_the_whole_leaves_coarse_levels_inaccurate() -> None:
     assert smallest_errors(every_level=False)[0] > 0.05
