@@ -502,7 +502,7 @@ def test_keys_of_a_sparse_grid_rise_within_their_levels(tmp_path: Path) -> None:
     for at, value in ((0, -1), (coarse - 1, 9), (1, int(keys[0])), (coarse, 8), (-1, 9 + 25)):
         bad = keys.clone()
         bad[at] = value
-        with pytest.raises(FieldFileError, match=r"x\.field: SparseGrid: expected rising keys"):
+        with pytest.raises(FieldFileError, match=r"x\.field: SparseGrid: expected ascending keys"):
             read_again(tmp_path / "x.field", field, **{"encoding.keys": bad})
 
 

@@ -152,7 +152,7 @@ def test_it_goes_through_whatever_the_network_is_in() -> None:
     scene = Scene([Placed(Field(network), (0, 0))], overlap.Sum())
     for field in (network, Field(network), Offset(Field(network), distance=0.1), scene):
         assert penalty.function(field).item() == pytest.approx(network.lipschitz_bound())
-    with pytest.raises(ValueError, match=r"networks\.Lipschitz in it, got MLP"):
+    with pytest.raises(ValueError, match=r"networks\.Lipschitz, got MLP"):
         penalty.function(MLP(2, 1, width=5, depth=1))
 
 

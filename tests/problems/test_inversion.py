@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from neurafield.errors import SamplingNotice, SignalError
-from neurafield.maps import HelmholtzEquation
+from neurafield.maps import HelmholtzEquation, helmholtz
 from neurafield.problems import _waves, inversion
 from neurafield.problems._media import MODEL_UNITS, ContrastModel, WaveSolver
 from neurafield.signals import Recording
+from neurafield.signals import recording as waves_recorded
 from tests.problems import finite_differences
 
 
@@ -199,3 +200,8 @@ def test_a_region_beyond_the_layer_is_refused() -> None:
     at, ears = ring(2, 6)
     with pytest.raises(ValueError, match=r"region below 0.5, got 0.6"):
         inversion(Recording(at, ears, np.ones((6, 2), dtype=complex)), region=0.6)
+
+
+def test_sources_and_receivers_lie_inside_the_absorbing_layer() -> None:
+    """Two files that may not import each other state the same half-side."""
+    assert helmholtz.LAYER == waves_recorded.INNER

@@ -313,7 +313,7 @@ def test_bits_of_every_purpose_stay_the_same() -> None:
         *(0.19947312772274017, 0.17093220353126526, 0.7493569254875183, 0.18431377410888672),
     ]
     assert sorted(choose_by_size(torch.arange(20.0), 4, **at).tolist()) == [0, 14, 17, 19]
-    near = choose(torch.arange(1, 21), 4, purpose=Purpose.NEAR_SURFACE, **at)
+    near = choose(torch.arange(1.0, 21.0), 4, purpose=Purpose.NEAR_SURFACE, **at)
     assert sorted(near.tolist()) == [11, 14, 15, 17]
 
 

@@ -32,6 +32,7 @@ class ShapeLayout:
         ValueError: If a time is not finite.
 
     Example:
+        >>> from neurafield.shapes import UnsignedDistance
         >>> layout = ShapeLayout(frame=Frame(scale=2.0), quantity=UnsignedDistance())
         >>> ShapeLayout.from_spec(layout.spec()) == layout
         True

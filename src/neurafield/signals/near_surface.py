@@ -39,9 +39,9 @@ class NearSurface(AbstractSignal):
         >>> from neurafield.domains import Box
         >>> from neurafield.signals import Interior
         >>> ball = lambda x: x.norm(dim=1, keepdim=True) - 0.5
-        >>> near = NearSurface(Interior(Box.cube(2)), ball, spread=0.02, hold=1)
+        >>> near = NearSurface(Interior(Box.cube(2)), ball, spread=0.1, hold=1)
         >>> x, _ = near.batch(100, seed=0, step=0)
-        >>> bool(ball(x).abs().median() < 0.05)
+        >>> bool(ball(x).abs().median() < 0.1)
         True
     """
 
