@@ -11,6 +11,7 @@ import trimesh
 from neurafield import load
 from neurafield.shapes import ShapeLayout
 
+from ..tasks.few_points import measure_few_points
 from .test_cli import Run, check_refused
 from .test_cli import run as run
 
@@ -18,13 +19,8 @@ SMALL = ("--params", 9000, "--threads", 1)
 
 
 @pytest.fixture(autouse=True)
-def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    from neurafield.signals import distances
-    from neurafield.tasks import shape_distance
-
-    monkeypatch.setattr(shape_distance, "_MEASURED", 500)
-    monkeypatch.setattr(shape_distance, "_MEASURED_INSIDE", 2**14)
-    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_points": 4000})
+def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_few_points(monkeypatch)
 
 
 @pytest.fixture

@@ -14,19 +14,16 @@ from PIL import Image
 import neurafield as nf
 from neurafield.errors import ArgumentError, FieldFileError, SignalError
 from neurafield.fit import Progress
-from neurafield.tasks import shape_distance
 
 from ..cli.test_cli import Run
 from ..cli.test_cli import photo as photo
 from ..cli.test_cli import run as run
+from .few_points import measure_few_points
 
 
 @pytest.fixture(autouse=True)
 def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    from neurafield.signals import distances
-
-    monkeypatch.setattr(shape_distance, "_MEASURED", 500)
-    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_points": 4000})
+    measure_few_points(monkeypatch)
 
 
 def picture(folder: Path) -> Path:
