@@ -159,10 +159,7 @@ def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> 
     own = _own(components)
     tensors, header = read_sealed(path)
     if header.get("kind") != "field":
-        older = " of an older version" if header.get("kind") in ("scene", "composition") else ""
-        raise FieldFileError(
-            f"{path}: expected a field file, got a {header.get('kind')!r} file{older}."
-        )
+        raise FieldFileError(f"{path}: expected a field file, got a {header.get('kind')!r} file.")
     version = header.get("format")
     if version != FORMAT_VERSION:
         is_older = isinstance(version, int) and version < FORMAT_VERSION

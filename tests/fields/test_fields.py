@@ -141,8 +141,29 @@ def test_as_field() -> None:
         as_field(linear)
     with pytest.raises(ValueError, match=r"shape \(5, 4\) from Linear, got \(5, 3\)"):
         as_field(linear, in_dim=2, out_dim=4)(torch.zeros(5, 2))
+    with pytest.raises(ValueError, match="expected in_dim to be 2, as Field has it, got 3"):
+        as_field(field, in_dim=3)
     with pytest.raises(TypeError, match=r"a field or a module|Type-check error"):
         as_field(torch.sin)
+
+
+def test_as_field_finds_sizes_of_classes_and_properties() -> None:
+    class Sized(nn.Module):
+        in_dim = 2
+
+        @property
+        def out_dim(self) -> int:
+            return 1
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x[..., :1]
+
+    assert as_field(Sized())(torch.zeros(5, 2)).shape == (5, 1)
+
+
+def test_boundary_values_are_functions_or_numbers() -> None:
+    with pytest.raises(TypeError, match=r"a function or a number, got 'warm'|Type-check error"):
+        fields.HardBoundary(FIELD_CASES[-2].build(), lambda x: x[..., 0], "warm")
 
 
 def test_a_module_in_a_scene_and_a_composition() -> None:

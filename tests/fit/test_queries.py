@@ -158,17 +158,24 @@ class Spectrum(AbstractMap):
         return torch.fft.rfft(field(query)[:, 0]).real[:5, None]
 
 
-def spectrum() -> tuple[Samples, Tensor]:
+def spectrum() -> tuple["Coarse", Tensor]:
     x = (torch.arange(16) + 0.5)[:, None] / 8 - 1
     return Coarse(x, torch.fft.rfft((math.pi * x[:, 0]).cos()).real[:5, None]), x
 
 
-class Coarse(Samples):
-    """Sixteen points, and five values observed from all of them together."""
+class Coarse(AbstractSignal):
+    """Sixteen points, and five numbers that were observed of all of them."""
+
+    in_dim, out_dim = 1, 1
 
     def __init__(self, coords: Tensor, targets: Tensor) -> None:
-        super().__init__(coords, torch.zeros(len(coords), 1))
-        self.targets = targets
+        self.coords, self.targets = coords, targets
+
+    def batch(self, size: int | None, *, seed: int, step: int, stream: int = 0) -> Any:
+        return self.coords, self.targets
+
+    def fingerprint(self) -> str:
+        return "coarse"
 
 
 def test_a_map_with_cuts_false_gets_the_whole_query() -> None:

@@ -224,6 +224,14 @@ def test_a_run_with_other_unknowns_is_not_resumed(tmp_path: Path) -> None:
 # ---- penalties
 
 
+def test_a_penalty_that_is_not_finite_is_named() -> None:
+    seen = []
+    data = Constraint(signal=Samples(torch.zeros(1, 1), torch.zeros(1, 1)))
+    pole = Penalty(function=lambda field: size(field) / 0.0, name="pole")
+    fit(network(), [data, pole], steps=1, callbacks=[seen.append])
+    assert seen[0].culprit == "the loss of penalty 'pole'"
+
+
 def size(field: nn.Module) -> Tensor:
     return sum(p.square().sum() for p in field.parameters())
 

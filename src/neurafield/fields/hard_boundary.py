@@ -61,8 +61,8 @@ class HardBoundary(AbstractField):
     def __init__(
         self,
         field: AbstractField,
-        factor: Factor | Description,
-        values: Values | float | Description = 0.0,
+        factor: Factor,
+        values: Values | float = 0.0,
     ) -> None:
         super().__init__()
         if not isinstance(field, AbstractField):
@@ -70,8 +70,10 @@ class HardBoundary(AbstractField):
                 f"HardBoundary: expected a field, got {type(field).__name__}. Wrap it: "
                 "fields.as_field(module)."
             )
-        factor = _from_description(factor)
-        values = _from_description(values)
+        if not callable(values) and not isinstance(values, float | int):
+            raise TypeError(
+                f"HardBoundary: expected values to be a function or a number, got {values!r}."
+            )
         if not callable(factor):
             raise TypeError(f"HardBoundary: expected factor to be a function, got {factor!r}.")
         if isinstance(factor, nn.Module) or isinstance(values, nn.Module):
@@ -80,13 +82,18 @@ class HardBoundary(AbstractField):
                 "it in a function: lambda x: module(x)."
             )
         self.field = field
-        self.factor: Factor = factor
-        self.values: Values | float = values  # type: ignore[assignment]
+        self.factor = factor
+        self.values: Values | float = values
         self.in_dim, self.out_dim = field.in_dim, field.out_dim
 
     @property
     def parts(self) -> tuple[AbstractField, ...]:
         return (self.field,)
+
+    @classmethod
+    def from_parts(cls, parts: Sequence[AbstractField], **hyperparams: Any) -> "HardBoundary":
+        """Builds the field from its part, and descriptions of the factor and the values."""
+        return cls(*parts, **{name: _function(given) for name, given in hyperparams.items()})
 
     def with_parts(self, parts: Sequence[AbstractField]) -> "HardBoundary":
         """Returns the same boundary values around another field."""
@@ -157,7 +164,7 @@ def _description(function: Callable[..., Any]) -> Description:
     return {"function": function_name(function)} if domain is None else {"domain": describe(domain)}
 
 
-def _from_description(given: Any) -> Any:
+def _function(given: Any) -> Any:
     """Returns the function of a description in `hyperparams`; anything else unchanged."""
     if not isinstance(given, dict):
         return given

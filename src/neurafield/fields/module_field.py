@@ -70,26 +70,32 @@ def as_field(
 
     Raises:
         TypeError: If `module` is not a module, or its sizes are neither given nor known.
+        ValueError: If a size is out of range, or not that of the field or network.
 
     Example:
         >>> import torch
         >>> as_field(torch.nn.Linear(2, 1), in_dim=2, out_dim=1).num_parameters
         3
     """
-    if isinstance(module, AbstractField):
-        return module
-    if isinstance(module, AbstractNetwork):
-        return Field(module)
+    given = {"in_dim": in_dim, "out_dim": out_dim}
+    if isinstance(module, AbstractField | AbstractNetwork):
+        for name, size in given.items():
+            if size not in (None, getattr(module, name)):
+                raise ValueError(
+                    f"as_field: expected {name} to be {getattr(module, name)}, as "
+                    f"{type(module).__name__} has it, got {size}."
+                )
+        return Field(module) if isinstance(module, AbstractNetwork) else module
     if not isinstance(module, nn.Module):
         raise TypeError(f"as_field: expected a field or a module, got {type(module).__name__}.")
-    sizes = {"in_dim": in_dim, "out_dim": out_dim}
-    for name, given in sizes.items():
-        own = vars(module).get(name) if given is None else given
-        if not isinstance(own, int):
+    sizes: dict[str, int] = {}
+    for name, size in given.items():
+        known = getattr(module, name, None) if size is None else size
+        if not isinstance(known, int):
             raise TypeError(
                 f"as_field: expected a field or a module of known sizes, got "
                 f"{type(module).__name__} without {name}. Pass it: as_field(module, in_dim=..., "
                 "out_dim=...)."
             )
-        sizes[name] = own
-    return ModuleField(module, in_dim=int(sizes["in_dim"] or 0), out_dim=int(sizes["out_dim"] or 0))
+        sizes[name] = known
+    return ModuleField(module, **sizes)

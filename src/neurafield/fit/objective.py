@@ -106,7 +106,7 @@ class Objective:
         with torch.autocast(self._like.device.type, torch.bfloat16, enabled=self.bfloat16):
             prediction = batch.predict(self.trained.field, query, target)
         if torch.is_grad_enabled():
-            self._check_gradient(prediction, f"constraint {batch.constraint.name!r}")
+            self._check_gradient(prediction, batch.constraint)
         return prediction
 
     def _penalty(self, penalty: Penalty) -> Tensor:
@@ -117,22 +117,23 @@ class Objective:
                 f"fit: expected one number from penalty {penalty.name!r}, got {got}. Take the mean "
                 "or the sum."
             )
-        self._check_gradient(value, f"penalty {penalty.name!r}")
+        self._check_gradient(value, penalty)
         return value.reshape(())
 
-    def _check_gradient(self, value: Tensor, owner: str) -> None:
+    def _check_gradient(self, value: Tensor, term: Term) -> None:
         if not value.requires_grad:
+            part = "map" if isinstance(term, Constraint) else "function"
             raise ValueError(
-                f"fit: expected predictions that depend on the field from {owner}, got some "
-                "without a gradient. Does its map use the field?"
+                f"fit: expected values that depend on the field from {term.title}, got some "
+                f"without a gradient. Does its {part} use the field?"
             )
         if not self._check_leaves:
             return
         leaf = self.trained.untrained_leaf(value)
         if leaf is not None:
             raise ValueError(
-                f"fit: expected {owner} to depend on trained parameters only, got a parameter of "
-                f"shape {tuple(leaf.shape)} that is not trained. Pass it by name: "
+                f"fit: expected {term.title} to depend on trained parameters only, got a parameter "
+                f"of shape {tuple(leaf.shape)} that is not trained. Pass it by name: "
                 "Residual(lambda u, x, k: ..., k=k)."
             )
 

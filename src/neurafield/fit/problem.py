@@ -65,6 +65,11 @@ class Constraint:
             )
 
     @property
+    def title(self) -> str:
+        """Kind and name, for messages."""
+        return f"constraint {self.name!r}"
+
+    @property
     def identity(self) -> list[Any]:
         """JSON values that identify the constraint in a checkpoint, apart from its signal."""
         loss = getattr(self.loss, "__name__", "")
@@ -112,6 +117,11 @@ class Penalty:
         if not callable(self.function):
             raise TypeError(f"Penalty: expected a function of the field, got {self.function!r}.")
         check_positive("Penalty", weight=self.weight)
+
+    @property
+    def title(self) -> str:
+        """Kind and name, for messages."""
+        return f"penalty {self.name!r}"
 
     @property
     def identity(self) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import rich.progress
 from rich.console import Console
 
+from .._checks import check_count
 from ..errors import NeurafieldError
 
 MAX_UNKNOWNS = 3
@@ -110,6 +111,7 @@ class JsonLines:
     """
 
     def __init__(self, path: str | Path, *, every: int = 10) -> None:
+        check_count(self, every=every, high=2**40)
         self.every = every
         self._file: TextIO | None = open(path, "a+", encoding="utf-8")  # noqa: SIM115
         # A killed run may have left half a line, which the next line must not continue.
@@ -164,6 +166,7 @@ class TensorBoard:
                 f"{folder}: needs the package tensorboard, which is not installed. "
                 "Run: pip install 'neurafield[tensorboard]'."
             ) from error
+        check_count(self, every=every, high=2**40)
         self.every = every
         self._writer: Any = SummaryWriter(str(folder))
 

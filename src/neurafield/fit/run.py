@@ -83,6 +83,7 @@ class Run:
                 "target_psnr, got another problem. Stop by steps or time instead."
             )
         self.position, self.tally, self.loss = Position(), Tally(), math.nan
+        self.rate, self.culprit = lr, None  # type: float, str | None
         self.checkpointing = checkpointing
         given = None if checkpointing is None else checkpointing.path
         self.path = None if given is None else Path(given)
@@ -148,7 +149,7 @@ class Run:
             bfloat16=self.bfloat16,
         )
         values = objective.add_gradients()
-        culprit = first_not_finite(values, self.trained)
+        culprit = first_not_finite(values, self.terms, self.trained)
         self.position.step += 1
         if culprit is None:
             if searches:

@@ -64,7 +64,7 @@ class Trained(nn.Module):
         """A copy of the unknowns."""
         return {name: p.detach().clone() for name, p in self.unknowns().items()}
 
-    def spoken(self, name: str) -> str:
+    def display_name(self, name: str) -> str:
         """Name of a parameter for messages: without the prefixes of this module."""
         if not name.startswith("others."):
             return name.removeprefix("field.")
@@ -104,17 +104,19 @@ class Trained(nn.Module):
         return None
 
 
-def first_not_finite(terms: dict[str, float], trained: Trained) -> str | None:
+def first_not_finite(
+    values: dict[str, float], terms: Sequence[Term], trained: Trained
+) -> str | None:
     """Name of the first term, or else parameter, whose loss or gradient is not finite."""
-    for name, value in terms.items():
-        if not math.isfinite(value):
-            return f"the loss of constraint {name!r}"
+    for term in terms:
+        if not math.isfinite(values[term.name]):
+            return f"the loss of {term.title}"
     gradients = [_values(p.grad) for p in trained.parameters() if p.grad is not None]
     if torch.nn.utils.get_total_norm(gradients).isfinite():
         return None
     for name, parameter in trained.named_parameters():
         if parameter.grad is not None and not _values(parameter.grad).isfinite().all():
-            return f"the gradient of {trained.spoken(name)}"
+            return f"the gradient of {trained.display_name(name)}"
     return "the norm of the gradient"
 
 
