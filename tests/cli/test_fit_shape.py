@@ -24,7 +24,10 @@ def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(shape_distance, "_MEASURED", 500)
     monkeypatch.setattr(shape_distance, "_MEASURED_INSIDE", 2**14)
-    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_points": 4000})
+    # The hook that checks shapes has defaults of its own.
+    made = distances.DistanceSamples.__init__
+    defaults = {**made.__kwdefaults__, "num_points": 4000}
+    monkeypatch.setattr(made, "__kwdefaults__", defaults)
 
 
 @pytest.fixture

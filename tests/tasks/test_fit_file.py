@@ -26,7 +26,10 @@ def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
     from neurafield.signals import distances
 
     monkeypatch.setattr(shape_distance, "_MEASURED", 500)
-    monkeypatch.setattr(distances.DistanceSamples.__init__, "__kwdefaults__", {"num_points": 4000})
+    # The hook that checks shapes has defaults of its own.
+    made = distances.DistanceSamples.__init__
+    defaults = {**made.__kwdefaults__, "num_points": 4000}
+    monkeypatch.setattr(made, "__kwdefaults__", defaults)
 
 
 def picture(folder: Path) -> Path:
