@@ -502,7 +502,7 @@ def test_a_rendered_region_is_that_part_of_the_whole(run: Run, fitted: Path) -> 
         (["--out", "x.png", "--region", "-1", "2", "0", "3"], ["region", "-1"]),
         (["--out", "x.png", "--region", "5", "5", "0", "3"], ["region"]),
         (["--out", "x.png", "--region", "nan", "5", "0", "3"], ["region"]),
-        (["--out", "x.png", "--region", "0", "3"], ["region", "4 numbers"]),
+        (["--out", "x.png", "--region", "0", "3"], ["region", "4 values"]),
         (["--out", "x.png", "--size", "3"], ["size"]),
         (["--out", "x.png", "--scale", "1e9"], ["size"]),
         (["--out", "x.jpg", "--size", "65501", "2"], ["x.jpg", "65,500"]),

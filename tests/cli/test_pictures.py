@@ -73,11 +73,17 @@ def test_inputs_are_never_overwritten(run: Run, photo: Path, source: Path) -> No
     for victim in (photo, source, Path("mask.png")):
         before = victim.read_bytes()
         out = ["--out", f"folder/../{victim.name}", "--force"]
-        check_refused(run("blend", photo, source, "--mask", "mask.png", *out), victim.name, "lost")
+        check_refused(
+            run("blend", photo, source, "--mask", "mask.png", *out),
+            victim.name,
+            "other than the inputs",
+        )
         assert victim.read_bytes() == before
     before = photo.read_bytes()
     options = ["--out", photo.with_suffix(".field"), "--force"]
-    check_refused(run("solve", "poisson-image", photo, *options), "photo.png", "lost")
+    check_refused(
+        run("solve", "poisson-image", photo, *options), "photo.png", "other than the inputs"
+    )
     assert photo.read_bytes() == before
     assert not photo.with_suffix(".field").exists()
 
