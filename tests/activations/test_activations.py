@@ -17,7 +17,6 @@ from benchmarks.activations import DEPTH, figures
 from neurafield import Field, activations, load, save
 from neurafield._component import build, registry, spec_of
 from neurafield.activations import AbstractActivation
-from neurafield.container import write_sealed
 from neurafield.kernels import fused_mlp, fused_mlp_jet
 from neurafield.networks import MLP, Siren
 
@@ -305,23 +304,6 @@ def test_files_hold_trained_constants(tmp_path: Path) -> None:
     assert again.network.activations[1].a().item() == pytest.approx(0.4 * math.e)
     x = torch.rand(7, 2)
     assert torch.equal(again(x), network(x))
-
-
-@pytest.mark.parametrize("name", ["ReLU", "Tanh", "Sigmoid", "SiLU", "Softplus", "GELU"])
-def test_files_with_a_bare_name_stay_readable(name: str, tmp_path: Path) -> None:
-    # As version 0.1.0 wrote them: a string, and no keys but those of the layers.
-    network = MLP(2, 1, width=5, depth=2, activation=name)
-    hyperparams = {**network.hyperparams(), "activation": name}
-    header = {"format": 1, "kind": "field", "encoding": None, "signal": None, "fit": {}}
-    header["network"] = {"type": "MLP", "hyperparams": hyperparams}
-    state = {
-        f"network.layers.{index}.{part}": getattr(layer, part).detach()
-        for index, layer in enumerate(network.layers)
-        for part in ("weight", "bias")
-    }
-    write_sealed(tmp_path / "old.field", state, header)
-    x = torch.rand(7, 2)
-    assert torch.equal(load(tmp_path / "old.field").field(x), network(x))
 
 
 def test_trained_constants_learn() -> None:

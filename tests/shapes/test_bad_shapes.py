@@ -201,7 +201,7 @@ def test_points_that_are_all_equal(tmp_path) -> None:
     assert "got equal ones alone" in refused(tmp_path, "a.ply", make.ply(points, []))
     with pytest.raises(ValueError, match="1 among 50"):
         estimate_normals(PointCloud(torch.from_numpy(points)))
-    with pytest.raises(ValueError, match="one place"):
+    with pytest.raises(ValueError, match="one position"):
         Frame.around(torch.from_numpy(points))
 
 
