@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[1]
 SLOW = {
     *("01_derivatives.py", "03_heat.py", "04_burgers.py", "06_levels_of_detail.py"),
     "neurafield.problems.evolution",
+    "07_unknown_diffusivity.py",
+    "08_unknown_lorenz.py",
 }
 """Examples and modules whose run takes more than a few seconds."""
 MODULES = sorted(
