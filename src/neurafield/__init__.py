@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from . import derivatives as derivatives
     from . import domains as domains
     from . import encodings as encodings
+    from . import errors as errors
     from . import fields as fields
     from . import fit as fit
     from . import geometry as geometry
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from . import signals as signals
     from . import surfaces as surfaces
     from . import tasks as tasks
+    from .errors import ArgumentError as ArgumentError
     from .errors import FieldFileError as FieldFileError
     from .errors import NeurafieldError as NeurafieldError
     from .errors import SignalError as SignalError
@@ -59,6 +61,7 @@ __version__ = "0.1.0"
 
 _SUBPACKAGES = tuple(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 _NAMES = {
+    "ArgumentError": "errors",
     "FieldFileError": "errors",
     "NeurafieldError": "errors",
     "SignalError": "errors",
@@ -72,11 +75,11 @@ _NAMES = {
     "Scene": "fields",
     "Grid": "geometry",
 }
-__all__ = [*_SUBPACKAGES, *_NAMES]
+__all__ = ["errors", *_SUBPACKAGES, *_NAMES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBPACKAGES:
+    if name in _SUBPACKAGES or name == "errors":
         return importlib.import_module(f".{name}", __name__)
     if name in _NAMES:
         return getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)

@@ -91,7 +91,7 @@ def test_the_description_builds_the_field_again(case: Case, tmp_path: Any) -> No
 
 
 @every
-def test_parts_are_fields_and_can_be_exchanged(case: Case) -> None:
+def test_parts_are_fields_and_have_the_levels(case: Case) -> None:
     field = case.build()
     assert all(isinstance(part, AbstractField) for part in field.parts)
     assert field.num_lods == max([1, *(part.num_lods for part in field.parts)])
@@ -99,8 +99,6 @@ def test_parts_are_fields_and_can_be_exchanged(case: Case) -> None:
         field.at_lod(field.num_lods)
     x = case.coords(5)
     assert torch.equal(field.at_lod(field.num_lods - 1)(x), field(x))
-    if field.parts:
-        assert torch.equal(field.with_parts(field.parts)(x), field(x))
 
 
 def test_levels_of_detail_come_from_the_parts() -> None:
@@ -115,6 +113,40 @@ def test_levels_of_detail_come_from_the_parts() -> None:
     x = torch.rand(5, 2)
     assert torch.equal(bounded.at_lod(1)(x), x[:, :1] * detailed.at_lod(1)(x))
     assert torch.equal(joined.at_lod(1)(x), torch.minimum(bounded.at_lod(1)(x), plain(x)))
+
+
+def test_a_view_at_a_level_keeps_class_parameters_and_mode() -> None:
+    class Scaled(AbstractField):
+        """A field times a trained factor, with a list of parts."""
+
+        def __init__(self, *parts: AbstractField) -> None:
+            super().__init__()
+            self.fields, self.gain = nn.ModuleList(parts), nn.Parameter(torch.tensor(3.0))
+            self.in_dim, self.out_dim = parts[0].in_dim, parts[0].out_dim
+
+        @property
+        def parts(self) -> tuple[AbstractField, ...]:
+            return tuple(self.fields)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.gain * sum(field(x) for field in self.fields)
+
+        def hyperparams(self) -> dict[str, Any]:
+            return {}
+
+    g = torch.Generator().manual_seed(0)
+    grid = encodings.HashGrid(2, num_levels=3, finest_resolution=16, generator=g)
+    torch.nn.init.normal_(grid.table, generator=g)
+    detailed = Field(networks.MLP(grid.out_dim, 1, width=5, depth=1, generator=g), encoding=grid)
+    scaled = Scaled(detailed, Field(networks.Siren(2, 1, width=5, depth=1, generator=g))).eval()
+    x = torch.rand(5, 2)
+    assert torch.equal(scaled.at_lod(2)(x), scaled(x))
+    coarse = scaled.at_lod(0)
+    assert (type(coarse), coarse.training) == (Scaled, False)
+    assert coarse.gain is scaled.gain
+    assert_close(coarse(x), 3 * (detailed.at_lod(0)(x) + scaled.fields[1](x)))
+    assert not torch.equal(coarse(x), scaled(x))
+    assert scaled.fields[0] is detailed, "the field itself stays whole"
 
 
 # ---- custom modules

@@ -298,7 +298,7 @@ def test_a_residual_that_does_not_depend_on_the_field_is_named() -> None:
             return query[:, :1]
 
     problem = Constraint(signal=Interior(SQUARE, num_points=9), map=Alone(), name="heat")
-    with pytest.raises(ValueError, match="depend on the field from constraint 'heat'"):
+    with pytest.raises(ValueError, match="depends on trained parameters from constraint 'heat'"):
         fit(network(), problem, steps=1)
 
 

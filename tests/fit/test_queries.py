@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from neurafield import Field
-from neurafield.fit import Constraint, fit, gauss_newton
+from neurafield.domains import Box
+from neurafield.fit import Constraint, fit, gauss_newton, least_squares, solve_last_layer
 from neurafield.geometry import Rays
-from neurafield.maps import AbstractMap, LevelOfDetail
+from neurafield.maps import AbstractMap, LevelOfDetail, Residual
 from neurafield.networks import MLP
-from neurafield.signals import AbstractSignal, Query, Samples
+from neurafield.signals import AbstractSignal, Interior, Query, Samples
 
 
 def network(in_dim: int, seed: int = 0) -> Field:
@@ -216,3 +217,46 @@ def test_signals_and_maps_must_derive_from_their_base_class() -> None:
         Constraint(signal=samples, map=Periodic())
     with pytest.raises(TypeError, match=r"AbstractSignal, got Tensor|Type-check"):
         Constraint(signal=torch.zeros(3, 1))
+
+
+def test_a_map_without_residuals_per_query_is_not_refined() -> None:
+    with pytest.raises(ValueError, match="refine=1 for a map that needs all queries at once"):
+        Constraint(signal=spectrum()[0], map=Spectrum(), batch_size=8, refine=2)
+
+
+def test_solvers_that_draw_once_refuse_refined_batches() -> None:
+    x = torch.linspace(-1, 1, 9)[:, None]
+    problem = Constraint(signal=Samples(x, x), batch_size=4, refine=2)
+    for solve in (least_squares, solve_last_layer):
+        with pytest.raises(ValueError, match="expected refine=1 in constraint 'data', got 2"):
+            solve(network(1), problem)
+
+
+def test_a_signal_without_samples_is_named() -> None:
+    class Empty(RaySamples):
+        def batch(self, size: int | None, *, seed: int, step: int, stream: int = 0) -> Any:
+            return self.rays[:0], self.targets[:0]
+
+    problem = Constraint(signal=Empty(4), map=Mean(), name="rays")
+    with pytest.raises(ValueError, match="samples from the signal of constraint 'rays', got none"):
+        fit(network(3), problem, steps=1)
+
+
+def test_gauss_newton_names_queries_that_are_no_tensors() -> None:
+    problem = Constraint(signal=RaySamples(9), map=Mean(), name="rays")
+    with pytest.raises(ValueError, match="tensors from constraint 'rays', got Rays"):
+        fit(network(3), problem, steps=1, optimizer=gauss_newton)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda u, x: u.d(0) - x[:, 0], r"x\[:, :1\] is \(n, 1\)"),
+        (lambda u, x: torch.cat([u.value, u.d(0)], 1), r"Interior\(\.\.\., out_dim=2\)"),
+    ],
+    ids=["lost axis", "a system"],
+)
+def test_residuals_of_another_shape_get_a_hint(function: Callable, message: str) -> None:
+    points = Interior(Box.cube(1), num_points=7)
+    with pytest.raises(ValueError, match=message):
+        fit(network(1), Constraint(signal=points, map=Residual(function)), steps=1)

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 import neurafield
-from neurafield import Field
+from neurafield import Field, Placed, Scene
 from neurafield.domains import Box
+from neurafield.fields import overlap
 from neurafield.fit import (
     Checkpointing,
     Constraint,
@@ -26,7 +28,7 @@ from neurafield.fit import (
 )
 from neurafield.maps import AbstractMap, LevelOfDetail, Residual
 from neurafield.networks import MLP, Linear
-from neurafield.signals import Interior, Samples
+from neurafield.signals import AbstractSignal, Interior, Samples
 
 RATE = -1.3
 LINE = Box((0.0,), (1.0,))
@@ -272,7 +274,7 @@ def test_a_penalty_that_is_a_module_is_trained() -> None:
     [
         (lambda field: torch.ones(2), r"one number from penalty 'penalty', got \(2,\)"),
         (lambda field: 1.0, "one number from penalty 'penalty', got float"),
-        (lambda field: torch.ones(()), "penalty 'penalty', got some without a gradient"),
+        (lambda field: torch.ones(()), "penalty 'penalty', got one without a gradient"),
     ],
 )
 def test_wrong_penalties_are_refused(function: Callable, message: str) -> None:
@@ -307,3 +309,144 @@ def test_least_squares_finds_an_unknown_offset() -> None:
     ]
     result = least_squares(Linear(1, 1), problem)
     assert result.unknowns["shifted.offset"].item() == pytest.approx(3.0, abs=1e-4)
+
+
+# ---- trained signals
+
+
+class Shifted(AbstractSignal, nn.Module):
+    """Samples of x^2 whose targets are off by an unknown shift."""
+
+    in_dim, out_dim = 1, 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = unknown(0.5)
+
+    def batch(self, size: int | None, *, seed: int, step: int, stream: int = 0) -> Any:
+        x = torch.linspace(-1, 1, 9)[:, None]
+        return x, x.square() + self.shift
+
+    def fingerprint(self) -> str:
+        return "shifted"
+
+
+def anchored_shift() -> tuple[list[Constraint], Shifted]:
+    """The field is x^2 by the first constraint, so the shift of the second is zero."""
+    x, signal = torch.linspace(-1, 1, 9)[:, None], Shifted()
+    problem = [
+        Constraint(signal=Samples(x, x.square()), weight=10.0, name="true"),
+        Constraint(signal=signal, name="shifted"),
+    ]
+    return problem, signal
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "steps"),
+    [(lambda trained: torch.optim.Adam(trained.parameters()), 400), (lbfgs, 10)],
+    ids=["adam", "lbfgs"],
+)
+def test_a_signal_that_is_a_module_is_trained(optimizer: Callable, steps: int) -> None:
+    problem, signal = anchored_shift()
+    result = fit(network(), problem, steps=steps, lr=3e-2, optimizer=optimizer, micro_batch=4)
+    assert result.unknowns["shifted.shift"].abs().item() < 0.02
+    assert signal.shift.item() == result.unknowns["shifted.shift"].item()
+
+
+def test_solvers_that_do_not_train_signals_refuse_them() -> None:
+    message = "a signal without parameters in constraint 'shifted', got Shifted"
+    with pytest.raises(ValueError, match=message):
+        least_squares(network(), anchored_shift()[0])
+    with pytest.raises(ValueError, match="got shifted.shift"):
+        solve_last_layer(network(), anchored_shift()[0])
+    with pytest.raises(ValueError, match=message):
+        fit(network(), anchored_shift()[0], steps=1, optimizer=gauss_newton)
+
+
+# ---- what would not be trained, or not be what it seems
+
+
+def test_a_parameter_in_the_closure_of_a_loss_is_refused() -> None:
+    k, x = unknown(1.0), torch.zeros(3, 1)
+    loss = lambda p, t: (k * (p - t)).square().mean()  # noqa: E731
+    with pytest.raises(ValueError, match=r"constraint 'data' to depend on trained .* not trained"):
+        fit(network(), Constraint(signal=Samples(x, x), loss=loss), steps=1)
+    closed = lambda field: k * size(field)  # noqa: E731
+    with pytest.raises(ValueError, match="penalty 'penalty' to depend on trained"):
+        fit(network(), Penalty(function=closed), steps=1)
+
+
+def test_least_squares_refuses_a_parameter_in_a_closure() -> None:
+    k, x = unknown(1.0), torch.linspace(-1, 1, 9)[:, None]
+    scaled = Residual(lambda u, x: k * u.value)
+    with pytest.raises(ValueError, match="'data' to depend on trained parameters only"):
+        least_squares(Linear(1, 1), Constraint(signal=Samples(x, x), map=scaled))
+
+
+def test_the_last_layer_alone_cannot_find_an_unknown() -> None:
+    k = unknown()
+    with pytest.raises(ValueError, match=r"only unknown is the last layer, got decay\.k"):
+        solve_last_layer(network(), decay(k)[1:])
+
+
+def test_a_loss_can_be_all_that_is_trained() -> None:
+    class Weighted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.log = unknown(0.0)
+
+        def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+            return (prediction - target).square().mean() * self.log.exp() - self.log
+
+    x = torch.linspace(-1, 1, 9)[:, None]
+    field = network().requires_grad_(False)
+    deviation = (field(x) - x).square().mean()
+    problem = Constraint(signal=Samples(x, x), loss=Weighted(), name="noise")
+    result = fit(field, problem, steps=300, lr=3e-2)
+    assert result.unknowns["noise.log"].exp().item() == pytest.approx(1 / deviation.item(), rel=0.1)
+
+
+def test_complex_unknowns_are_refused() -> None:
+    k = nn.Parameter(torch.zeros((), dtype=torch.complex64))
+    with pytest.raises(ValueError, match=r"real parameters, got a complex decay\.k"):
+        fit(network(), decay(k), steps=1)
+
+
+@pytest.mark.parametrize("name", ["_names", "_requested", "function", "training"])
+def test_names_of_attributes_are_no_names_of_unknowns(name: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=r"another name|multiple values"):
+        Residual(lambda u, x: u.value, **{name: unknown()})
+
+
+def test_a_run_with_another_loss_is_not_resumed(tmp_path: Path) -> None:
+    x = torch.linspace(-1, 1, 9)[:, None]
+    kept = Checkpointing(path=tmp_path / "c", resume=True)
+    for factor in (1.0, 5.0):
+        loss = lambda p, t, a=factor: a * (p - t).square().mean()  # noqa: E731
+        problem = Constraint(signal=Samples(x, x), loss=loss)
+        if factor == 1.0:
+            fit(network(), problem, steps=2, checkpointing=kept)
+        else:
+            with pytest.raises(neurafield.FieldFileError, match="another problem"):
+                fit(network(), problem, steps=4, checkpointing=kept)
+
+
+def test_a_run_of_another_scene_is_not_resumed(tmp_path: Path) -> None:
+    x = torch.linspace(-1, 1, 9)[:, None]
+    kept = Checkpointing(path=tmp_path / "c", resume=True)
+    data = Constraint(signal=Samples(x, x))
+
+    def scene(combined: overlap.AbstractOverlap, scale: float) -> Scene:
+        return Scene([Placed(network(), (0.1,), scale=scale)], combined)
+
+    fit(scene(overlap.Mean(), 0.5), data, steps=2, checkpointing=kept)
+    for other in (scene(overlap.Mean(), 0.6), scene(overlap.Sum(), 0.5)):
+        with pytest.raises(neurafield.FieldFileError, match="another architecture"):
+            fit(other, data, steps=4, checkpointing=kept)
+
+
+def test_an_optimizer_class_is_refused_with_what_to_write() -> None:
+    with pytest.raises(TypeError, match=r"lambda trained: torch\.optim\.Adam|Type-check error"):
+        fit(network(), decay(unknown()), steps=1, optimizer=torch.optim.Adam)
+    with pytest.raises(TypeError, match=r"Constraint\(signal=\.\.\.\)|Type-check error"):
+        fit(network(), Samples(torch.zeros(1, 1), torch.zeros(1, 1)), steps=1)

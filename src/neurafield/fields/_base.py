@@ -1,5 +1,6 @@
 """The interface of all fields."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
+from .._component import AbstractComponent
 from ..derivatives import Jet, jet_by_autodiff, tell_fallback
 
 _FieldT = TypeVar("_FieldT", bound="AbstractField")
@@ -51,10 +53,6 @@ class AbstractField(nn.Module, ABC):
     ) -> _FieldT:
         """Builds a field from its parts, which are its first arguments by default."""
         return cls(*parts, **hyperparams)
-
-    def with_parts(self: _FieldT, parts: "Sequence[AbstractField]") -> _FieldT:
-        """Returns the same field made of other parts of equal sizes."""
-        return self.from_parts(parts, **self.hyperparams())
 
     def jet_after(self, x: Jet) -> Jet:
         """Value and derivatives of `forward` after the jet `x`, by the chain rule.
@@ -108,7 +106,7 @@ class AbstractField(nn.Module, ABC):
 
     @property
     def num_parameters(self) -> int:
-        """Number of trainable parameters."""
+        """Number of parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
@@ -135,13 +133,29 @@ class AbstractField(nn.Module, ABC):
             (4, torch.Size([7, 3]))
         """
         check_count(self, low=0, high=self.num_lods - 1, lod=lod)
-        if not self.parts:
-            return self
-        return self.with_parts([part.at_lod(min(lod, part.num_lods - 1)) for part in self.parts])
+        return self if self.num_lods == 1 else _read_at(self, lod)
 
     def lipschitz_bound(self) -> float | None:
         """Bound L with |f(x) - f(y)| <= L |x - y| for all points, or None if none is known."""
         return None
+
+
+_ModuleT = TypeVar("_ModuleT", bound=nn.Module)
+
+
+def _read_at(module: _ModuleT, lod: int) -> _ModuleT:
+    """A view of a module whose parts are read at a level of detail, or at their last one.
+
+    The view has the class, the attributes and the parameters of the module itself.
+    """
+    view = copy.copy(module)
+    view._modules = dict(module._modules)
+    for name, part in module._modules.items():
+        if isinstance(part, AbstractField | AbstractComponent):
+            view._modules[name] = part.at_lod(min(lod, part.num_lods - 1))
+        elif isinstance(part, nn.ModuleList | nn.ModuleDict):
+            view._modules[name] = _read_at(part, lod)
+    return view
 
 
 def evaluate_after(field: AbstractField, x: Jet) -> Jet:

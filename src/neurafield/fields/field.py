@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .. import encodings, networks
-from .._checks import check_count, check_last_axis
+from .._checks import check_last_axis
 from .._component import build, spec_of
 from ..derivatives import Jet
 from ..encodings import AbstractEncoding
@@ -69,15 +69,6 @@ class Field(AbstractField):
     def lipschitz_bound(self) -> float | None:
         """Bound of the network if it has one and there is no encoding; else None."""
         return self.network.lipschitz_bound() if self.encoding is None else None
-
-    def at_lod(self, lod: int) -> "Field":
-        check_count(self, low=0, high=self.num_lods - 1, lod=lod)
-        network, encoding = self.network, self.encoding
-        if network.num_lods > 1:
-            network = network.at_lod(lod)
-        elif encoding is not None and encoding.num_lods > 1:
-            encoding = encoding.at_lod(lod)
-        return Field(network, encoding=encoding)
 
     def forward(self, x: Float[Tensor, "*batch in_dim"]) -> Float[Tensor, "*batch out_dim"]:
         """Values at coordinates `x`; batch axes are kept."""

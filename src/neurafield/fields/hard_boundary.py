@@ -95,10 +95,6 @@ class HardBoundary(AbstractField):
         """Builds the field from its part, and descriptions of the factor and the values."""
         return cls(*parts, **{name: _function(given) for name, given in hyperparams.items()})
 
-    def with_parts(self, parts: Sequence[AbstractField]) -> "HardBoundary":
-        """Returns the same boundary values around another field."""
-        return HardBoundary(parts[0], self.factor, self.values)
-
     def forward(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch c"]:
         """Values at coordinates `x`; batch axes are kept."""
         check_last_axis(self, x, self.in_dim)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from ..maps import Residual
 from ..signals import Query
 from .problem import Constraint
 
@@ -35,7 +36,13 @@ class Batch:
             size: Number of samples; None for all.
             counters: `seed`, `step` and `stream` of the draw.
         """
-        return cls(owner, constraint, *constraint.signal.batch(size, **counters))
+        query, target = constraint.signal.batch(size, **counters)
+        if not len(target):
+            raise ValueError(
+                f"{owner}: expected samples from the signal of constraint {constraint.name!r}, got "
+                "none."
+            )
+        return cls(owner, constraint, query, target)
 
     def parts(self, size: int, like: Tensor) -> Iterator[tuple[Query, Tensor, float]]:
         """Yields queries, targets and share of the batch, at most `size` samples at a time.
@@ -63,15 +70,8 @@ class Batch:
             yield self.query[part].to(like), self.target[part].to(like), share
 
     def predict(self, field: Callable[[Tensor], Tensor], query: Query, target: Tensor) -> Tensor:
-        """Prediction of the constraint's map from a field.
-
-        Raises:
-            ValueError: If its shape differs from the target's. Broadcasting would then compare
-                wrong pairs without an error.
-        """
-        prediction: Tensor = self.constraint.map(field, query)
-        self._check_shape(tuple(prediction.shape), tuple(target.shape))
-        return prediction
+        """Prediction of the constraint's map from a field; see the function `predict`."""
+        return predict(self.owner, self.constraint, field, query, target)
 
     def check_first(self, field: Callable[[Tensor], Tensor], like: Tensor) -> None:
         """Checks that the prediction at the first query has the shape of a target.
@@ -82,11 +82,41 @@ class Batch:
         query, target, _ = next(self.parts(1, like))
         prediction = self.constraint.map(field, query)
         count = len(self.target) * len(prediction) // len(target)
-        self._check_shape((count, *prediction.shape[1:]), tuple(self.target.shape))
+        shape = (count, *prediction.shape[1:])
+        _check_shape(self.owner, self.constraint, shape, tuple(self.target.shape))
 
-    def _check_shape(self, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
-        if found != expected:
-            raise ValueError(
-                f"{self.owner}: expected predictions of shape {expected} from constraint "
-                f"{self.constraint.name!r}, got {found}. Does the field's out_dim match the signal?"
-            )
+
+def predict(
+    owner: str,
+    constraint: Constraint,
+    field: Callable[[Tensor], Tensor],
+    query: Query,
+    target: Tensor,
+) -> Tensor:
+    """Prediction of a constraint's map from a field.
+
+    Raises:
+        ValueError: If its shape differs from the target's. Broadcasting would then compare wrong
+            pairs without an error.
+    """
+    prediction: Tensor = constraint.map(field, query)
+    _check_shape(owner, constraint, tuple(prediction.shape), tuple(target.shape))
+    return prediction
+
+
+def _check_shape(
+    owner: str, constraint: Constraint, found: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    if found == expected:
+        return
+    hint = "Does the field's out_dim match the signal?"
+    if len(found) == len(expected) == 2 and isinstance(constraint.map, Residual):
+        hint = (
+            "Keep the channel axis: x[:, :1] is (n, 1), x[:, 0] is not."
+            if found[1] == found[0] == expected[0]
+            else f"Give the signal as many columns: Interior(..., out_dim={found[1]})."
+        )
+    raise ValueError(
+        f"{owner}: expected predictions of shape {expected} from {constraint.title}, got {found}. "
+        f"{hint}"
+    )

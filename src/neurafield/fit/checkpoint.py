@@ -163,7 +163,7 @@ class Checkpoint:
             if header["identity"].get(name) != value:
                 raise FieldFileError(
                     f"{path}: was made with another {name}. Resume with the one it was started "
-                    "with, or start anew with --force."
+                    "with, or start anew (--force, or resume=False)."
                 )
         parts: dict[str, dict[str, Tensor]] = {"trained": {}, "optimizer": {}}
         for name, tensor in tensors.items():

@@ -138,7 +138,9 @@ def residuals(objective: Objective) -> Float[Tensor, " n"]:
     return torch.cat(
         [
             scale * (objective.predict(constraint, query, target) - target).double().flatten()
-            for constraint in squared_constraints("GaussNewton", objective.terms, hint=_HINT)
+            for constraint in squared_constraints(
+                "GaussNewton", objective.terms, hint=_HINT, refines=True
+            )
             for query, target, scale in _scaled_parts(objective, constraint)
         ]
     )
@@ -159,11 +161,17 @@ def tangent(
             "parameters() of what fit passes to the optimizer."
         )
     rows = []
-    for constraint in squared_constraints("GaussNewton", objective.terms, hint=_HINT):
+    for constraint in _constraints(objective):
         if not constraint.map.cuts:
             raise ValueError(
                 f"GaussNewton: expected residuals that belong to points, got the map of constraint "
                 f"{constraint.name!r}, which needs all queries at once. {_HINT}"
+            )
+        (query, *_), *_ = objective.parts(constraint)
+        if not isinstance(query, Tensor):
+            raise ValueError(
+                f"GaussNewton: expected queries that are tensors from constraint "
+                f"{constraint.name!r}, got {type(query).__name__}. {_HINT}"
             )
         mapped = _Mapped(objective.trained.field, constraint.map)
         names = {id(parameter): name for name, parameter in mapped.named_parameters()}
@@ -179,6 +187,10 @@ def tangent(
             ]
             rows.append(scale * torch.cat(blocks, dim=1))
     return residuals(objective), torch.cat(rows)
+
+
+def _constraints(objective: Objective) -> list[Constraint]:
+    return squared_constraints("GaussNewton", objective.terms, hint=_HINT, refines=True)
 
 
 class _Mapped(nn.Module):

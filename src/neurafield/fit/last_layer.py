@@ -18,7 +18,8 @@ from ..maps import AbstractMap
 from ..signals import Query
 from .batch import Batch
 from .linearise import linearise, pairs
-from .problem import Constraint, Problem, squared_constraints
+from .problem import Constraint, Problem, squared_constraints, terms_of
+from .trained import Trained
 
 _AFFINE = 1e-6
 """Tolerance of the loss against its prediction, relative to the loss of a last layer of zeros."""
@@ -154,6 +155,12 @@ def solve_last_layer(
         raise ValueError(
             f"solve_last_layer: expected a Field, an encoding and a network, got "
             f"{type(field).__name__}. Values on a boundary can be a constraint instead."
+        )
+    unknown = Trained(field, terms_of("solve_last_layer", problem)).unknowns()
+    if unknown:
+        raise ValueError(
+            f"solve_last_layer: expected problems whose only unknown is the last layer, got "
+            f"{', '.join(unknown)}. Use fit, or turn its requires_grad off."
         )
     exact = copy.deepcopy(field).double().requires_grad_(False)
     last = last_layer(field)

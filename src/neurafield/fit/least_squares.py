@@ -13,7 +13,7 @@ from .batch import Batch
 from .problem import Constraint, Problem, squared_constraints
 from .progress import Callback, Progress
 from .result import Result
-from .trained import Trained
+from .trained import Trained, check_leaves
 
 _PART = 2**16
 _AFFINE = 1e-3
@@ -84,7 +84,7 @@ def least_squares(
     trained = Trained(field, constraints)
     trained.check("least_squares")
     unknowns = [parameter for parameter in trained.parameters() if parameter.requires_grad]
-    system = _System(field, constraints, unknowns)
+    system = _System(trained, constraints, unknowns)
     residual = system.residual
     start = [unknown.detach().clone() for unknown in unknowns]
     found = [torch.zeros_like(unknown) for unknown in unknowns]
@@ -147,17 +147,19 @@ class _System:
     """Weighted residuals of all samples, and products with their derivatives."""
 
     def __init__(
-        self, field: nn.Module, constraints: list[Constraint], unknowns: list[nn.Parameter]
+        self, trained: Trained, constraints: list[Constraint], unknowns: list[nn.Parameter]
     ) -> None:
         self.constraints = constraints
         self.unknowns = unknowns
         self.owners: list[Constraint] = []
-        predictions, targets = self._predict(field)
+        predictions, targets = self._predict(trained.field)
         self.predictions = predictions
         if not any(prediction.requires_grad for prediction in predictions):
             raise ValueError(
                 "least_squares: expected predictions that depend on the parameters, got none."
             )
+        for constraint, prediction in zip(self.owners, predictions, strict=True):
+            check_leaves("least_squares", constraint, prediction, trained)
         self.residual = [
             target - prediction.detach()
             for target, prediction in zip(targets, predictions, strict=True)

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..signals import Query
 from ..signals.sampling import choose_by_size
-from .batch import Batch
+from .batch import Batch, predict
 from .problem import Constraint, Penalty, Term
-from .trained import Trained
+from .trained import Trained, check_leaves
 
 
 class Objective:
@@ -43,10 +43,15 @@ class Objective:
         self.bfloat16 = bfloat16
         self._like = trained.like()
         # A stream per term gives constraints that share a signal different batches.
-        self._batches = {
-            term.name: self._draw(term, seed=seed, step=step, stream=index)
+        self._counters = {
+            term.name: {"seed": seed, "step": step, "stream": index}
             for index, term in enumerate(terms)
-            if isinstance(term, Constraint)
+        }
+        self._batches = {
+            term.name: self._draw(term)
+            for term in terms
+            # A trained signal changes within the step, and so does its batch.
+            if isinstance(term, Constraint) and not isinstance(term.signal, nn.Module)
         }
         self._known: dict[str, float] | None = None
         self._check_leaves = step == 0
@@ -67,6 +72,7 @@ class Objective:
             value = 0.0
             for query, target, share in self.parts(term):
                 loss = term.loss(self.predict(term, query, target), target)
+                self._check_gradient(loss, term)
                 (term.weight * share * loss).backward()
                 value += share * loss.item()
             values[term.name] = value
@@ -91,23 +97,20 @@ class Objective:
 
     def parts(self, constraint: Constraint) -> Iterator[tuple[Query, Tensor, float]]:
         """Yields queries, targets and share of the batch, for each micro-batch of a constraint."""
-        return self._batches[constraint.name].parts(self.micro_batch, self._like)
+        return self._batch(constraint).parts(self.micro_batch, self._like)
 
     def predict(self, constraint: Constraint, query: Query, target: Tensor) -> Tensor:
         """Prediction of a constraint's map from the field.
 
         Raises:
-            ValueError: If its shape differs from the target's, it depends on no trained parameter,
-                or it depends on a parameter that is not trained.
+            ValueError: If its shape differs from the target's.
         """
-        return self._predict(self._batches[constraint.name], query, target)
-
-    def _predict(self, batch: Batch, query: Query, target: Tensor) -> Tensor:
         with torch.autocast(self._like.device.type, torch.bfloat16, enabled=self.bfloat16):
-            prediction = batch.predict(self.trained.field, query, target)
-        if torch.is_grad_enabled():
-            self._check_gradient(prediction, batch.constraint)
-        return prediction
+            return predict("fit", constraint, self.trained.field, query, target)
+
+    def _batch(self, constraint: Constraint) -> Batch:
+        known = self._batches.get(constraint.name)
+        return self._draw(constraint) if known is None else known
 
     def _penalty(self, penalty: Penalty) -> Tensor:
         value = penalty.function(self.trained.field)
@@ -124,28 +127,21 @@ class Objective:
         if not value.requires_grad:
             part = "map" if isinstance(term, Constraint) else "function"
             raise ValueError(
-                f"fit: expected values that depend on the field from {term.title}, got some "
-                f"without a gradient. Does its {part} use the field?"
+                f"fit: expected a loss that depends on trained parameters from {term.title}, got "
+                f"one without a gradient. Does its {part} use the field?"
             )
-        if not self._check_leaves:
-            return
-        leaf = self.trained.untrained_leaf(value)
-        if leaf is not None:
-            raise ValueError(
-                f"fit: expected {term.title} to depend on trained parameters only, got a parameter "
-                f"of shape {tuple(leaf.shape)} that is not trained. Pass it by name: "
-                "Residual(lambda u, x, k: ..., k=k)."
-            )
+        if self._check_leaves:
+            check_leaves("fit", term, value, self.trained)
 
-    def _draw(self, constraint: Constraint, **counters: int) -> Batch:
-        size = constraint.batch_size
+    def _draw(self, constraint: Constraint) -> Batch:
+        size, counters = constraint.batch_size, self._counters[constraint.name]
         if size is None or constraint.refine == 1:
             return Batch.draw("fit", constraint, size, **counters)
         candidates = Batch.draw("fit", constraint, size * constraint.refine, **counters)
         with torch.no_grad():
             deviations = [
-                (self._predict(candidates, query, target) - target).abs().flatten(1).sum(1)
+                (self.predict(constraint, query, target) - target).abs().reshape(len(target), -1)
                 for query, target, _ in candidates.parts(self.micro_batch, self._like)
             ]
-        kept = choose_by_size(torch.cat(deviations), size, **counters)
+        kept = choose_by_size(torch.cat(deviations).sum(1), size, **counters)
         return Batch("fit", constraint, candidates.query[kept], candidates.target[kept])

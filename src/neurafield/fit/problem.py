@@ -63,6 +63,11 @@ class Constraint:
                 f"Constraint: expected a batch_size for refine={self.refine}, got None, which "
                 "leaves nothing to choose from."
             )
+        if self.refine > 1 and not self.map.cuts:
+            raise ValueError(
+                f"Constraint: expected refine=1 for a map that needs all queries at once, got "
+                f"{self.refine}: there is no residual per query."
+            )
 
     @property
     def title(self) -> str:
@@ -72,7 +77,7 @@ class Constraint:
     @property
     def identity(self) -> list[Any]:
         """JSON values that identify the constraint in a checkpoint, apart from its signal."""
-        loss = getattr(self.loss, "__name__", "")
+        loss = function_fingerprint(self.loss)
         mapped = self.map.fingerprint()
         return [self.name, self.weight, self.batch_size, self.refine, mapped, loss]
 
@@ -147,6 +152,11 @@ def terms_of(owner: str, problem: Problem) -> list[Term]:
         ValueError: If there is no term, or two terms have the same name.
         TypeError: If a term is neither a constraint nor a penalty.
     """
+    if not isinstance(problem, Constraint | Penalty | Sequence):
+        raise TypeError(
+            f"{owner}: expected a constraint, a penalty or a list of them, got "
+            f"{type(problem).__name__}. Wrap a signal: Constraint(signal=...)."
+        )
     terms = [problem] if isinstance(problem, Constraint | Penalty) else list(problem)
     for term in terms:
         if not isinstance(term, Constraint | Penalty):
@@ -157,20 +167,26 @@ def terms_of(owner: str, problem: Problem) -> list[Term]:
         raise ValueError(f"{owner}: expected at least one constraint, got an empty list.")
     names = [term.name for term in terms]
     if len(set(names)) < len(names):
-        raise ValueError(f"{owner}: expected constraints with different names, got {names}.")
+        raise ValueError(
+            f"{owner}: expected terms with different names, got {names}. Give each a name=."
+        )
     return terms
 
 
-def squared_constraints(owner: str, problem: Problem, *, hint: str) -> list[Constraint]:
+def squared_constraints(
+    owner: str, problem: Problem, *, hint: str, refines: bool = False
+) -> list[Constraint]:
     """Returns the constraints of a least-squares problem, in which each loss is `mse`.
 
     Args:
         owner: Name of the solver, for errors.
         problem: The problem.
         hint: Sentence that names the alternative for other losses.
+        refines: True for a solver that draws refined batches.
 
     Raises:
-        ValueError: If a term has another loss or is a penalty.
+        ValueError: If a term has another loss, is a penalty, has a trained signal, or has refined
+            batches that the solver does not draw.
     """
     found = []
     for term in terms_of(owner, problem):
@@ -183,6 +199,15 @@ def squared_constraints(owner: str, problem: Problem, *, hint: str) -> list[Cons
             raise ValueError(
                 f"{owner}: expected the loss mse in constraint {term.name!r}, got "
                 f"{getattr(term.loss, '__name__', term.loss)}. {hint}"
+            )
+        if isinstance(term.signal, nn.Module):
+            raise ValueError(
+                f"{owner}: expected a signal without parameters in constraint {term.name!r}, got "
+                f"{type(term.signal).__name__}. {hint}"
+            )
+        if term.refine > 1 and not refines:
+            raise ValueError(
+                f"{owner}: expected refine=1 in constraint {term.name!r}, got {term.refine}. {hint}"
             )
         found.append(term)
     return found

@@ -1,6 +1,8 @@
 """A run of the training loop: its state, steps, checkpoints and roll-backs."""
 
+import contextlib
 import hashlib
+import json
 import math
 import time as clock
 import warnings
@@ -12,6 +14,7 @@ import torch
 from torch import nn
 
 from .._checks import check_count, check_positive
+from ..fields import AbstractField
 from ..maps import Identity
 from ..signals import AbstractGridSignal
 from .checkpoint import Checkpoint, Checkpointing, Position, Tally
@@ -70,11 +73,17 @@ class Run:
     ) -> None:
         check_positive("fit", lr=lr)
         check_count("fit", micro_batch=micro_batch, high=2**40)
+        check_count("fit", seed=seed, low=0, high=2**64)
         self.terms = terms_of("fit", problem)
         self.trained = Trained(field, self.terms)
         self.trained.check("fit")
         self.limits, self.lr, self.schedule, self.seed = limits, lr, schedule, seed
         self.micro_batch, self.bfloat16 = micro_batch, bfloat16
+        if not callable(optimizer) or isinstance(optimizer, type):
+            raise TypeError(
+                "fit: expected a function from what is trained to an optimizer, got "
+                f"{optimizer!r}. Write lambda trained: torch.optim.Adam(trained.parameters())."
+            )
         self.optimizer = optimizer(self.trained)
         self.direct = _direct(self.terms)
         if limits.target_psnr is not None and self.direct is None:
@@ -202,10 +211,12 @@ class Run:
         """Result of the run."""
         message = ""
         if status == "diverged":
+            # Steps that are taken but leave NaN in a parameter are undone one by one.
+            often = "" if self.culprit == "a parameter" else ", ten steps in a row"
             message = (
-                f"{self.culprit} was not finite, ten steps in a row at the third learning rate in "
-                f"turn; the field is back at step {self.position.step}. Check the data, or lower "
-                f"the learning rate below {self.rate:.2g}"
+                f"{self.culprit} was not finite{often} at the third learning rate in turn; the "
+                f"field is back at step {self.position.step}. Check the data, or lower the "
+                f"learning rate below {self.rate:.2g}"
             )
         return Result(
             status=status,
@@ -226,14 +237,13 @@ class Run:
     def _identity(self) -> dict[str, Any]:
         """JSON values that determine every batch and gradient, and must be equal to resume.
 
-        Limits and the learning rate may change between the parts of a run. The field is identified
-        by its `repr`, which contains the hyper-parameters.
+        Limits and the learning rate may change between the parts of a run.
         """
         return {
             "input": [
                 term.signal.fingerprint() for term in self.terms if isinstance(term, Constraint)
             ],
-            "architecture": hashlib.sha256(repr(self.trained.field).encode()).hexdigest(),
+            "architecture": _description(self.trained.field),
             "seed": self.seed,
             "problem": [term.identity for term in self.terms],
             "optimizer": [
@@ -281,6 +291,17 @@ class Run:
             culprit=self.culprit,
             unknowns=self.trained.scalars(),
         )
+
+
+def _description(field: nn.Module) -> str:
+    """A hash of the class, hyper-parameters and parts of a field: of everything but parameters."""
+    texts = [repr(field)]
+    for module in field.modules():
+        if isinstance(module, AbstractField):
+            # A field that a file cannot describe is identified by its printed form.
+            with contextlib.suppress(TypeError, ValueError):
+                texts.append(json.dumps(module.hyperparams()))
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def _direct(terms: list[Any]) -> Constraint | None:

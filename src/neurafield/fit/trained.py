@@ -79,10 +79,16 @@ class Trained(nn.Module):
         """Checks that there is a parameter to train.
 
         Raises:
-            ValueError: If no parameter requires a gradient.
+            ValueError: If no parameter requires a gradient, or one is complex.
         """
         if not any(parameter.requires_grad for parameter in self.parameters()):
             raise ValueError(f"{owner}: expected a field with parameters to train, got none.")
+        for name, parameter in self.named_parameters():
+            if parameter.is_complex():
+                raise ValueError(
+                    f"{owner}: expected real parameters, got a complex {self.display_name(name)}. "
+                    "Use two parameters: the real and the imaginary part."
+                )
 
     def untrained_leaf(self, prediction: Tensor) -> Tensor | None:
         """A parameter that a prediction depends on and that is not trained, or None.
@@ -102,6 +108,21 @@ class Trained(nn.Module):
                 return leaf
             pending += [before for before, _ in node.next_functions]
         return None
+
+
+def check_leaves(owner: str, term: Term, value: Tensor, trained: Trained) -> None:
+    """Checks that a value of a term depends on trained parameters only.
+
+    Raises:
+        ValueError: If it depends on a parameter that is not trained.
+    """
+    leaf = trained.untrained_leaf(value)
+    if leaf is not None:
+        raise ValueError(
+            f"{owner}: expected {term.title} to depend on trained parameters only, got a parameter "
+            f"of shape {tuple(leaf.shape)} that is not trained. Pass it by name: "
+            "Residual(lambda u, x, k: ..., k=k)."
+        )
 
 
 def first_not_finite(

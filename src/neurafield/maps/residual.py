@@ -61,6 +61,8 @@ class Residual(AbstractMap, nn.Module):
             raise TypeError(f"{name}: expected a function of (u, x), got {function!r}.")
         self.function = function
         self.name = name
+        self._names = tuple(unknowns)
+        self._requested: dict[int, Requested] = {}
         for key, unknown in unknowns.items():
             if not isinstance(unknown, nn.Parameter | nn.Module):
                 raise TypeError(
@@ -70,8 +72,6 @@ class Residual(AbstractMap, nn.Module):
             if hasattr(self, key):
                 raise ValueError(f"{name}: expected another name for an unknown than {key!r}.")
             setattr(self, key, unknown)
-        self._names = tuple(unknowns)
-        self._requested: dict[int, Requested] = {}
 
     def __call__(self, field: Function, query: Float[Tensor, "n d"]) -> Float[Tensor, "n m"]:
         dim = query.shape[-1]
