@@ -357,7 +357,7 @@ def test_solvers_that_do_not_train_signals_refuse_them() -> None:
     message = "a signal without parameters in constraint 'shifted', got Shifted"
     with pytest.raises(ValueError, match=message):
         least_squares(network(), anchored_shift()[0])
-    with pytest.raises(ValueError, match="got shifted.shift"):
+    with pytest.raises(ValueError, match=r"got shifted\.shift"):
         solve_last_layer(network(), anchored_shift()[0])
     with pytest.raises(ValueError, match=message):
         fit(network(), anchored_shift()[0], steps=1, optimizer=gauss_newton)
