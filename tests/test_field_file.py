@@ -478,10 +478,23 @@ def test_parameters_are_floating_in_any_precision(dtype: torch.dtype, tmp_path: 
     field = small_field()
     tensor = field.state_dict()[name].to(dtype)
     if dtype in TYPES:
-        assert read_again(path, field, **{name: tensor}).state_dict()[name].dtype == dtype
+        whole = {key: value.to(dtype) for key, value in field.state_dict().items()}
+        assert read_again(path, field, **whole).state_dict()[name].dtype == dtype
     else:
         with pytest.raises(FieldFileError, match=rf"x\.field.*{name}"):
             read_again(path, field, **{name: tensor})
+
+
+def test_a_field_has_one_floating_point_type(tmp_path: Path) -> None:
+    path, field = tmp_path / "x.field", small_field()
+    name = "network.layers.0.weight"
+    for dtype in (torch.float16, torch.float64):
+        with pytest.raises(FieldFileError, match=r"x\.field: expected one floating-point type"):
+            read_again(path, field, **{name: field.state_dict()[name].to(dtype)})
+    field.network.layers[0].double()
+    with pytest.raises(FieldFileError, match=r"got torch\.float32, torch\.float64"):
+        save(tmp_path / "mixed.field", field)
+    assert not (tmp_path / "mixed.field").exists()
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.uint64, torch.float32, torch.bool], ids=str)
@@ -528,6 +541,126 @@ def test_positions_of_points_and_vertices_are_finite(tmp_path: Path) -> None:
             read_again(tmp_path / "x.field", field, **{f"encoding.{name}": bad})
 
 
+# ---- unknowns
+
+
+def test_unknowns_may_share_memory(tmp_path: Path) -> None:
+    field, path = small_field(), tmp_path / "x.field"
+    weight = field.network.layers[0].weight
+    one = torch.arange(6.0)
+    unknowns = {"a": weight, "b": one, "c": one, "d": one[1:3], "e": one[::2], "f": one[0]}
+    save(path, field, unknowns=unknowns)
+    found = load(path).unknowns
+    assert found.keys() == unknowns.keys()
+    assert all(torch.equal(found[name], value) for name, value in unknowns.items())
+
+
+@pytest.mark.parametrize(
+    ("unknowns", "message"),
+    [
+        ({"": torch.ones(1)}, "not empty, got ''"),
+        ({3: torch.ones(1)}, "not empty, got 3"),
+        ({"a": 1.0}, "unknown 'a', got float"),
+        ({"a": None}, "unknown 'a', got NoneType"),
+        ({"a": torch.ones(2).to_sparse()}, "dense tensor"),
+        ({"a": torch.ones(2, device="meta")}, "dense tensor"),
+        ({"a": torch.tensor(torch.nan)}, "NaN"),
+        ({"a": torch.ones(1, dtype=torch.complex64)}, "complex64"),
+        ({"\ud800": torch.ones(1)}, "cannot be written"),
+        ([torch.ones(1)], "by name, got list"),
+    ],
+)
+def test_bad_unknowns_are_one_error(unknowns: object, message: str, tmp_path: Path) -> None:
+    with pytest.raises(FieldFileError, match=rf"x\.field: .*{message}"):
+        save(tmp_path / "x.field", small_field(), unknowns=unknowns)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_without_a_name_is_refused_when_read(tmp_path: Path) -> None:
+    tensors = {**prefixed(small_field().state_dict()), "unknowns.": torch.ones(1)}
+    write_hostile(tmp_path / "x.field", sealed_with(), tensors)
+    with pytest.raises(FieldFileError, match=r"got 'unknowns\.'"):
+        load(tmp_path / "x.field")
+
+
+# ---- sizes and text of hostile files
+
+
+@pytest.mark.parametrize("name", ["Transformed", "Scene"])
+def test_a_pose_in_many_dimensions_takes_no_memory(name: str, tmp_path: Path) -> None:
+    dim = 40_000  # A matrix of this size has 12.8 GB.
+    pose = {"translation": [0.0] * dim, "rotation": None, "scale": 1.0}
+    part = {
+        "type": "Field",
+        "hyperparams": {"network": network(in_dim=dim), "encoding": None},
+    }
+    hyperparams = pose
+    if name == "Scene":
+        mean = {"type": "Mean", "hyperparams": {}}
+        hyperparams = {"places": [{"field": 0, **pose}], "overlap": mean}
+    spec = {"type": name, "hyperparams": hyperparams, "parts": [part]}
+    write_hostile(tmp_path / "x.field", sealed_with(field=spec))
+    with pytest.raises(FieldFileError, match="in_dim between 1 and 64, got 40000"):
+        load(tmp_path / "x.field")
+
+
+def test_running_out_of_memory_is_one_error(tmp_path: Path) -> None:
+    class Greedy(Doubled):
+        def __init__(self) -> None:
+            super().__init__()
+            raise MemoryError
+
+    spec = {"type": "Greedy", "hyperparams": {}}
+    write_hostile(tmp_path / "x.field", sealed_with(encoding=spec))
+    with pytest.raises(FieldFileError, match=r"x\.field: MemoryError"):
+        load(tmp_path / "x.field", components=[Greedy])
+
+
+def test_a_file_cannot_name_a_field_of_any_module(tmp_path: Path) -> None:
+    spec = {"type": "ModuleField", "hyperparams": {}}
+    write_hostile(tmp_path / "x.field", sealed_with(field=spec))
+    with pytest.raises(FieldFileError, match=r"expected one of .*, got 'ModuleField'"):
+        load(tmp_path / "x.field")
+
+
+def test_a_file_describes_a_limited_number_of_parts(tmp_path: Path) -> None:
+    ball = {"type": "Sphere", "hyperparams": {"radius": 0.5}}
+    for count, message in ((9_999, "do not fit"), (10_000, "at most 10,000 parts, got 10,001")):
+        spec = {"type": "Union", "hyperparams": {}, "parts": [ball] * count}
+        write_hostile(tmp_path / "x.field", sealed_with(field=spec))
+        with pytest.raises(FieldFileError, match=message):
+            load(tmp_path / "x.field")
+
+
+LONG = "\x1b[31m" + "a" * 5000
+
+
+@pytest.mark.parametrize(
+    ("header", "tensors"),
+    [
+        ({"network": network(LONG)}, None),
+        ({"network": network(**{LONG: 1})}, None),
+        ({"network": network(width=LONG)}, None),
+        ({"field": {"type": LONG, "hyperparams": {}}}, None),
+        ({"kind": LONG}, None),
+        ({"format": LONG}, None),
+        ({}, {LONG: torch.ones(1)}),
+        ({}, {"field." + LONG: torch.ones(1)}),
+        ({}, {"field." + LONG: torch.tensor(torch.inf)}),
+    ],
+    ids=str,
+)
+def test_messages_repeat_little_of_a_file(
+    header: dict[str, object], tensors: dict[str, torch.Tensor] | None, tmp_path: Path
+) -> None:
+    write_hostile(tmp_path / "x.field", sealed_with(**header), tensors)
+    with pytest.raises(FieldFileError, match=r"x\.field") as caught:
+        load(tmp_path / "x.field")
+    message = str(caught.value).removeprefix(str(tmp_path))
+    assert message.isprintable()
+    assert len(message) < 2500
+
+
 # ---- the whole field, as its constructors make it
 
 
@@ -543,6 +676,31 @@ def test_a_field_cut_to_a_level_of_detail_is_not_saved(tmp_path: Path) -> None:
     save(tmp_path / "x.field", field.at_lod(2))
     x = torch.rand(5, 2)
     assert torch.equal(load(tmp_path / "x.field").field.at_lod(1)(x), field.at_lod(1)(x))
+
+
+def test_a_field_with_a_buffer_that_is_not_saved_is_refused(tmp_path: Path) -> None:
+    class Hidden(Doubled):
+        persistent = True
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("factor", torch.ones(1), persistent=self.persistent)
+
+    def make() -> Field:
+        return Field(Siren(1, 1, width=3, depth=1), encoding=Hidden())
+
+    save(tmp_path / "x.field", make())
+    assert load(tmp_path / "x.field", components=[Hidden]).field.encoding.factor == 1
+    Hidden.persistent = False
+    with pytest.raises(FieldFileError, match=r"got encoding\.factor, which is not persistent"):
+        save(tmp_path / "y.field", make())
+    assert not (tmp_path / "y.field").exists()
+    spec = {"type": "Hidden", "hyperparams": {}}
+    description = sealed_with(network=network(in_dim=1), encoding=spec)
+    tensors = Field(Siren(1, 1, width=5, depth=1)).state_dict()
+    write_hostile(tmp_path / "y.field", description, prefixed(tensors))
+    with pytest.raises(FieldFileError, match=r"none for encoding\.factor.*not persistent"):
+        load(tmp_path / "y.field", components=[Hidden])
 
 
 def test_a_constructor_that_reads_values_gets_a_hint(tmp_path: Path) -> None:

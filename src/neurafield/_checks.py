@@ -9,6 +9,7 @@ import math
 import numpy as np
 from torch import Tensor
 
+from ._text import shortened
 from .errors import ArgumentError
 
 
@@ -35,11 +36,12 @@ def check_count(owner: object, *, low: int = 1, high: int = 2**20, **values: obj
     for name, value in values.items():
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(
-                f"{owner_name(owner)}: expected {name} to be a Python int, got {value!r}."
+                f"{owner_name(owner)}: expected {name} to be a Python int, got {shortened(value)}."
             )
         if not low <= value <= high:
             raise ArgumentError(
-                f"{owner_name(owner)}: expected {name} between {low} and {high}, got {value}."
+                f"{owner_name(owner)}: expected {name} between {low} and {high}, got "
+                f"{shortened(value)}."
             )
 
 
@@ -48,7 +50,8 @@ def check_positive(owner: object, **values: object) -> None:
     for name, value in values.items():
         if not 0 < _number(owner, name, value) < math.inf:
             raise ArgumentError(
-                f"{owner_name(owner)}: expected {name} to be positive and finite, got {value}."
+                f"{owner_name(owner)}: expected {name} to be positive and finite, got "
+                f"{shortened(value)}."
             )
 
 
@@ -57,13 +60,16 @@ def check_not_negative(owner: object, **values: object) -> None:
     for name, value in values.items():
         if not 0 <= _number(owner, name, value) < math.inf:
             raise ArgumentError(
-                f"{owner_name(owner)}: expected {name} to be finite and not negative, got {value}."
+                f"{owner_name(owner)}: expected {name} to be finite and not negative, got "
+                f"{shortened(value)}."
             )
 
 
 def _number(owner: object, name: str, value: object) -> float:
     if not isinstance(value, float | int | np.number) or isinstance(value, bool):
-        raise TypeError(f"{owner_name(owner)}: expected {name} to be a number, got {value!r}.")
+        raise TypeError(
+            f"{owner_name(owner)}: expected {name} to be a number, got {shortened(value)}."
+        )
     return float(value)
 
 

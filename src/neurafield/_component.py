@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ._checks import check_count
+from ._text import shortened
 from .derivatives import Jet, jet_by_autodiff, tell_fallback
 
 _Component = TypeVar("_Component", bound="AbstractComponent")
@@ -155,7 +156,7 @@ def own_function(name: object) -> Callable[..., Any]:
     if not isinstance(name, str) or name not in known:
         raise UnknownNameError(
             f"function: expected one of {', '.join(known) or 'those given, which are none'}, got "
-            f"{name!r}."
+            f"{shortened(name)}."
         )
     return known[name]
 
@@ -208,7 +209,7 @@ def build(subpackage: ModuleType, base: type, spec: object) -> Any:
     if not isinstance(spec.get("hyperparams"), dict):
         raise ValueError(
             f"{owner}: expected a type and hyperparams for each component, got "
-            f"{', '.join(map(repr, spec)) or 'none'}."
+            f"{shortened(list(spec)) if spec else 'none'}."
         )
     check_nesting(owner, spec)
     own = own_classes(base)
@@ -216,9 +217,11 @@ def build(subpackage: ModuleType, base: type, spec: object) -> Any:
     name = spec.get("type")
     if not isinstance(name, str) or name not in known:
         lower = {key.lower(): key for key in known}
-        near = difflib.get_close_matches(str(name).lower(), lower, 1)
+        near = difflib.get_close_matches(str(name)[:80].lower(), lower, 1)
         guess = f" Did you mean {lower[near[0]]}?" if near else ""
-        raise UnknownNameError(f"{owner}: expected one of {', '.join(known)}, got {name!r}.{guess}")
+        raise UnknownNameError(
+            f"{owner}: expected one of {', '.join(known)}, got {shortened(name)}.{guess}"
+        )
     return known[name](**spec["hyperparams"])
 
 

@@ -18,6 +18,7 @@ from safetensors.torch import save as pack_tensors
 from torch import Tensor
 
 from ._files import write_atomically
+from ._text import printable
 from .errors import FieldFileError
 
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -39,10 +40,13 @@ def write_sealed(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
     """
     _check_numbers(path, tensors)
     text = json.dumps({**header, "sha256": _UNSEALED}, sort_keys=True, allow_nan=False)
-    data = pack_tensors(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-        metadata={_KEY: text},
-    )
+    try:
+        data = pack_tensors(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            metadata={_KEY: text},
+        )
+    except (SafetensorError, TypeError, ValueError, KeyError, RuntimeError) as error:
+        raise FieldFileError(f"{path}: the tensors cannot be written ({error}).") from error
     digest = hashlib.sha256(data).hexdigest()
     write_atomically(path, _reseal(data, _UNSEALED, digest))
 
@@ -67,7 +71,9 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         tensors = parse_tensors(data)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise FieldFileError(f"{path}: the tensors cannot be read ({error}).") from error
+        raise FieldFileError(
+            f"{path}: the tensors cannot be read ({printable(str(error), 500)})."
+        ) from error
     _check_numbers(path, tensors)
     return tensors, header
 
@@ -77,10 +83,12 @@ def _check_numbers(path: Path, tensors: Mapping[str, Tensor]) -> None:
         if tensor.dtype not in FLOATING and (tensor.is_floating_point() or tensor.is_complex()):
             raise FieldFileError(
                 f"{path}: expected floating-point values of 16, 32 or 64 bits, got "
-                f"{tensor.dtype} in {name}."
+                f"{tensor.dtype} in {printable(name, 80)}."
             )
         if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise FieldFileError(f"{path}: expected finite values, got NaN or infinity in {name}.")
+            raise FieldFileError(
+                f"{path}: expected finite values, got NaN or infinity in {printable(name, 80)}."
+            )
 
 
 def _reseal(data: bytes, old: str, new: str) -> bytes:

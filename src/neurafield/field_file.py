@@ -23,14 +23,16 @@ from ._component import (
     registry,
     spec_of,
 )
+from ._text import printable, shortened
 from .container import FLOATING, read_sealed, state_shapes, write_sealed
 from .errors import FieldFileError
-from .fields import AbstractField
+from .fields import AbstractField, ModuleField, Scene, overlap
+from .fields.overlap import AbstractOverlap
 
 FORMAT_VERSION = 2
 
-NAMED = (AbstractComponent, activations.AbstractActivation, AbstractField)
-"""Base classes of the modules that a file describes by class name and hyper-parameters."""
+NAMED = (AbstractComponent, activations.AbstractActivation, AbstractField, AbstractOverlap)
+"""Base classes of everything that a file describes by class name and hyper-parameters."""
 
 LIBRARY = {
     **registry(encodings, encodings.AbstractEncoding),
@@ -38,16 +40,33 @@ LIBRARY = {
     **registry(activations, activations.AbstractActivation),
     **registry(fields, AbstractField),
     **registry(composition, AbstractField),
+    **registry(overlap, AbstractOverlap),
 }
+# A file holds no code, so it cannot describe a field made of any module.
+del LIBRARY[ModuleField.__name__]
 """The library's own classes of this kind, by name."""
 
 MAX_PARTS_NESTING = 3 * MAX_NESTING
 """Maximum depth of nested lists and objects in the description of a field."""
 
+MAX_PARTS = 10_000
+"""Maximum number of fields, encodings and other parts that one file describes."""
+
+_MAX_MESSAGE = 2000
+"""Maximum number of characters of a message of a constructor, which may repeat the file."""
+
 _FIELD, _UNKNOWNS = "field.", "unknowns."
 """Prefixes of the names of tensors."""
 
-_DAMAGE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError)
+_DAMAGE = (
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+)
 """Exceptions that constructors raise for invalid hyper-parameters in a file."""
 
 _META_HINT = (
@@ -98,8 +117,8 @@ def save(
         unknowns: Parameters trained with the field, from `Result.unknowns`.
 
     Raises:
-        FieldFileError: If `field` is not a field, a parameter is NaN or infinite, or the file would
-            not build the field again.
+        FieldFileError: If `field` is not a field, a parameter is NaN or infinite, `unknowns` are
+            not tensors by name, or the file would not build the field again.
         OSError: If the file cannot be written.
 
     Example:
@@ -120,6 +139,8 @@ def save(
                 f"the field itself, and call at_lod({part.lod}) once it is loaded."
             )
     path = Path(path)
+    _check_buffers(path, field)
+    _check_unknowns(path, unknowns)
     try:
         description = field_spec(field)
     except (TypeError, ValueError) as error:
@@ -134,10 +155,7 @@ def save(
     _check_builds_again(path, field, header)
     tensors = {_FIELD + name: tensor for name, tensor in field.state_dict().items()}
     tensors |= {_UNKNOWNS + name: tensor for name, tensor in (unknowns or {}).items()}
-    if field.parts:
-        # A field may be in a scene and in a scene inside it; a file stores each separately.
-        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    write_sealed(path, tensors, header)
+    write_sealed(path, _separate(tensors), header)
 
 
 def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> FieldFile:
@@ -146,7 +164,8 @@ def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> 
     Args:
         path: File to read.
         components: Classes and functions of your own that the file may name. Classes of fields,
-            encodings, networks or activations are called with keyword arguments from the file.
+            encodings, networks, activations or overlaps are called with keyword arguments from the
+            file.
             Functions may be, for example, the boundary values of a `HardBoundary`.
 
     Raises:
@@ -159,12 +178,14 @@ def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> 
     own = _own(components)
     tensors, header = read_sealed(path)
     if header.get("kind") != "field":
-        raise FieldFileError(f"{path}: expected a field file, got a {header.get('kind')!r} file.")
+        raise FieldFileError(
+            f"{path}: expected a field file, got a {shortened(header.get('kind'))} file."
+        )
     version = header.get("format")
     if version != FORMAT_VERSION:
         is_older = isinstance(version, int) and version < FORMAT_VERSION
         raise FieldFileError(
-            f"{path}: expected format {FORMAT_VERSION}, got {version!r}. "
+            f"{path}: expected format {FORMAT_VERSION}, got {shortened(version)}. "
             + (
                 "It was written before the first release; fit it again."
                 if is_older
@@ -179,8 +200,8 @@ def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> 
     parts: dict[str, dict[str, Tensor]] = {_FIELD: {}, _UNKNOWNS: {}}
     for name, tensor in tensors.items():
         prefix, dot, rest = name.partition(".")
-        if prefix + dot not in parts:
-            raise FieldFileError(f"{path}: expected tensors of a field, got {name!r}.")
+        if prefix + dot not in parts or not rest:
+            raise FieldFileError(f"{path}: expected tensors of a field, got {shortened(name)}.")
         parts[prefix + dot][rest] = tensor
     _assign(path, field, parts[_FIELD])
     return FieldFile(field, signal, fit, parts[_UNKNOWNS])
@@ -202,25 +223,42 @@ def build_field(path: Path, spec: object) -> AbstractField:
     with torch.device("meta"):
         try:
             check_nesting("field", spec, MAX_PARTS_NESTING)
-            return _build(spec)
+            _check_number_of_parts(spec)
+            known = {
+                **own_classes(AbstractField),
+                **{name: cls for name, cls in LIBRARY.items() if issubclass(cls, AbstractField)},
+            }
+            return _build(spec, known)
         except UnknownNameError as error:
-            raise FieldFileError(f"{path}: {error}{_OWN_HINT}") from error
+            message = printable(str(error), _MAX_MESSAGE)
+            raise FieldFileError(f"{path}: {message}{_OWN_HINT}") from error
         except _DAMAGE as error:
             hint = _META_HINT if "meta" in str(error) else ""
-            raise FieldFileError(f"{path}: {error}{hint}") from error
+            message = printable(str(error), _MAX_MESSAGE) or type(error).__name__
+            raise FieldFileError(f"{path}: {message}{hint}") from error
 
 
-def _build(spec: object) -> AbstractField:
+def _check_number_of_parts(spec: object) -> None:
+    """Checks how many parts there are, before any of them is built."""
+    count, pending = 0, [spec]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            count += "hyperparams" in item
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+    if count > MAX_PARTS:
+        raise ValueError(f"field: expected at most {MAX_PARTS:,} parts, got {count:,}.")
+
+
+def _build(spec: object, known: Mapping[str, type[AbstractField]]) -> AbstractField:
     if not isinstance(spec, dict) or not isinstance(spec.get("hyperparams"), dict):
         raise ValueError("field: expected a type and hyperparams for each field.")
-    known: dict[str, type[AbstractField]] = {
-        **own_classes(AbstractField),
-        **{name: cls for name, cls in LIBRARY.items() if issubclass(cls, AbstractField)},
-    }
     name = spec.get("type")
     if not isinstance(name, str) or name not in known:
-        raise UnknownNameError(f"field: expected one of {', '.join(known)}, got {name!r}.")
-    parts = [_build(part) for part in spec.get("parts", [])]
+        raise UnknownNameError(f"field: expected one of {', '.join(known)}, got {shortened(name)}.")
+    parts = [_build(part, known) for part in spec.get("parts", [])]
     return known[name].from_parts(parts, **spec["hyperparams"])
 
 
@@ -231,21 +269,71 @@ def _own(given: Iterable[Callable[..., Any]]) -> list[Callable[..., Any]]:
         known = issubclass(cls, NAMED) if inspect.isclass(cls) else callable(cls)
         if not known or inspect.isabstract(cls) or isinstance(cls, nn.Module):
             raise TypeError(
-                "components: expected concrete classes of fields, encodings, networks or "
-                f"activations, or functions, got {cls!r}."
+                "components: expected concrete classes of fields, encodings, networks, "
+                f"activations or overlaps, or functions, got {shortened(cls)}."
             )
         if not inspect.isclass(cls):
             function_name(cls)
-        if own.setdefault(cls.__name__, cls) is not cls or cls.__name__ in LIBRARY:
+        # Two method objects of one method of an object are equal, but not the same.
+        if own.setdefault(cls.__name__, cls) != cls or cls.__name__ in LIBRARY:
+            kind = "class" if inspect.isclass(cls) else "function"
             raise ValueError(
                 f"components: expected a name that is not taken, got another {cls.__name__}. "
-                "Rename the class."
+                f"Rename the {kind}."
             )
     return list(own.values())
 
 
+def _check_buffers(path: Path, field: nn.Module) -> None:
+    """Checks that all buffers are in the `state_dict`, since a file holds nothing else."""
+    saved = field.state_dict(keep_vars=True).keys()
+    for name, _ in field.named_buffers(remove_duplicate=False):
+        if name not in saved:
+            raise FieldFileError(
+                f"{path}: expected buffers that a file holds, got {name}, which is not persistent. "
+                "Register it with persistent=True, or compute it in forward."
+            )
+
+
+def _check_unknowns(path: Path, unknowns: Mapping[str, Tensor] | None) -> None:
+    if not isinstance(unknowns, Mapping | None):
+        raise FieldFileError(
+            f"{path}: expected unknowns by name, got {type(unknowns).__name__}. Pass a dictionary "
+            "of tensors."
+        )
+    for name, tensor in (unknowns or {}).items():
+        if not isinstance(name, str) or not name:
+            raise FieldFileError(
+                f"{path}: expected names of unknowns that are not empty, got {shortened(name)}."
+            )
+        if not isinstance(tensor, Tensor) or tensor.is_meta or tensor.layout != torch.strided:
+            raise FieldFileError(
+                f"{path}: expected a dense tensor for the unknown {shortened(name)}, got "
+                f"{type(tensor).__name__}."
+            )
+
+
+def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, copied where they share memory, which a file cannot express.
+
+    A field may be in a scene and in a scene inside it, and an unknown may be a parameter too.
+    """
+    seen: set[int] = set()
+    found = {}
+    for name, tensor in tensors.items():
+        start = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.detach().clone() if start in seen else tensor
+        seen.add(start)
+    return found
+
+
 def _check_builds_again(path: Path, field: nn.Module, header: Mapping[str, Any]) -> None:
-    parts = [part for part in field.modules() if isinstance(part, NAMED)]
+    parts: list[object] = []
+    for module in field.modules():
+        if isinstance(module, NAMED):
+            parts.append(module)
+        if isinstance(module, Scene):
+            parts.append(module.overlap)
     named: list[Callable[..., Any]] = [
         type(part) for part in parts if LIBRARY.get(type(part).__name__) is not type(part)
     ]
@@ -279,7 +367,20 @@ def _check_fits(path: Path, field: nn.Module, tensors: dict[str, torch.Tensor]) 
             name for name in expected if expected[name] != got[name]
         ]
         raise FieldFileError(
-            f"{path}: the tensors do not fit the architecture (first at {names[0]})."
+            f"{path}: the tensors do not fit the architecture (first at {printable(names[0], 80)})."
+        )
+    _check_one_precision(path, field, tensors)
+
+
+def _check_one_precision(path: Path, field: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Checks that all floating types are equal, or those that the constructors make."""
+    as_made = state_shapes(field.state_dict()) == state_shapes(tensors)
+    types = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
+    if len(types) > 1 and not as_made:
+        raise FieldFileError(
+            f"{path}: expected one floating-point type for all tensors of a field, got "
+            f"{', '.join(sorted(map(str, types)))}. Convert the whole field, such as with "
+            "field.float(), and save it again."
         )
 
 
@@ -300,4 +401,9 @@ def _assign(path: Path, field: nn.Module, tensors: dict[str, torch.Tensor]) -> N
                 part.check_state()
             except ValueError as error:
                 raise FieldFileError(f"{path}: {error}") from error
-    assert not any(t.is_meta for t in (*field.parameters(), *field.buffers()))
+    missing = [name for name, buffer in field.named_buffers() if buffer.is_meta]
+    if missing:
+        raise FieldFileError(
+            f"{path}: expected a value for each buffer, got none for {missing[0]}, which is not "
+            "persistent. Register it with persistent=True, or compute it in forward."
+        )

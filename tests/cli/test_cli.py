@@ -581,6 +581,16 @@ def test_info_prints_unknowns(run: Run, fitted: Path) -> None:
     assert run("info", fitted, "--json").json["unknowns"] == {}
 
 
+def test_info_prints_no_control_characters() -> None:
+    evil = "\x1b[31m\n\u202e" + "a" * 1000
+    nested = {"type": evil, "hyperparams": {evil: 1}}
+    facts = {evil: evil, "fit": {evil: [evil, evil]}, "field": nested, "parts": [{evil: 2}]}
+    found = info_lines(facts)
+    assert all(line.isprintable() for line in found)
+    assert max(map(len, found)) < 200
+    assert "\\x1b[31m" in found[0]
+
+
 def test_info_writes_values_as_people_do() -> None:
     many = {"scale": [[0.5, 1], [2, True]], "rows": [10_000] * 99, "seed": 12_345, "none": []}
     parts = [{"type": "Identity", "hyperparams": {"in_dim": 2}}] * 6

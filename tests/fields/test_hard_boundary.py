@@ -12,6 +12,7 @@ from torch.testing import assert_close
 from neurafield import Field, FieldFileError, HardBoundary, encodings, load, networks, save
 from neurafield.derivatives import Jet
 from neurafield.domains import Ball, Box
+from neurafield.errors import ArgumentError
 
 SQUARE = Box.cube(2)
 CUT = SQUARE - Ball((0.0, 0.0), 0.5)
@@ -114,6 +115,63 @@ def test_functions_without_a_name_are_not_saved(tmp_path: Path) -> None:
     with pytest.raises(FieldFileError, match=r"function with a name, got <lambda>\. Define it"):
         save(tmp_path / "u.field", hard(lambda x: x[..., 0]))
     assert not list(tmp_path.iterdir())
+
+
+class Boundary:
+    """Two functions of one name."""
+
+    def phi(self, x: Tensor) -> Tensor:
+        return x[..., 0] + 1
+
+
+def test_methods_come_back_by_their_names(tmp_path: Path) -> None:
+    network = Field(networks.Siren(1, 1, width=5, depth=1))
+    m = Boundary()
+    field = HardBoundary(HardBoundary(network, m.phi), m.phi)
+    assert m.phi is not m.phi
+    save(tmp_path / "x.field", field)
+    again = load(tmp_path / "x.field", components=[m.phi, m.phi]).field
+    x = torch.rand(5, 1)
+    assert torch.equal(again(x), field(x))
+    other = HardBoundary(HardBoundary(network, m.phi), Boundary().phi)
+    with pytest.raises(FieldFileError, match=r"another phi\. Rename the function"):
+        save(tmp_path / "y.field", other)
+
+
+class Square(Box):
+    """A domain from outside the library."""
+
+    def distance_factor(self, x: Tensor) -> Tensor:
+        return (1 - x.square()).prod(-1)
+
+
+def test_a_domain_of_ones_own_goes_by_the_name_of_its_function(tmp_path: Path) -> None:
+    square = Square((-1.0, -1.0), (1.0, 1.0))
+    field = hard(square.distance_factor, 0.0)
+    save(tmp_path / "x.field", field)
+    again = load(tmp_path / "x.field", components=[square.distance_factor]).field
+    x = torch.rand(5, 2, dtype=torch.float64)
+    assert torch.equal(again(x), field(x))
+    with pytest.raises(FieldFileError, match="'distance_factor'"):
+        load(tmp_path / "x.field")
+
+
+def test_a_domain_has_the_dimensions_of_the_field() -> None:
+    for wrong in (Box.cube(3).distance_factor, Ball((0.0,), 0.5).distance_factor):
+        with pytest.raises(ArgumentError, match=r"domain in 2 dim.*got (Box in 3|Ball in 1)"):
+            hard(wrong)
+
+
+@pytest.mark.parametrize("values", [float("nan"), float("inf"), -float("inf"), 10**400])
+def test_a_constant_is_finite(values: float) -> None:
+    with pytest.raises(ArgumentError, match="expected values to be finite"):
+        hard(values=values)
+
+
+def test_a_constant_is_a_number() -> None:
+    for values in (True, "0", None):
+        with pytest.raises(TypeError, match=r"a function or a number|^Type-check error"):
+            hard(values=values)
 
 
 def test_weights_beside_a_jet_are_refused() -> None:

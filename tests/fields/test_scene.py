@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import neurafield
-from neurafield import Field, Placed, Scene, networks
+from neurafield import Field, Placed, Scene, encodings, networks
 from neurafield.container import write_sealed
 from neurafield.derivatives import Jet
 from neurafield.field_file import field_spec
 from neurafield.fields import AbstractField
-from neurafield.fields.overlap import Mean, Minimum, Sum
+from neurafield.fields.overlap import AbstractOverlap, Mean, Minimum, Sum
 from neurafield.geometry._box_tree import Node, tree
 
 
@@ -317,6 +317,51 @@ def test_errors_name_arguments_of_other_types(make: Any, message: str) -> None:
     # With run-time checks of annotations, these refuse some of them first.
     with pytest.raises(TypeError, match=f"{message}|^Type-check error"):
         make()
+
+
+class Total(AbstractOverlap):
+    """The sum of values times a factor."""
+
+    def __init__(self, *, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def join(self, values: Tensor, rows: Tensor, inside: Tensor, count: int) -> Tensor:
+        zeros = values.new_zeros(values.shape[0], count, values.shape[2])
+        return self.factor * zeros.index_add(1, rows, values)
+
+    def hyperparams(self) -> dict[str, Any]:
+        return {"factor": self.factor}
+
+
+def test_an_overlap_of_ones_own_is_saved_and_kept_at_all_levels(tmp_path: Path) -> None:
+    grid = encodings.HashGrid(3, num_levels=3, finest_resolution=16)
+    field = Field(networks.Siren(grid.out_dim, 1, width=7, depth=1), encoding=grid)
+    scene = Scene([Placed(field, (0.1, 0.0, 0.0), scale=0.5)], Total(factor=2.0))
+    x = torch.rand(9, 3) - 0.5
+    neurafield.save(tmp_path / "x.field", scene)
+    again = neurafield.load(tmp_path / "x.field", components=[Total]).field
+    assert_close(again(x), scene(x), rtol=0, atol=0)
+    assert again.overlap.factor == 2
+    with pytest.raises(neurafield.FieldFileError, match=r"'Total'.*components="):
+        neurafield.load(tmp_path / "x.field")
+    coarse = scene.at_lod(0)
+    assert coarse.overlap is scene.overlap
+    expected = Scene([Placed(field.at_lod(0), (0.1, 0.0, 0.0), scale=0.5)], scene.overlap)
+    assert_close(coarse(x), expected(x), rtol=0, atol=0)
+    assert not torch.equal(coarse(x), scene(x))
+
+
+def test_an_overlap_with_a_name_of_the_library_is_refused(tmp_path: Path) -> None:
+    scene = Scene(random_parts(1, 1), type("Mean", (Total,), {})())
+    with pytest.raises(neurafield.FieldFileError, match=r"got another Mean\. Rename the class"):
+        neurafield.save(tmp_path / "x.field", scene)
+
+
+def test_a_pose_has_64_coordinates_at_most() -> None:
+    Placed(Field(networks.Siren(64, 1, width=3, depth=1)), [0.0] * 64)
+    field = Field(networks.Siren(65, 1, width=3, depth=1))
+    with pytest.raises(neurafield.NeurafieldError, match="in_dim between 1 and 64, got 65"):
+        Placed(field, [0.0] * 65)
 
 
 class Unknown(AbstractField):

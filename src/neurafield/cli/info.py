@@ -5,6 +5,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
+from .._text import printable
 from .shared import options
 from .shared.command import DONE, Command
 
@@ -75,10 +76,10 @@ def lines(facts: dict[str, Any], indent: str = "") -> list[str]:
     for name, value in facts.items():
         if value is None or value in ("", [], {}):
             continue
-        start, deeper = f"{indent}{LABELS.get(name, name)}:", indent + "  "
+        start, deeper = f"{indent}{printable(LABELS.get(name, name), WIDTH)}:", indent + "  "
         if isinstance(value, dict) and {"type", "hyperparams"} <= set(value):
             inside = {**_parts_last(value["hyperparams"]), "part": value.get("parts")}
-            found += [f"{start} {value['type']}", *lines(inside, deeper)]
+            found += [f"{start} {printable(str(value['type']), WIDTH)}", *lines(inside, deeper)]
         elif isinstance(value, dict):
             found += [start, *lines(value, deeper)]
         elif isinstance(value, list) and isinstance(value[0], dict):
@@ -88,7 +89,7 @@ def lines(facts: dict[str, Any], indent: str = "") -> list[str]:
                 found.append(f"{indent}{name}: {len(value):,} in all; --json prints all of them")
         else:
             text = str(value) if name == "seed" else _text(value)
-            found.append(f"{start} {text if len(text) <= WIDTH else text[: WIDTH - 3] + '...'}")
+            found.append(f"{start} {printable(text, WIDTH)}")
     return found
 
 

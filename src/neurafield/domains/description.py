@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from .._text import shortened
 from ._base import AbstractDomain
 from .pairs import Difference, Intersection, Union
 from .solids import Ball, Box
@@ -50,11 +51,12 @@ def from_description(description: Any) -> AbstractDomain:
         ValueError: If it names an unknown domain, or sizes are out of range.
     """
     if not isinstance(description, dict) or not isinstance(description.get("hyperparams"), dict):
-        raise TypeError(f"domains: expected a type and hyperparams, got {description!r}.")
+        raise TypeError(f"domains: expected a type and hyperparams, got {shortened(description)}.")
     cls = KNOWN.get(str(description.get("type")))
     if cls is None:
         raise ValueError(
-            f"domains: expected one of {', '.join(KNOWN)}, got {description.get('type')!r}."
+            f"domains: expected one of {', '.join(KNOWN)}, got "
+            f"{shortened(description.get('type'))}."
         )
     arguments = {
         name: from_description(value)

@@ -1,5 +1,6 @@
 """Hard boundary conditions: fields with exact values on a boundary."""
 
+import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,9 +12,11 @@ from torch import Tensor, nn
 from .._checks import check_last_axis
 from .._component import function_name, own_function
 from .._fingerprint import function_fingerprint
+from .._text import shortened
 from ..derivatives import Jet, jet_by_autodiff, rules
 from ..domains import AbstractDomain
 from ..domains.description import describe, from_description
+from ..errors import ArgumentError
 from ._base import AbstractField
 
 Factor = Callable[[Float[Tensor, "*batch d"]], Float[Tensor, "*batch"]]
@@ -43,6 +46,8 @@ class HardBoundary(AbstractField):
     Raises:
         TypeError: If `field` is not a field, `factor` not a function, or `factor` or `values` a
             module.
+        ArgumentError: If a constant is not finite, or a domain has another number of dimensions
+            than the field has coordinates.
         ValueError: When called, if `factor` or `values` returns another shape.
 
     Example:
@@ -70,17 +75,32 @@ class HardBoundary(AbstractField):
                 f"HardBoundary: expected a field, got {type(field).__name__}. Wrap it: "
                 "fields.as_field(module)."
             )
-        if not callable(values) and not isinstance(values, float | int):
-            raise TypeError(
-                f"HardBoundary: expected values to be a function or a number, got {values!r}."
-            )
+        if not callable(values):
+            if not isinstance(values, float | int) or isinstance(values, bool):
+                raise TypeError(
+                    "HardBoundary: expected values to be a function or a number, got "
+                    f"{shortened(values)}."
+                )
+            if not abs(values) <= sys.float_info.max:
+                raise ArgumentError(
+                    f"HardBoundary: expected values to be finite, got {shortened(values)}."
+                )
         if not callable(factor):
-            raise TypeError(f"HardBoundary: expected factor to be a function, got {factor!r}.")
+            raise TypeError(
+                f"HardBoundary: expected factor to be a function, got {shortened(factor)}."
+            )
         if isinstance(factor, nn.Module) or isinstance(values, nn.Module):
             raise TypeError(
                 "HardBoundary: expected factor and values that are not trained, got a module. Wrap "
                 "it in a function: lambda x: module(x)."
             )
+        for function in (factor, values):
+            domain = _domain_of(function)
+            if domain is not None and domain.dim != field.in_dim:
+                raise ArgumentError(
+                    f"HardBoundary: expected a domain in {field.in_dim} dimensions, as the field's "
+                    f"coordinates, got {type(domain).__name__} in {domain.dim}."
+                )
         self.field = field
         self.factor = factor
         self.values: Values | float = values
@@ -113,8 +133,9 @@ class HardBoundary(AbstractField):
         return {"factor": _description(self.factor), "values": values}
 
     def functions(self) -> list[Callable[..., Any]]:
-        found = [f for f in (self.factor, self.values) if callable(f) and _domain_of(f) is None]
-        return list({id(f): f for f in found}.values())
+        found = [f for f in (self.factor, self.values) if callable(f) and not _described(f)]
+        # Two method objects of one method of an object are equal, but not the same.
+        return [f for index, f in enumerate(found) if f not in found[:index]]
 
     def _factor(self, x: Tensor) -> Tensor:
         found = self.factor(x)
@@ -155,9 +176,20 @@ def _domain_of(function: object) -> AbstractDomain | None:
     return None
 
 
-def _description(function: Callable[..., Any]) -> Description:
+def _described(function: object) -> Description | None:
+    """Describes the library's domain whose `distance_factor` a function is; None for others."""
     domain = _domain_of(function)
-    return {"function": function_name(function)} if domain is None else {"domain": describe(domain)}
+    if domain is None:
+        return None
+    try:
+        return {"domain": describe(domain)}
+    except TypeError:
+        # The domain, or a part of it, is of a class of one's own.
+        return None
+
+
+def _description(function: Callable[..., Any]) -> Description:
+    return _described(function) or {"function": function_name(function)}
 
 
 def _function(given: Any) -> Any:
@@ -168,4 +200,6 @@ def _function(given: Any) -> Any:
         return from_description(given["domain"]).distance_factor
     if set(given) == {"function"}:
         return own_function(given["function"])
-    raise ValueError(f"HardBoundary: expected a domain or a function, got {sorted(given)}.")
+    raise ValueError(
+        f"HardBoundary: expected a domain or a function, got {shortened(sorted(given))}."
+    )

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import check_positive
+from .._checks import check_count, check_positive
+from .._text import shortened
 from ..geometry.poses import quaternion_to_matrix
 from ._base import AbstractField
 
@@ -25,6 +26,7 @@ class Placed:
 
     Raises:
         TypeError: If `field` is not a field.
+        ArgumentError: If the field has more than 64 coordinates.
         ValueError: If a size does not fit, the matrix is not a rotation, or `scale` not positive.
 
     Example:
@@ -47,11 +49,14 @@ class Placed:
                 "fields.as_field(module)."
             )
         dim = self.field.in_dim
+        # A hostile file may name any size, and a matrix grows with its square.
+        check_count(self, high=64, in_dim=dim)
         check_positive(self, scale=self.scale)
         shift = np.asarray(self.translation, dtype=float)
         if shift.shape != (dim,) or not np.isfinite(shift).all():
             raise ValueError(
-                f"Placed: expected a translation of {dim} finite numbers, got {self.translation}."
+                f"Placed: expected a translation of {dim} finite numbers, got "
+                f"{shortened(self.translation)}."
             )
         matrix = self.matrix
         if (
@@ -61,7 +66,7 @@ class Placed:
         ):
             raise ValueError(
                 f"Placed: expected a rotation in {dim} dimensions, as a matrix or, in three, a "
-                f"quaternion, got {self.rotation}."
+                f"quaternion, got {shortened(self.rotation)}."
             )
 
     @property

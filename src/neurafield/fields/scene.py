@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .._checks import check_count, check_last_axis
 from .._component import build, spec_of
+from .._text import shortened
 from .._transforms import follows_no_choice
 from ..derivatives import Jet, rules
 from ..geometry._box_tree import tree
@@ -97,12 +98,15 @@ class Scene(AbstractField):
     def from_parts(cls, parts: Sequence[AbstractField], **hyperparams: Any) -> "Scene":
         """Builds a scene from its fields, the overlap, and poses with the index of a field."""
         if hyperparams.keys() != {"places", "overlap"}:
-            raise ValueError(f"Scene: expected places and overlap, got {sorted(hyperparams)}.")
-        placed = []
-        for place in hyperparams["places"]:
-            check_count("Scene", low=0, high=len(parts) - 1, field=place["field"])
-            placed.append(Placed(**{**place, "field": parts[place["field"]]}))
-        return cls(placed, build(overlaps, AbstractOverlap, hyperparams["overlap"]))
+            raise ValueError(
+                f"Scene: expected places and overlap, got {shortened(sorted(hyperparams))}."
+            )
+        overlap = build(overlaps, AbstractOverlap, hyperparams["overlap"])
+        return cls(_placed(parts, hyperparams["places"]), overlap)
+
+    def with_parts(self, parts: Sequence[AbstractField]) -> "Scene":
+        """Returns a scene of other fields, with the same poses and overlap."""
+        return type(self)(_placed(parts, self.places), self.overlap)
 
     def hyperparams(self) -> dict[str, Any]:
         return {"places": self.places, "overlap": spec_of(self.overlap)}
@@ -195,6 +199,15 @@ class Scene(AbstractField):
         """Values that change no result: infinite distances, or zeros."""
         value = torch.full_like(like[:1], torch.inf if self.overlap.distances else 0)
         return torch.cat([value, torch.zeros_like(like[1:])])
+
+
+def _placed(parts: Sequence[AbstractField], places: Sequence[dict[str, Any]]) -> list[Placed]:
+    """Fields with poses, which refer to them by index."""
+    placed = []
+    for place in places:
+        check_count("Scene", low=0, high=len(parts) - 1, field=place["field"])
+        placed.append(Placed(**{**place, "field": parts[place["field"]]}))
+    return placed
 
 
 def _to_box(y: Jet) -> Jet:
