@@ -18,7 +18,7 @@ from neurafield.problems._flow import constraints, morph_constraints
 from neurafield.problems._moving import at_time
 from neurafield.problems._velocities import AbstractVelocity, Rotation, Vortex
 from neurafield.problems.evolution import Plan
-from neurafield.signals import Interior, NearSurface, near_shape, near_surface
+from neurafield.signals import Interior, NearSurface, near_blend, near_shape, near_surface
 from neurafield.surfaces import Region, region, roundness
 
 R = 0.7
@@ -252,3 +252,22 @@ def test_bad_arguments_are_refused() -> None:
         mean_curvature(ball, duration=-1.0)
     with pytest.raises(ValueError, match="width"):
         Plan(width=0)
+
+
+def test_points_near_a_blend_are_chosen_by_their_own_counter() -> None:
+    """By hand: six candidates per point, weights from the blend, chances from Philox at step 1."""
+    small, large = (lambda x, r=r: x.norm(dim=1, keepdim=True) - r for r in (0.4, 0.7))
+    found = near_blend(small, large, 3, spread=0.15, count=50)
+    scramble = int(np.random.SeedSequence([0, 1]).generate_state(1)[0])
+    engine = torch.quasirandom.SobolEngine(4, scramble=True, seed=scramble)
+    x = 2 * engine.draw(300, dtype=torch.float64) - 1
+    goal = large(x[:, :3].float())[:, 0].double()
+    done = (x[:, 3] + 1) / 2
+    blend = (1 - done) * small(x[:, :3].float())[:, 0].double() + done * goal
+    u = np.random.Generator(np.random.Philox(key=0, counter=[0, 0, 0, 1])).random(300)
+    weights = (-((blend / 0.15) ** 2)).exp() + 0.03
+    kept = set((-torch.from_numpy(u).log() / weights).argsort()[:50].tolist())
+    expected = torch.cat([x, goal[:, None]], dim=1).float()
+    assert {tuple(row) for row in found.coords.tolist()} == {
+        tuple(expected[index].tolist()) for index in kept
+    }

@@ -108,7 +108,7 @@ def near_shape(
     count = count or _KNOWN
     x = 2 * quasi_random(seed=0, stream=0)(_CANDIDATES * count, dim) - 1
     value = values(shape, x)
-    kept = _choose_once(near_weights(value, spread), count, stream=0)
+    kept = _choose_once(near_weights(value, spread), count, step=0)
     coords = torch.cat([x[kept], torch.full((count, 1), at, dtype=x.dtype)], dim=1)
     return Samples(coords.float(), value[kept, None].float())
 
@@ -132,7 +132,7 @@ def near_blend(
     x = 2 * quasi_random(seed=0, stream=1)(_CANDIDATES * count, dim + 1) - 1
     goal, done = values(second, x[:, :-1]), (x[:, -1] + 1) / 2
     blend = (1 - done) * values(first, x[:, :-1]) + done * goal
-    kept = _choose_once(near_weights(blend, spread), count, stream=1)
+    kept = _choose_once(near_weights(blend, spread), count, step=1)
     coords = torch.cat([x[kept], goal[kept, None]], dim=1).float()
     return Samples(coords, torch.zeros(count, 1))
 
@@ -147,5 +147,5 @@ def near_weights(value: Float[Tensor, " n"], spread: float) -> Float[Tensor, " n
     return (-(value / spread).square()).exp() + _FAR
 
 
-def _choose_once(weights: Tensor, count: int, *, stream: int) -> Tensor:
-    return choose(weights, count, purpose=Purpose.SAMPLES, seed=0, step=0, stream=stream)
+def _choose_once(weights: Tensor, count: int, *, step: int) -> Tensor:
+    return choose(weights, count, purpose=Purpose.SAMPLES, seed=0, step=step, stream=0)

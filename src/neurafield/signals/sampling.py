@@ -12,8 +12,8 @@ key is the seed of the run. The counter has four words of 64 bits:
 | 3 | step: the number of the batch |
 
 Draws whose words 1 to 3 differ share no counter, because none is so long that word 0 overflows
-into word 1. Point sets that are made once, before a fit, are chosen with `Purpose.SAMPLES`, seed 0
-and step 0 (`near_shape`, `near_blend`).
+into word 1. Point sets that are made once, before a fit, are chosen with `Purpose.SAMPLES` and
+seed 0, at step 0 (`near_shape`) or 1 (`near_blend`).
 
 Quasi-random points come from scrambled Sobol sequences, which have no counter: `quasi_random`
 derives the scrambling from seed and stream.
