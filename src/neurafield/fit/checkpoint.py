@@ -145,9 +145,7 @@ class Checkpoint:
             {
                 f"{index}.{name}": tensor
                 for index, parameter in enumerate(parameters)
-                for name, tensor in _as_tensors(
-                    optimizer, optimizer.state.get(parameter, {})
-                ).items()
+                for name, tensor in _as_tensors(optimizer, parameter).items()
             },
             replace(position),
             replace(tally),
@@ -263,6 +261,8 @@ def _check_state(
         for tensor in value if isinstance(value, list) else [value]:
             if not isinstance(tensor, Tensor) or tensor.numel() == 1:
                 continue
+            if key == "step":
+                raise ValueError(f"optimizer: expected one step, got {tensor.numel()}.")
             if tensor.shape != (size,):
                 # It raises an error for other shapes.
                 tensor.expand(parameter.shape)
@@ -280,10 +280,10 @@ def _check_state(
                 )
 
 
-def _as_tensors(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Tensor]:
+def _as_tensors(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
     """An optimizer's state of one parameter: tensors, scalars (`name#`), lists (`name#0`, ...)."""
     found = {}
-    for key, value in state.items():
+    for key, value in optimizer.state.get(parameter, {}).items():
         if isinstance(optimizer, torch.optim.LBFGS) and key == "al":
             # A list of floats that each step computes anew.
             continue
