@@ -207,8 +207,8 @@ class Checkpoint:
             parts[part][rest] = tensor
         if state_shapes(parts["trained"]) != state_shapes(trained.state_dict()):
             raise FieldFileError(f"{path}: its tensors do not fit the field.")
-        position, tally = Position(**header["position"]), Tally(**header["tally"])
         try:
+            position, tally = Position(**header["position"]), Tally(**header["tally"])
             position.check()
             tally.check()
             for parameter, state in _states(parts["optimizer"], optimizer).items():
