@@ -1,5 +1,6 @@
 """The command line's contract, in process: options, exit codes, one sentence a failure."""
 
+import inspect
 import json
 import math
 from collections.abc import Callable
@@ -12,11 +13,12 @@ import soundfile
 import torch
 from PIL import Image
 
-from neurafield import load, save
+from neurafield import load, problems, save
 from neurafield.cli.info import lines as info_lines
 from neurafield.cli.main import build_parser, main
 from neurafield.cli.render.run import file_slabs
 from neurafield.cli.shared.inputs import file_layout
+from neurafield.cli.solve.options import PROBLEMS
 from neurafield.fit import fit
 
 Run = Callable[..., "Outcome"]
@@ -65,6 +67,43 @@ def check_refused(outcome: Outcome, *words: str, code: int = 2) -> None:
     assert "Traceback" not in outcome.err
     for word in words:
         assert word in outcome.err, outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "kernels"),
+    [
+        (("--arch", "nope"), None),
+        (("--params", 1), None),
+        (("--levels", "--arch", "siren"), None),
+        ((), "nope"),
+    ],
+)
+def test_no_bar_is_drawn_before_an_error(
+    run: Run,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[object, ...],
+    kernels: str | None,
+) -> None:
+    if kernels is not None:
+        monkeypatch.setenv("NEURAFIELD_KERNELS", kernels)
+    found = run("fit", photo, *options)
+    check_refused(found)
+    assert found.err.startswith("neurafield: ")
+    assert found.err.count("\n") == 1
+
+
+def test_a_fit_draws_a_bar(run: Run, photo: Path) -> None:
+    assert "fitting" in run("fit", photo, "--steps", 2, "--arch", "relu").err
+
+
+def test_the_help_names_the_problems_that_write_when_interrupted() -> None:
+    (line,) = (
+        line for line in build_parser().format_help().splitlines() if "result so far" in line
+    )
+    for name in PROBLEMS:
+        function = getattr(problems, name.replace("-", "_"))
+        assert (name in line) is ("should_stop" in inspect.signature(function).parameters), name
 
 
 def test_check_refused_can_fail() -> None:

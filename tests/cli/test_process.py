@@ -74,6 +74,51 @@ def test_ctrl_c_saves_and_exits_130(tmp_path: Path, photo: Path) -> None:
     assert names == {"photo.png", "log.jsonl", "photo.field.checkpoint"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the handled signals from /proc")
+@pytest.mark.parametrize("delay", [0, 0.1])
+def test_sigterm_while_importing_exits_130(tmp_path: Path, photo: Path, delay: float) -> None:
+    process = start(tmp_path, "evaluate", photo, "--against", photo)
+    while not handles_sigterm(process.pid):
+        assert process.poll() is None, process.communicate()
+    time.sleep(delay)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "neurafield: interrupted\n")
+
+
+def handles_sigterm(pid: int) -> bool:
+    """True if the process has its own handler of SIGTERM."""
+    (caught,) = (
+        line.split()[1]
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("SigCgt")
+    )
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_without_a_handler_sigterm_is_not_handled() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        time.sleep(0.1)
+        assert not handles_sigterm(process.pid)
+
+
+@pytest.mark.slow
+def test_sigterm_while_measuring_exits_130(tmp_path: Path) -> None:
+    # Measuring so many pixels takes seconds.
+    array = np.random.default_rng(0).integers(0, 256, (3000, 3000), dtype=np.uint8)
+    Image.fromarray(array).save(tmp_path / "large.png", compress_level=1)
+    options = ("--arch", "siren", "--steps", 10, "--log", "log.jsonl")
+    process = start(tmp_path, "fit", "large.png", *options)
+    wait_for(tmp_path / "log.jsonl", process)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted while measuring" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "large.field").exists()
+
+
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
     while not (path.exists() and path.stat().st_size):
         assert process.poll() is None, process.communicate()

@@ -452,7 +452,7 @@ def test_steps_zero_only_evaluates() -> None:
         ({"time": 0.0}, "time to be positive"),
         ({"lr": math.nan}, "lr to be positive"),
         ({"micro_batch": 0}, "micro_batch between 1"),
-        ({"problem": []}, "at least one constraint"),
+        ({"problem": []}, "at least one term"),
         ({"problem": [Constraint(signal=picture())] * 2}, "different names"),
         (
             {"problem": Constraint(signal=picture(), loss=losses.l1), "target_psnr": 20.0},

@@ -12,10 +12,11 @@ import trimesh
 from PIL import Image
 
 import neurafield as nf
+from neurafield.container import read_sealed, write_sealed
 from neurafield.errors import ArgumentError, FieldFileError, SignalError
 from neurafield.fit import Progress
 
-from ..cli.test_cli import Run
+from ..cli.test_cli import Run, check_refused
 from ..cli.test_cli import photo as photo
 from ..cli.test_cli import run as run
 from .few_points import measure_few_points
@@ -121,6 +122,8 @@ def test_a_shape_has_other_figures(tmp_path: Path) -> None:
     assert result.settings.quantity == "sdf"
     assert result.notices == []
     trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]).export(tmp_path / "sheet.ply")
+    unmeasured = dataclasses.replace(result, figures={})
+    assert unmeasured.summary.startswith("not measured, ")
     (notice,) = nf.tasks.fit_file(tmp_path / "sheet.ply", params=9000, steps=1).notices
     assert "open" in notice
     assert "udf" in notice
@@ -149,6 +152,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_bytes(tmp_path: Path) -> None
         should_stop=lambda: len(seen) >= 4,
     )
     assert (cut.status, cut.steps, cut.finished, cut.psnr) == ("interrupted", 4, False, None)
+    assert cut.summary.startswith("not measured, ")
     cut.save(tmp_path / "early.field")
     assert kept.exists(), "an unfinished run keeps its checkpoint"
     with pytest.raises(FieldFileError, match=r"expected seed 0, .* got 1"):
@@ -177,7 +181,65 @@ def test_a_diverged_fit_is_a_status(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(nf.signals.Image, "batch", poisoned)
     result = nf.tasks.fit_file(picture(tmp_path), steps=90)
     assert (result.status, result.finished, result.psnr) == ("diverged", False, None)
+    assert result.summary.startswith("not measured, ")
     assert "'data'" in result.message
+
+
+WRONG = (
+    *(("lr", value) for value in (0, -1.0, math.nan, math.inf, 10**400, "x", True)),
+    *(("threads", value) for value in (0, -1, 1025, 10**9, 2.0, True)),
+    *(("seed", value) for value in (-1, 2**63, 2**200, "a", 1.5)),
+    *(("levels", value) for value in ("no", 0, 1)),
+    *(("arch", value) for value in (5, True)),
+    *(("quantity", value) for value in ("", "sfd", 3)),
+    *(("params", value) for value in (0, -3, 2**41, "9")),
+    *(("steps", value) for value in (-1, 2**41, "x", 1.0)),
+    *(("time", value) for value in (0, -1, "x")),
+    *(("target_psnr", value) for value in (0, math.nan)),
+    *(("truncation", value) for value in (0, False)),
+)
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_setting_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(ArgumentError, match=rf"fit: expected {name} to be .*, got"):
+        nf.tasks.Settings(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_checkpoint_with_a_wrong_setting_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    started = {**dataclasses.asdict(nf.tasks.Settings(arch="hash", seed=0, steps=9)), name: value}
+    monkeypatch.setattr(nf.tasks.settings, "read_settings", lambda path: started)
+    with pytest.raises(FieldFileError, match=rf"run\.checkpoint: .*expected {name} "):
+        nf.tasks.Settings().resumed(tmp_path / "run.checkpoint")
+
+
+@pytest.mark.parametrize(
+    "changed", [{"arch": "nope"}, {"quantity": "sdf", "truncation": 0.1}, {"lr": [1]}]
+)
+def test_a_checkpoint_with_settings_of_no_run_is_named(
+    run: Run, photo: Path, changed: dict[str, object]
+) -> None:
+    nf.tasks.fit_file(photo, steps=2, arch="relu", checkpoint="f.field.checkpoint")
+    tensors, header = read_sealed(Path("f.field.checkpoint"))
+    header["settings"] |= changed
+    write_sealed(Path("f.field.checkpoint"), tensors, header)
+    check_refused(
+        run("fit", photo, "--resume", "--out", "f.field"), "f.field.checkpoint", "--force"
+    )
+
+
+def test_a_setting_is_used_as_given(tmp_path: Path) -> None:
+    settings = {"arch": "bacon", "params": 3000, "steps": 2}
+    for levels, expected in ((None, True), (True, True), (False, False)):
+        result = nf.tasks.fit_file(picture(tmp_path), levels=levels, **settings)
+        assert (result.settings.levels, result.about["levels"]) == (expected, expected)
+        problem = result.task.problem(result.plan, result.settings)
+        assert isinstance(problem, list) is expected
+    result = nf.tasks.fit_file(picture(tmp_path), steps=0, seed=2**63 - 1)
+    assert (result.steps, result.settings.seed) == (0, 2**63 - 1)
 
 
 def test_bad_input_is_an_error_of_the_library(tmp_path: Path) -> None:

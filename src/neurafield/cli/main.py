@@ -18,6 +18,7 @@ from .evaluate import options as evaluate
 from .fit import options as fit
 from .render import options as render
 from .shared.command import BAD_INPUT, DONE, INTERRUPTED, UNEXPECTED, Command
+from .shared.interruption import sigterm_as_ctrl_c
 from .shared.output import notice
 from .solve import options as solve
 
@@ -42,8 +43,8 @@ exit codes:
   1    unexpected error; please report it
   2    bad usage or bad input
   3    numerical failure: a fit or a solver diverged
-  130  interrupted by Ctrl-C or SIGTERM. fit saves its state for --resume; solve and blend
-       write the result so far
+  130  interrupted by Ctrl-C or SIGTERM. fit saves its state for --resume; compare, blend and
+       solve poisson-image, mean-curvature, transport and morph write the result so far
 
 examples:
   neurafield fit photo.jpg                                    fit a field, photo.field
@@ -70,8 +71,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     warnings.showwarning = _show_warning
     (command,) = (command for command in COMMANDS if command.name == arguments.command)
     try:
-        code = importlib.import_module(command.module).run(arguments)
-        sys.stdout.flush()
+        with sigterm_as_ctrl_c():
+            code = importlib.import_module(command.module).run(arguments)
+            sys.stdout.flush()
     except KeyboardInterrupt as error:
         code = _fail(arguments, str(error) or "interrupted", INTERRUPTED)
     except BrokenPipeError:

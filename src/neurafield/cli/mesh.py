@@ -63,12 +63,10 @@ COMMAND = Command(
 def run(arguments: argparse.Namespace) -> int:
     """Check everything, then extract the surface and write it."""
     from ..shapes import write_mesh
-    from .shared.interruption import sigterm_as_ctrl_c
 
     use_threads(arguments.threads)
-    with sigterm_as_ctrl_c():
-        mesh, layout, level, figures = _extract(arguments)
-        write_mesh(mesh, arguments.out)
+    mesh, layout, level, figures = _extract(arguments)
+    write_mesh(mesh, arguments.out)
     _notices(arguments, mesh, layout, level, figures)
     size = arguments.out.stat().st_size
     report(

@@ -104,10 +104,6 @@ class Scene(AbstractField):
         overlap = build(overlaps, AbstractOverlap, hyperparams["overlap"])
         return cls(_placed(parts, hyperparams["places"]), overlap)
 
-    def with_parts(self, parts: Sequence[AbstractField]) -> "Scene":
-        """Returns a scene of other fields, with the same poses and overlap."""
-        return type(self)(_placed(parts, self.places), self.overlap)
-
     def hyperparams(self) -> dict[str, Any]:
         return {"places": self.places, "overlap": spec_of(self.overlap)}
 

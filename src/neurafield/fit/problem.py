@@ -164,7 +164,7 @@ def terms_of(owner: str, problem: Problem) -> list[Term]:
                 f"{owner}: expected constraints and penalties, got {type(term).__name__}."
             )
     if not terms:
-        raise ValueError(f"{owner}: expected at least one constraint, got an empty list.")
+        raise ValueError(f"{owner}: expected at least one term, got an empty list.")
     names = [term.name for term in terms]
     if len(set(names)) < len(names):
         raise ValueError(

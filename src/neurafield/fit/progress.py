@@ -55,7 +55,10 @@ Callback = Callable[[Progress], None]
 
 
 class ProgressBar:
-    """A progress bar on the terminal, with step, PSNR or loss, steps per second and time left."""
+    """A progress bar on the terminal, with step, PSNR or loss, steps per second and time left.
+
+    It appears with the first report, so that nothing is drawn before an error in the settings.
+    """
 
     def __init__(self, console: Console | None = None, *, title: str = "fitting") -> None:
         self._bar = rich.progress.Progress(
@@ -72,7 +75,9 @@ class ProgressBar:
         self._first: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
-        self._first = self._first or progress
+        if self._first is None:
+            self._first = progress
+            self._bar.start()
         seconds = progress.seconds - self._first.seconds
         speed = f"{(progress.step - self._first.step) / seconds:.1f} steps/s" if seconds else ""
         if progress.psnr is None:
@@ -90,7 +95,6 @@ class ProgressBar:
         )
 
     def __enter__(self) -> "ProgressBar":
-        self._bar.start()
         return self
 
     def __exit__(
@@ -99,7 +103,8 @@ class ProgressBar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        if self._first is not None:
+            self._bar.stop()
 
 
 class JsonLines:

@@ -1,6 +1,7 @@
 """Forward maps: models of a measurement, `(field, query) -> prediction`.
 
 The one type is `AbstractMap`. A map evaluates the field; it knows neither signals nor losses.
+`HelmholtzEquation` is no map but a function for a `Residual`: `Residual(HelmholtzEquation(...))`.
 Nothing from `signals`, `fit` or above may be imported here.
 """
 

@@ -3,6 +3,9 @@ r"""Residuals of level-set equations, for fields over space and time.
 Notation: $f(x, \tau)$ is the field; its last coordinate $\tau$ in [-1, 1] is the time, which runs
 from `begin` to `end`; $f_t$ is its derivative with respect to the time itself; s in [0, 1] is the
 elapsed fraction of the time.
+
+`neurafield.maps` does not export these functions: they fix the scales of time and of space that
+`problems` trains with, so only `problems` uses them.
 """
 
 from collections.abc import Callable
@@ -12,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..derivatives import Derivatives, Jet, operators
-from . import AbstractMap
+from ._base import AbstractMap
 
 Function = Callable[[Tensor], Tensor]
 Velocity = Callable[[Float[Tensor, "n d"], Float[Tensor, "n 1"]], Float[Tensor, "n d"]]

@@ -64,7 +64,7 @@ class AbstractTask(ABC):
 
     @abstractmethod
     def summary(self, figures: dict[str, Any]) -> list[str]:
-        """The figures of quality in words, a few words per figure."""
+        """The figures of quality in words, a few words per figure; else "not measured"."""
 
     def warning(self, figures: dict[str, Any]) -> str:
         """A sentence about poor figures and what helps; "" if they are good."""

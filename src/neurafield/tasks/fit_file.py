@@ -44,7 +44,8 @@ def fit_file(
         arch: Name of the architecture, as `neurafield compare --list` prints them. None chooses
             by the kind of input: `"siren"` for sound, else `"hash"`.
         params: Number of parameters of the field, at least 1. None chooses by the input.
-        levels: True to train every level of detail, not only the last.
+        levels: True to train every level of detail, False for only the last. None chooses by the
+            architecture: True for `bacon` and `nglod`.
         quantity: Value of a shape's field: `"sdf"` (the default), `"tsdf"`, `"occupancy"` or
             `"udf"`.
         truncation: Distance at which `"tsdf"` is cut off (default 0.1). The longest edge of the
@@ -60,7 +61,7 @@ def fit_file(
             deletes it.
         resume: True to continue from `checkpoint` if it exists, with the settings of that run.
         callbacks: Functions that are called with a `Progress` after each step.
-        should_stop: Function that is called after each step; true ends the run.
+        should_stop: Function that is called before each step; true ends the run.
         on_measured: Function that is called with the share of the measuring that is finished.
 
     Returns:

@@ -61,7 +61,7 @@ class ShapeTask(AbstractTask):
                 f"{self.path}: expected no target PSNR for a shape, which has no PSNR. Stop by "
                 "steps or time."
             )
-        quantity = settings.quantity or "sdf"
+        quantity = "sdf" if settings.quantity is None else settings.quantity
         kind = implicit_kind(quantity)
         if settings.truncation is not None and not isinstance(kind, TruncatedDistance):
             raise ArgumentError(
@@ -98,7 +98,7 @@ class ShapeTask(AbstractTask):
             self.layout(settings),
             settings.arch,
             num_parameters=settings.params,
-            seed=settings.seed or 0,
+            seed=0 if settings.seed is None else settings.seed,
         )
 
     def problem(self, plan: architectures.Plan, settings: Settings) -> Problem:
@@ -130,7 +130,7 @@ class ShapeTask(AbstractTask):
             parts.append(f"error near the surface {figures['surface_error']:.2g}")
         if figures.get("iou") is not None:
             parts.append(f"IoU {figures['iou']:.4f}")
-        return parts
+        return parts or ["not measured"]
 
     def warning(self, figures: dict[str, Any]) -> str:
         iou = figures.get("iou")

@@ -50,7 +50,7 @@ class SignalTask(AbstractTask):
             self.signal.layout.extent,
             settings.arch,
             num_parameters=settings.params,
-            seed=settings.seed or 0,
+            seed=0 if settings.seed is None else settings.seed,
             signal=self.signal,
         )
 
@@ -74,7 +74,9 @@ class SignalTask(AbstractTask):
         }
 
     def summary(self, figures: dict[str, Any]) -> list[str]:
-        psnr, ssim = figures.get("psnr"), figures.get("ssim")
+        if "psnr" not in figures:
+            return ["not measured"]
+        psnr, ssim = figures["psnr"], figures.get("ssim")
         parts = ["exact" if psnr is None else f"PSNR {psnr:.2f} dB"]
         if ssim is not None:
             parts.append(f"SSIM {ssim:.4f}")

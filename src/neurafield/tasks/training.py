@@ -29,7 +29,7 @@ def train(
         checkpoint: File that keeps the state of the run.
         resume: True to continue from `checkpoint` if it exists.
         callbacks: Functions that are called with a `Progress` after each step.
-        should_stop: Function that is called after each step; true ends the run.
+        should_stop: Function that is called before each step; true ends the run.
 
     Raises:
         FieldFileError: If the checkpoint is damaged or belongs to another run.
@@ -38,16 +38,18 @@ def train(
     path = None if checkpoint is None else Path(checkpoint)
     if resume and path is not None and path.exists():
         settings = settings.resumed(path)
-    settings = task.with_defaults(dataclasses.replace(settings, seed=settings.seed or 0))
-    if settings.threads:
+    if settings.seed is None:
+        settings = dataclasses.replace(settings, seed=0)
+    settings = task.with_defaults(settings)
+    if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     plan = task.plan(settings)
     is_unbounded = settings.steps is None and settings.time is None
     settings = dataclasses.replace(
         settings,
         arch=plan.arch,
-        levels=settings.levels or plan.trains_levels,
-        lr=settings.lr or plan.lr,
+        levels=plan.trains_levels if settings.levels is None else settings.levels,
+        lr=plan.lr if settings.lr is None else settings.lr,
         steps=plan.steps if is_unbounded else settings.steps,
     )
     assert settings.lr is not None

@@ -154,13 +154,14 @@ def compare_one(
         bounds: Bounds of each run.
         lr: Learning rate; None takes that of the architecture.
         tune: True to try several learning rates first, with the first seed.
-        should_stop: Function that is called after each step; true ends the run.
+        should_stop: Function that is called before each step; true ends the run.
         keep: Function that is called with the first seed's field, once it is measured.
 
     Returns:
         The runs, or None if it was stopped before the first had finished.
     """
-    entry = Entry(plan.arch, plan.field.num_parameters, lr or plan.lr, plan.batch_size)
+    rate = plan.lr if lr is None else lr
+    entry = Entry(plan.arch, plan.field.num_parameters, rate, plan.batch_size)
     measured = measured_part(signal)
 
     def one(seed: int, rate: float, bounds: Bounds, title: str) -> tuple[Field, Run] | None:

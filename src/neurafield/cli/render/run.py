@@ -13,14 +13,12 @@ from ...errors import ArgumentError
 from ...field_file import FieldFile
 from ..shared.command import DONE
 from ..shared.inputs import at_lod, file_layout, load_field
-from ..shared.interruption import sigterm_as_ctrl_c
 from ..shared.progress import bar
 from ..shared.shape_inputs import is_shape
 from . import shape, shape_options
 from .unused import check_unused
 
 
-@sigterm_as_ctrl_c()
 def run(arguments: argparse.Namespace) -> int:
     """Check everything, then evaluate and write."""
     if arguments.out is None and arguments.turntable is None:
