@@ -121,6 +121,13 @@ def test_nothing_in_view_is_told(run: Run, shape: Path) -> None:
         assert "no part of the surface is in view" in found.err
 
 
+def test_a_camera_too_far_away_is_refused(run: Run, shape: Path) -> None:
+    arguments = ("render", shape, "--out", "x.png", "--size", 8, 8)
+    for option, value in (("--distance", 1e300), ("--distance", 1.5e6), ("--fov", 1e-300)):
+        check_refused(run(*arguments, option, value), "1e+06 units", "--distance", "--fov")
+    assert run(*arguments, "--distance", 1e6).code == 0
+
+
 def test_an_end_from_outside_leaves_no_half_picture(
     run: Run, shape: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from neurafield import load
@@ -30,6 +31,24 @@ def test_helmholtz_refuses_what_it_has_no_use_for(run: Run) -> None:
     check_refused(run("solve", "helmholtz", "--time", 3), "--time", "one least-squares solve")
     check_refused(run("solve", "helmholtz", "--velocity", "triangle"), "triangle", "circle")
     check_refused(run("solve", "helmholtz", "--source", 0.7, 0), "source inside")
+
+
+# A problem with extreme values is sampled too coarsely, which is no failure.
+@pytest.mark.filterwarnings("ignore::neurafield.errors.SamplingNotice")
+def test_values_that_overflow_are_refused(run: Run) -> None:
+    for option, low, high in (("--pml", None, 1e6), ("--wavenumber", 1e-3, 1e3)):
+        for value in (high * 1.01, 1e300, *([low * 0.99, 1e-300] if low else [])):
+            check_refused(run("solve", "helmholtz", option, value), option[2:], f"{high:g}")
+    for option in ("--sigma", "--duration"):
+        for value in (1e300, 1.01e6, 0.99e-6):
+            check_refused(run("solve", "wave", option, value), option[2:], "1e-06 to 1e+06")
+    for problem, *extreme in (
+        *(("helmholtz", "--pml", value) for value in (1e6, 1e-300)),
+        *(("helmholtz", "--wavenumber", value) for value in (1e3, 1e-3)),
+        ("wave", "--sigma", 1e-6, "--duration", 1e6),
+        ("wave", "--sigma", 1e6, "--duration", 1e6),
+    ):
+        assert run("solve", problem, *extreme, "--width", 20, "--force").code == 0
 
 
 def test_inversion_reads_a_recording(run: Run) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from neurafield.errors import ArgumentError
 from neurafield.geometry import Camera, Rays
 from neurafield.surfaces import RenderSurface, drawing, trace
 from neurafield.surfaces.shading import ambient_occlusion, linear_to_srgb, shade
@@ -144,3 +145,8 @@ def test_the_curve_of_srgb() -> None:
 def test_the_number_of_samples_is_checked() -> None:
     with pytest.raises(ValueError, match="samples"):
         picture(RenderSurface.of(ball), front(), samples=0)
+
+
+def test_a_camera_too_far_away_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="at most 1e\\+06 units away"):
+        picture(RenderSurface.of(ball), front(distance=1.1e6))

@@ -9,7 +9,7 @@ from .shared import options
 from .shared.command import DONE, Command
 from .shared.output import notice, report
 from .shared.threads import use_threads
-from .shared.values import cells, finite
+from .shared.values import cells
 
 if TYPE_CHECKING:
     from ..shapes import Mesh, ShapeLayout
@@ -30,15 +30,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="cells along each axis of the box, from 2 to 4096; the shape fills 0.9 of the box "
         "(default: 512)",
     )
-    add(
-        "--level",
-        type=finite,
-        metavar="V",
-        help="value of the field on the extracted surface; distances are in coordinates in which "
-        "the longest edge of the shape's box is 1.8 (default: 0; for unsigned distance 0.01, which "
-        "gives a shell around the surface)",
-    )
-    add("--at", type=finite, metavar="T", help="time, for a moving shape")
+    options.add_surface(parser, "extracted", "0.01, which gives a shell around the surface")
     options.add_lod(parser)
     add(
         "--closed",

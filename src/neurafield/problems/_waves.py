@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
-from .._checks import check_count
+from .._checks import check_count, check_positive
 from ..domains import Ball, Box
 from ..encodings import Enrichment
-from ..errors import SamplingNotice
+from ..errors import ArgumentError, SamplingNotice
 from ..fields.field import Field
 from ..fit import Constraint
 from ..maps import HelmholtzEquation, Residual
@@ -37,6 +37,11 @@ LEAST_UNITS, ENOUGH_UNITS = 30, 37
 """Hidden units per square wavelength: with fewer than the first number, errors rise steeply."""
 LEAST_CROSSING, STRONGEST = 4.0, 10.0
 """Smallest k a_0 / 3 and largest a_0 for errors of about 5 %."""
+
+SMALLEST_WAVENUMBER, LARGEST_WAVENUMBER = 1e-3, 1e3
+"""Wave numbers beyond these make the weights of the equation or its reference vanish."""
+LARGEST_PML = 1e6
+"""Largest strength of the absorbing layer; its powers must not overflow."""
 
 _SPREAD = math.sqrt(VARIANCE)
 
@@ -169,6 +174,22 @@ def needed_width(wavenumber: float, *, jumps: bool = False) -> int:
 def square_waves(wavenumber: float) -> float:
     """Number of square wavelengths in the domain."""
     return (2 * wavenumber / (2 * math.pi)) ** 2
+
+
+def check_waves(owner: str, wavenumber: float, pml: float) -> None:
+    """Require a wave number and a layer for which no value overflows or vanishes.
+
+    Raises:
+        ArgumentError: If one is out of range.
+    """
+    check_positive(owner, wavenumber=wavenumber, pml=pml)
+    if not SMALLEST_WAVENUMBER <= wavenumber <= LARGEST_WAVENUMBER:
+        raise ArgumentError(
+            f"{owner}: expected wavenumber from {SMALLEST_WAVENUMBER:g} to {LARGEST_WAVENUMBER:g}, "
+            f"got {wavenumber:g}."
+        )
+    if pml > LARGEST_PML:
+        raise ArgumentError(f"{owner}: expected pml up to {LARGEST_PML:g}, got {pml:g}.")
 
 
 def check_settings(owner: str, wavenumber: float, pml: float, width: int, num_points: int) -> None:

@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._blocks import in_blocks
-from .._checks import check_positive
 from ..domains import Ball, Box
 from ..errors import ArgumentError, KernelNotice
 from ..fields.field import Field
@@ -96,14 +95,14 @@ def helmholtz(
 
     Args:
         wavenumber: Wave number k at squared slowness 1: the wavelength is 2 pi / k, in the domain
-            [-1, 1]^2.
+            [-1, 1]^2. From 1e-3 to 1e3.
         velocity: Name of the medium: "uniform" (speed 1), "square" or "circle" (speed 2 in
             |x|, |y| < 0.3 or in |x| < 0.1).
         source: Position of the source; None for the paper's: the centre of the uniform medium,
             (-0.35, 0) in the others.
-        pml: Strength $a_0$ of the absorbing layer. A wave that crosses it, is reflected by the
-            wall and comes back is weaker by the factor exp(-k pml / 3). Between 12 / k and 10 the
-            error is at most about 5 %.
+        pml: Strength $a_0$ of the absorbing layer, up to 1e6. A wave that crosses it,
+            is reflected by the wall and comes back is weaker by the factor exp(-k pml / 3). Between
+            12 / k and 10 the error is at most about 5 %.
         width: Number of hidden units; None for 37 per square wavelength of the domain, half as
             many again with an inclusion, between 1,000 and 6,000.
         num_points: Number of points at which the equation holds; None for 4 per hidden unit.
@@ -128,7 +127,7 @@ def helmholtz(
         their layer ends without walls.
     """
     started = clock.perf_counter()
-    check_positive("helmholtz", wavenumber=wavenumber, pml=pml)
+    _waves.check_waves("helmholtz", wavenumber, pml)
     if velocity not in MEDIA:
         raise ArgumentError(f"helmholtz: expected velocity {', '.join(MEDIA)}, got {velocity!r}.")
     medium = MEDIA[velocity]

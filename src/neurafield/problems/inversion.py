@@ -62,7 +62,7 @@ def inversion(
 
     Args:
         recording: Recorded values, with the positions of sources and receivers.
-        wavenumber: Wave number k where the squared slowness is 1.
+        wavenumber: Wave number k where the squared slowness is 1, from 1e-3 to 1e3.
         pml: Strength $a_0$ of the absorbing layer, see `helmholtz`.
         region: Half-side of the square in which the medium is unknown; it is 1 outside.
         roughness: Weight $\mu$ of the smoothness of the medium. For a recording with relative
@@ -94,7 +94,8 @@ def inversion(
         Variables Separate, SIAM J. Numer. Anal. 1973; we leave out the term in the residual.
     """
     started = clock.perf_counter()
-    check_positive("inversion", wavenumber=wavenumber, pml=pml, roughness=roughness, region=region)
+    _waves.check_waves("inversion", wavenumber, pml)
+    check_positive("inversion", roughness=roughness, region=region)
     check_count("inversion", steps=steps)
     if region >= LAYER:
         raise ArgumentError(f"inversion: expected a region below {LAYER}, got {region}.")

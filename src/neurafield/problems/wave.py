@@ -39,6 +39,8 @@ _MAX_WIDTH = 8000
 _POINTS_PER_UNIT = 2
 _BRIEFEST = 1e-3
 """Shortest distance of the front, in spreads of the pulse; less leaves the sides without area."""
+_SMALLEST, _LARGEST = 1e-6, 1e6
+"""Range of the spread and the duration; their powers must not overflow."""
 PUBLISHED_SIGMA = math.sqrt(5e-4)
 
 
@@ -66,7 +68,8 @@ def wave(
         callbacks: Functions called once, at the end.
 
     Raises:
-        ValueError: If an argument is not positive, or the duration is below sigma / 1000.
+        ArgumentError: If sigma or duration is not between 1e-6 and 1e6, or the duration is below
+            sigma / 1000.
 
     Warns:
         SamplingNotice: If there are too few units for the spread of the pulse. The message says
@@ -83,6 +86,11 @@ def wave(
     """
     started = clock.perf_counter()
     check_positive("wave", sigma=sigma, duration=duration)
+    for name, value in (("sigma", sigma), ("duration", duration)):
+        if not _SMALLEST <= value <= _LARGEST:
+            raise ArgumentError(
+                f"wave: expected {name} from {_SMALLEST:g} to {_LARGEST:g}, got {value:g}."
+            )
     if duration < _BRIEFEST * sigma:
         raise ArgumentError(
             f"wave: expected duration of at least {_BRIEFEST:g} sigma = {_BRIEFEST * sigma:g}, got "

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .._checks import check_count
 from ..derivatives.operators import Function
+from ..errors import ArgumentError
 from ..geometry import Camera, Rays
 from .distance_grid import DistanceGrid, measured_slope
 from .shading import ambient_occlusion, linear_to_srgb, shade
@@ -20,6 +21,9 @@ EDGE = 0.12
 """Difference between neighbours, in [0, 1], from which a pixel gets more rays."""
 REACH = 0.2
 """Distance within which surfaces cause ambient occlusion; the box is 2 wide."""
+
+MAX_DISTANCE = 1e6
+"""Largest coordinate of a camera; from farther away, rounding hides the box from its rays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,9 @@ def draw(
         samples: Rays along each side of a pixel; 1 for a single ray.
         transparent: True for RGB and alpha instead of RGB on white.
 
+    Raises:
+        ArgumentError: If the camera is farther than `MAX_DISTANCE`, or `samples` out of range.
+
     Example:
         >>> ball = RenderSurface.of(lambda x: x.norm(dim=-1, keepdim=True) - 0.8)
         >>> picture = torch.cat(list(draw(ball, Camera.orbit(0.0, 0.0, 4.0, size=(32, 48)))))
@@ -80,6 +87,7 @@ def draw(
         (torch.Size([32, 48, 3]), [1.0, 1.0, 1.0])
     """
     check_count("draw", samples=samples, high=16)
+    check_reach(camera)
     height, width = camera.size
     step = max(1, RAYS // width)
     columns = torch.arange(width) + 0.5
@@ -99,6 +107,20 @@ def draw(
             yield torch.cat([linear_to_srgb(light / cover.clamp(min=1e-6)), cover], dim=-1)
         else:
             yield linear_to_srgb(light + 1 - cover)
+
+
+def check_reach(camera: Camera) -> None:
+    """Require a camera whose rays can be traced through the box.
+
+    Raises:
+        ArgumentError: If a coordinate of the camera is beyond `MAX_DISTANCE`.
+    """
+    if not (distance := float(camera.position.abs().max())) <= MAX_DISTANCE:
+        raise ArgumentError(
+            f"draw: expected a camera at most {MAX_DISTANCE:g} units away along each axis, got "
+            f"{distance:g}. Choose a smaller distance (--distance) or a wider field of view "
+            "(--fov)."
+        )
 
 
 def _shaded(

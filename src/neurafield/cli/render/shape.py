@@ -18,6 +18,7 @@ from ...geometry import Camera, Grid
 from ...shapes import ShapeLayout
 from ...shapes.writing import SUFFIXES as MESHES
 from ...surfaces import RenderSurface, draw
+from ...surfaces.drawing import check_reach
 from ..shared.command import DONE
 from ..shared.output import notice
 from ..shared.progress import bar
@@ -50,6 +51,7 @@ def run(arguments: argparse.Namespace, file: FieldFile) -> int:
     camera_at = _cameras(
         arguments, max(surface_at(turn).distance_grid.radius for turn in (0.0, 0.5, 1.0))
     )
+    check_reach(camera_at(0.0))
     samples = arguments.samples or 2
     covered = []
 

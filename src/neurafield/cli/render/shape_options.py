@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ..shared import options
 from ..shared.values import angle, count, finite, half_turn, positive, side_samples
 
 SIGNALS = ("scale", "region")
@@ -16,7 +17,8 @@ SHAPES = (
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options for shapes. Their defaults are None, so that a given one is noticed."""
-    own = parser.add_argument_group("shapes only").add_argument
+    group = parser.add_argument_group("shapes only")
+    own = group.add_argument
     own(
         "--azimuth",
         type=finite,
@@ -51,14 +53,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="antialiasing: S x S rays per pixel at edges (default: 2)",
     )
     own("--background", choices=("white", "transparent"), help="background (default: white)")
-    own(
-        "--level",
-        type=finite,
-        metavar="V",
-        help="value of the field on the surface that is drawn; distances are in coordinates in "
-        "which the longest edge of the shape's box is 1.8 (default: 0; for unsigned distance 0.01)",
-    )
-    own("--at", type=finite, metavar="T", help="time, for a moving shape")
+    options.add_surface(group, "drawn", "0.01")
     own(
         "--turntable",
         type=Path,

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .values import count, level, positive, seed, threads
+from .values import count, finite, level, positive, seed, threads
 
 ARCHS = "such as hash, siren, fourier, wire or tri-plane; neurafield compare --list prints all"
 """Names of some architectures, for help texts."""
@@ -63,6 +63,18 @@ def add_lod(parser: argparse.ArgumentParser) -> None:
         help="level of detail of the field, from 0, the coarsest (default: the finest); neurafield "
         "info prints how many there are",
     )
+
+
+def add_surface(parser: argparse._ActionsContainer, of: str, unsigned: str) -> None:
+    """Add the options for the surface of a shape: its level, and its time if it moves."""
+    parser.add_argument(
+        "--level",
+        type=finite,
+        metavar="V",
+        help=f"value of the field on the {of} surface; distances are in coordinates in which the "
+        f"longest edge of the shape's box is 1.8 (default: 0; for unsigned distance {unsigned})",
+    )
+    parser.add_argument("--at", type=finite, metavar="T", help="time, for a moving shape")
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
