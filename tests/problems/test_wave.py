@@ -105,7 +105,7 @@ def test_a_duration_in_which_nothing_moves_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"wave: expected duration of at least 0\.001 sigma = 0\.0001"
     ):
-        wave(sigma=0.1, duration=1e-9)
+        wave(sigma=0.1, duration=9e-5)
     assert wave(sigma=0.1, duration=1e-4, width=400).figures["relative_error"] < 0.01
 
 
