@@ -169,7 +169,7 @@ class Run:
             self.loss = objective.total(values)
             if self.direct is not None:
                 self._smooth(values[self.direct.name], exact=self.direct.batch_size is None)
-            if not torch.nn.utils.get_total_norm(list(self.trained.parameters())).isfinite():
+            if not torch.nn.utils.get_total_norm(self.trained.flat).isfinite():
                 culprit, self.tally.bad_in_a_row = "a parameter", BAD_STEPS_TO_ROLL_BACK
         else:
             self.tally.bad_in_a_row += 1

@@ -15,6 +15,9 @@ class Trained(nn.Module):
     Optimizers, checkpoints and the check for NaN take it in place of the field. Its parameters are
     those of the field, in their order, followed by the unknowns.
 
+    Attributes:
+        flat: List of all parameters.
+
     Args:
         field: Field.
         terms: Terms of the problem. Modules among their maps, losses, signals and functions are
@@ -44,9 +47,13 @@ class Trained(nn.Module):
                 own.add(id(module))
                 self.names.append(term.name if index == 0 else f"{term.name}.{index}")
                 self.others.append(module)
+        # Asked several times a step; walking over all modules is some 4 % of a short one.
+        self.flat = list(self.parameters())
 
     def unknowns(self) -> dict[str, nn.Parameter]:
         """Parameters trained beside the field's, named `term.parameter`."""
+        if not self.others:
+            return {}
         known = {id(parameter) for parameter in self.field.parameters()}
         found: dict[str, nn.Parameter] = {}
         for name, module in zip(self.names, self.others, strict=True):
@@ -73,7 +80,7 @@ class Trained(nn.Module):
 
     def like(self) -> Tensor:
         """A parameter, whose device and dtype the queries get."""
-        return next(self.parameters())
+        return self.flat[0]
 
     def check(self, owner: str) -> None:
         """Checks that there is a parameter to train.
@@ -132,7 +139,7 @@ def first_not_finite(
     for term in terms:
         if not math.isfinite(values[term.name]):
             return f"the loss of {term.title}"
-    gradients = [_values(p.grad) for p in trained.parameters() if p.grad is not None]
+    gradients = [_values(p.grad) for p in trained.flat if p.grad is not None]
     if torch.nn.utils.get_total_norm(gradients).isfinite():
         return None
     for name, parameter in trained.named_parameters():
