@@ -138,9 +138,7 @@ def residuals(objective: Objective) -> Float[Tensor, " n"]:
     return torch.cat(
         [
             scale * (objective.predict(constraint, query, target) - target).double().flatten()
-            for constraint in squared_constraints(
-                "GaussNewton", objective.terms, hint=_HINT, refines=True
-            )
+            for constraint in _constraints(objective)
             for query, target, scale in _scaled_parts(objective, constraint)
         ]
     )
@@ -154,7 +152,7 @@ def tangent(
     Raises:
         ValueError: If a loss is not `mse`, or the problem does not train a parameter.
     """
-    trained = {id(parameter) for parameter in objective.trained.parameters()}
+    trained = {id(parameter) for parameter in objective.trained.flat}
     if not all(id(parameter) in trained for parameter in parameters):
         raise ValueError(
             "GaussNewton: expected parameters of the field or of a map, got others. Take the "
@@ -167,7 +165,7 @@ def tangent(
                 f"GaussNewton: expected residuals that belong to points, got the map of constraint "
                 f"{constraint.name!r}, which needs all queries at once. {_HINT}"
             )
-        (query, *_), *_ = objective.parts(constraint)
+        query, _, _ = next(objective.parts(constraint))
         if not isinstance(query, Tensor):
             raise ValueError(
                 f"GaussNewton: expected queries that are tensors from constraint "
