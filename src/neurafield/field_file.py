@@ -43,9 +43,9 @@ LIBRARY = {
     **registry(composition, AbstractField),
     **registry(overlap, AbstractOverlap),
 }
+"""The library's own classes of this kind, by name."""
 # A file holds no code, so it cannot describe a field made of any module.
 del LIBRARY[ModuleField.__name__]
-"""The library's own classes of this kind, by name."""
 
 MAX_PARTS_NESTING = 3 * MAX_NESTING
 """Maximum depth of nested lists and objects in the description of a field."""
@@ -163,8 +163,7 @@ def load(path: str | Path, *, components: Sequence[Callable[..., Any]] = ()) -> 
         path: File to read.
         components: Classes and functions of your own that the file may name. Classes of fields,
             encodings, networks, activations or overlaps are called with keyword arguments from the
-            file.
-            Functions may be, for example, the boundary values of a `HardBoundary`.
+            file. Functions may be, for example, the boundary values of a `HardBoundary`.
 
     Raises:
         FieldFileError: If the file is missing, damaged or of another version, names unknown
